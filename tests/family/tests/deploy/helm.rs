@@ -1,0 +1,169 @@
+//! The chart for Helm: it installs what the overlays of kustomize do, and says what is wrong with its values.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::kubernetes::{Manifests, Workload, overlay, text};
+use crate::programs::Program;
+use crate::schemas::validate;
+use crate::settings::{Files, check};
+use crate::workspace;
+
+/// The labels that only the chart gives.
+const LABELS: [&str; 5] = [
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/part-of",
+    "app.kubernetes.io/version",
+    "helm.sh/chart",
+];
+
+fn chart() -> String {
+    workspace().join("deploy/helm/doorward").display().to_string()
+}
+
+/// What the chart makes of these values.
+fn template(values: &[&str]) -> Option<Manifests> {
+    let chart = chart();
+    let given = values.iter().flat_map(|value| ["--set", *value]);
+    let arguments: Vec<_> =
+        ["template", "doorward", chart.as_str(), "--namespace", "doorward"].into_iter().chain(given).collect();
+    Program::Helm.is_there().then(|| Manifests::parse(&Program::Helm.run(&arguments)))
+}
+
+/// What it says is wrong with these values.
+fn complaint(value: &str) -> String {
+    let output = Program::Helm.output(&["template", "doorward", &chart(), "--set", value]);
+    assert!(!output.status.success(), "{value} is accepted");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The manifests by kind and name, without what differs although it means the same: the order of lists, the labels of the chart,
+/// annotations, and how a container gets its variables.
+fn comparable(manifests: &Manifests) -> BTreeMap<(String, String), Value> {
+    // the chart's Job is a hook, before whose end nothing else is there
+    let own = ["Namespace", "Job"];
+    let wanted =
+        |value: &&Value| !own.contains(&text(&value["kind"])) && value["metadata"]["name"] != "doorward-migrate";
+    let mut found = BTreeMap::new();
+    for value in manifests.0.iter().filter(wanted) {
+        let (kind, name) = (text(&value["kind"]), text(&value["metadata"]["name"]));
+        let mut value = value.clone();
+        if kind == "Deployment" {
+            let variables = Workload(&value).variables(manifests);
+            let template = &mut value["spec"]["template"];
+            template["metadata"] = json!({"labels": without(&template["metadata"]["labels"], &LABELS)});
+            let container = template["spec"]["containers"][0].as_object_mut().expect("a container");
+            container.remove("envFrom");
+            container.remove("imagePullPolicy");
+            container.insert("env".to_owned(), json!(variables));
+        }
+        // kustomize appends a digest
+        let name = if kind == "ConfigMap" { "doorward-settings" } else { name };
+        value["metadata"] = without(&value["metadata"]["labels"], &LABELS);
+        found.insert((kind.to_owned(), name.to_owned()), sorted(value));
+    }
+    found
+}
+
+fn without(map: &Value, keys: &[&str]) -> Value {
+    let entries = map.as_object().into_iter().flatten().filter(|(key, _)| !keys.contains(&key.as_str()));
+    Value::Object(entries.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>())
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(sorted).collect();
+            items.sort_by_key(ToString::to_string);
+            Value::Array(items)
+        }
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, sorted(value))).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn chart_is_accepted() {
+    if !Program::Helm.is_there() {
+        return;
+    }
+    let said = Program::Helm.run(&["lint", "--strict", &chart()]);
+    assert!(said.contains("0 chart(s) failed"), "{said}");
+}
+
+#[test]
+fn chart_installs_what_the_overlays_do() {
+    for (name, values) in [("ha-postgres", &[][..]), ("mtls", &["tls.certManager.enabled=true"])] {
+        let (Some(ours), Some(theirs)) = (overlay(name), template(values)) else { return };
+        let (ours, theirs) = (comparable(&ours), comparable(&theirs));
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{name}");
+        for (key, value) in &ours {
+            assert_eq!(value, &theirs[key], "{name}: {key:?}");
+        }
+        assert!(ours.len() > 50, "{name}: it is compared: {}", ours.len());
+    }
+}
+
+#[test]
+fn every_value_of_the_chart_makes_valid_manifests() {
+    let values = [
+        "openshift=true",
+        "priorityClassName=important",
+        "monitoring.enabled=true",
+        "routes.enabled=true",
+        "routes.grpcHostname=grpc.example.org",
+        "tls.certManager.enabled=true",
+        "image.pullSecrets[0]=registry",
+        "settings.OCIS_SMTP_HOST=mail.example.org",
+        "settings.OCIS_SMTP_SENDER=noreply@example.org",
+        "settings.OCIS_SMTP_USERNAME=doorward",
+        "settings.OCIS_LDAP_URI=ldaps://ldap.example.org",
+        "services.users.env.USERS_LOG_LEVEL=debug",
+    ];
+    let Some(manifests) = template(&values) else { return };
+    validate("the chart", &manifests);
+    check("the chart", &manifests, &Files::make());
+    let idp = manifests.servers().find(|workload| workload.name() == "idp").expect("it is there");
+    assert_eq!(idp.variables(&manifests)["OCIS_SMTP_PASSWORD_FILE"], "/run/secrets/doorward-mail/smtp_password");
+    assert!(idp.pod()["securityContext"]["runAsUser"].is_null());
+    let users = manifests.servers().find(|workload| workload.name() == "users").expect("it is there");
+    assert_eq!(users.variables(&manifests)["USERS_LOG_LEVEL"], "debug");
+    assert!(manifests.find("NetworkPolicy", "mail").is_some() && manifests.find("NetworkPolicy", "ldap").is_some());
+}
+
+#[test]
+fn values_select_services() {
+    let files = Files::make();
+    for service in ["auth-app", "auth-basic", "auth-bearer", "auth-machine", "auth-service", "proxy", "idp", "account"]
+    {
+        let off = format!("services.{service}.enabled=false");
+        // idp verifies passwords by auth-basic
+        let with = if service == "auth-basic" { "services.idp.enabled=false" } else { off.as_str() };
+        let Some(manifests) = template(&[&off, with, "browserSessions.enabled=false"]) else { return };
+        for kind in ["Deployment", "Service", "NetworkPolicy", "HorizontalPodAutoscaler"] {
+            assert!(manifests.find(kind, service).is_none(), "without {service}: {kind}");
+        }
+        check(&format!("the chart without {service}"), &manifests, &files);
+    }
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    if !Program::Helm.is_there() {
+        return;
+    }
+    for (value, part) in [
+        ("services.gateway.enabled=false", "/services/gateway/enabled"),
+        ("services.auth-apps.enabled=true", "auth-apps"),
+        ("url=doorward.example.org", "/url"),
+        ("url=https://doorward.example.org/", "/url"),
+        ("settings.lower=x", "lower"),
+        ("services.auth-basic.enabled=false", "services.idp needs the service auth-basic"),
+        ("services.idp.enabled=false", "browserSessions.enabled needs the service idp"),
+    ] {
+        let said = complaint(value);
+        assert!(said.contains(part), "{value}: {said}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Every service accepts the settings that the overlays give it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+use testkit::{Certificates, run, secret, write_secret};
+
+use crate::kubernetes::{EXTRAS, Manifests, Workload, changed, overlays, rendered, text};
+use crate::read;
+
+/// Files of a test in place of those that Kubernetes mounts.
+pub(crate) struct Files {
+    folder: TempDir,
+    certificates: Certificates,
+}
+
+impl Files {
+    pub(crate) fn make() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        fs::create_dir(folder.path().join("configuration")).expect("a folder");
+        let certificates = Certificates::make(folder.path(), "spiffe://doorward/test");
+        Self { folder, certificates }
+    }
+
+    /// The variables of a pod, for this machine.
+    pub(crate) fn variables(&self, workload: Workload<'_>, manifests: &Manifests) -> BTreeMap<String, String> {
+        self.local(workload.variables(manifests))
+    }
+
+    /// Variables that name files in a container, for this machine.
+    pub(crate) fn local(&self, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        for value in variables.values_mut() {
+            if let Some(file) = self.file(value) {
+                *value = file;
+            }
+        }
+        let folder = self.folder.path().display();
+        variables.insert("OCIS_CONFIG_DIR".to_owned(), format!("{folder}/configuration"));
+        variables.insert("OCIS_BASE_DATA_PATH".to_owned(), format!("{folder}/data"));
+        variables
+    }
+
+    fn file(&self, value: &str) -> Option<String> {
+        let shown = |path: &Path| Some(path.display().to_string());
+        match value {
+            "/etc/doorward/tls/tls.crt" => shown(&self.certificates.certificate),
+            "/etc/doorward/tls/tls.key" => shown(&self.certificates.key),
+            "/etc/doorward/tls/ca.crt" => shown(&self.certificates.ca),
+            _ => {
+                let name = value.strip_prefix("/run/secrets/")?.rsplit('/').next()?;
+                let path = self.folder.path().join(name);
+                let is_url = name == "database_url";
+                write_secret(
+                    &path,
+                    &if is_url { "postgres://doorward@database/doorward".to_owned() } else { secret() },
+                );
+                shown(&path)
+            }
+        }
+    }
+}
+
+/// The secrets that the one process makes at its first start.
+const MADE: [&str; 5] = [
+    "OCIS_JWT_SECRET",
+    "OCIS_MACHINE_AUTH_API_KEY",
+    "OCIS_SERVICE_ACCOUNT_SECRET",
+    "AUTH_APP_TOKEN_KEY",
+    "IDP_ENCRYPTION_SECRET",
+];
+
+/// What auth-bearer says where idp is left out: another issuer has to be named, and whose tokens are accepted.
+const WITHOUT_IDP: &str = "name the audience of this installation or its clients";
+
+/// Lets a binary check its settings, the files among them, and returns what it says.
+pub(crate) fn said(place: &str, binary: &str, mut variables: BTreeMap<String, String>) -> String {
+    if binary == "doorward" {
+        variables.extend(MADE.map(|name| (name.to_owned(), secret())));
+        variables.insert("OCIS_SERVICE_ACCOUNT_ID".to_owned(), "doorward".to_owned());
+    }
+    let finished = run(binary, &["config", "check"], &variables, "");
+    assert_eq!(finished.code, 0, "{place}: {}", finished.stderr);
+    finished.stdout
+}
+
+/// Lets the binary of every server check its settings, the files among them.
+pub(crate) fn check(place: &str, manifests: &Manifests, files: &Files) {
+    for workload in manifests.servers() {
+        let command = text(&workload.container()["command"][0]);
+        let binary = command.strip_prefix("/usr/bin/").expect("the image has the programs there");
+        let place = format!("{place}: {}", workload.name());
+        let said = said(&place, binary, files.variables(workload, manifests));
+        let warnings = said.lines().filter(|line| line.starts_with("warning: ") && !line.contains(WITHOUT_IDP));
+        assert_eq!(warnings.collect::<Vec<_>>(), Vec::<&str>::new(), "{place}");
+    }
+}
+
+#[test]
+fn services_accept_the_settings_of_every_overlay() {
+    let files = Files::make();
+    for (overlay, manifests) in overlays() {
+        check(overlay, &manifests, &files);
+    }
+    let Some(all) = changed("ha-postgres", &[], &EXTRAS) else { return };
+    check("everything", &all, &files);
+}
+
+#[test]
+fn url_of_the_installation_reaches_every_service_that_reads_it() {
+    for (overlay, manifests) in overlays() {
+        for workload in manifests.servers() {
+            let url = &workload.variables(&manifests)["OCIS_URL"];
+            assert!(url.starts_with("https://"), "{overlay}: {}", workload.name());
+        }
+        let urls: BTreeSet<_> =
+            manifests.servers().map(|workload| workload.variables(&manifests)["OCIS_URL"].clone()).collect();
+        assert_eq!(urls.len(), 1, "{overlay}: it is written once");
+    }
+}
+
+#[test]
+fn overlay_of_the_page_renders() {
+    let page = read("docs/kubernetes.md");
+    let (_, block) = page.split_once("```yaml\n# kustomization.yaml\n").expect("the page has an overlay");
+    let (text, _) = block.split_once("\n```").expect("it ends");
+    assert!(text.contains("- path/to/deploy/kubernetes/overlays/ha-postgres\n"), "{text}");
+    let Some(manifests) = rendered(&text.replace("path/to/deploy/kubernetes/", "../../")) else { return };
+    assert_eq!(manifests.config_map("doorward-settings")["OCIS_URL"], "https://cloud.example.org");
+    for workload in manifests.workloads() {
+        assert_eq!(workload.container()["image"], "registry.example.org/doorward:0.1.0", "{}", workload.name());
+    }
+}
