@@ -1,11 +1,16 @@
 //! The applications that users find on the front page: a list that the operator keeps in a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use authn::{User, role};
 use config::read_yaml_file;
+use runtime::{Context, FileSetting, FileValue, Reading, Service};
 use serde::Deserialize;
 use web::policy::destination;
+
+/// The setting that names the file.
+const SETTING: &str = "ACCOUNT_APPLICATIONS_FILE";
 
 /// The file with the applications cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +68,31 @@ pub fn read(file: Option<&Path>) -> Result<Vec<Application>, FileError> {
     parse(&text).map_err(error)
 }
 
+/// The applications of a file that is read again when it changes and at SIGHUP; none without a file.
+///
+/// # Errors
+/// [`FileError`], with the problem.
+pub(crate) fn follow(file: Option<&Path>, context: &Context) -> Result<Arc<FileValue<Vec<Application>>>, FileError> {
+    let Some(file) = file.map(Path::to_owned) else { return Ok(FileValue::fixed(Vec::new())) };
+    let setting = FileSetting { service: crate::Account::IDENTITY.name, name: SETTING, files: vec![file.clone()] };
+    let read = move |_: Option<&Vec<Application>>| {
+        let value = read(Some(&file))?;
+        Ok::<_, FileError>(Reading { value, files: vec![file.clone()] })
+    };
+    let changes = |before: &Vec<Application>, after: &Vec<Application>| changes(before, after);
+    FileValue::open(setting, read, changes, context)
+}
+
+/// The names of applications that are new, changed or gone.
+fn changes(before: &[Application], after: &[Application]) -> String {
+    let only_in = |one: &[Application], other: &[Application]| {
+        let names = one.iter().filter(|application| !other.contains(application)).map(|one| one.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (new, former) = (only_in(after, before), only_in(before, after));
+    format!("{} applications; new or changed: [{new}]; removed or changed: [{former}]", after.len())
+}
+
 fn parse(text: &str) -> Result<Vec<Application>, String> {
     let document: Document = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
     for (at, application) in document.applications.iter().enumerate() {
@@ -114,6 +144,29 @@ mod tests {
         assert!(parse("applications: [{ name: ' ', url: /a }]").is_err());
         assert!(parse("applications: [{ name: A, url: /a, colour: red }]").is_err());
         assert_eq!(parse("applications: []"), Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn changed_file_replaces_the_applications_and_an_invalid_one_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("applications.yaml");
+        let write =
+            |applications: &str| std::fs::write(&file, format!("applications: [{applications}]")).expect("writes");
+        write("{ name: Files, url: /files }");
+        let context = Context::new(config::Environment::default());
+        let applications = follow(Some(&file), &context).expect("a valid file");
+        let mut readings = applications.readings();
+        let lists = [("{ name: Lab, url: 'javascript:a' }", "Files"), ("{ name: Wiki, url: /wiki }", "Wiki")];
+        let first = applications.current();
+        for (list, expected) in lists {
+            write(list);
+            context.reload.announce();
+            let changed = tokio::time::timeout(std::time::Duration::from_secs(20), readings.changed());
+            changed.await.expect("in time").expect("is followed");
+            assert_eq!(applications.current()[0].name, expected);
+        }
+        let expected = "1 applications; new or changed: [Wiki]; removed or changed: [Files]";
+        assert_eq!(changes(&first, &applications.current()), expected);
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub struct Config {
     /// Where browsers sign in again before an administrator does something dangerous. If empty, pages say so without a link.
     #[schemars(extend("x-env" = ["<P>_SIGN_IN_URL"], "default" = "/_doorward/login"))]
     pub sign_in_url: String,
-    /// A YAML file with the applications that users find on the front page. If empty, there are none.
+    /// A YAML file with the applications that users find on the front page. If empty, there are none. It is read again when
+    /// it changes.
     #[schemars(extend("x-env" = ["<P>_APPLICATIONS_FILE"]))]
     pub applications_file: Option<PathBuf>,
 }

@@ -96,7 +96,7 @@ pub fn app(
     let assets = Assets::new(config.root(), &config.pages);
     let state = AccountState::new(Parts {
         installation: Installation::new(&config.pages, &assets),
-        applications: applications::read(config.applications_file.as_deref()).map_err(Misconfigured::new)?,
+        applications: applications::follow(config.applications_file.as_deref(), context).map_err(Misconfigured::new)?,
         verifier: Verifier::new(keys),
         form_keys: FormKeys::new(&config.token_manager),
         clock: context.clock.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authn::Directory;
-use runtime::{Clock, Random};
+use runtime::{Clock, FileValue, Random};
 use token::Verifier;
 use web::page::Installation;
 
@@ -24,7 +24,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     /// The installation as its pages show it.
     pub(crate) installation: Installation,
-    pub(crate) applications: Vec<Application>,
+    pub(crate) applications: Arc<FileValue<Vec<Application>>>,
     pub(crate) verifier: Verifier,
     pub(crate) form_keys: FormKeys,
     pub(crate) directory: Arc<dyn Directory>,

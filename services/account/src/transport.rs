@@ -1,13 +1,12 @@
 //! How the services behind the pages are called: in this process or another, with the user's own internal token, so that each of them
 //! decides what the user may do.
 
-use authn::{BoxError, Caller, Peer};
+use authn::{BoxError, Caller, Channel, Peer};
 use runtime::Context;
 use token::METADATA_KEY;
 use tonic::Request;
 use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 

@@ -128,7 +128,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
 
 /// Passwords are in LDAP; the database has the failed attempts only.
 async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
-    let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
+    let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment, &context.reload);
     let counts: Arc<dyn Counts> = match database(config, context).await {
         Ok(database) => Arc::new(store::SqlCounts(database)),
         // an operator who names a database means it

@@ -21,7 +21,8 @@ async fn start(slapd: &Slapd) -> (Components, Clock, TempDir) {
         .with("OCIS_JWT_SECRET", "a secret of the tests, at least 32 bytes long")
         .with("OCIS_BASE_DATA_PATH", folder.path().display().to_string());
     let config = load::<<AuthBasic as Service>::Config>(&AuthBasic::IDENTITY, &environment).expect("valid").config;
-    let directory: Arc<dyn Directory> = Arc::new(ldap::Directory::new(&ldap::Ldap::default(), &environment));
+    let directory: Arc<dyn Directory> =
+        Arc::new(ldap::Directory::new(&ldap::Ldap::default(), &environment, &runtime::Reload::default()));
     let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
     let context = Context { clock: clock.clone(), ..Context::new(environment) };
     (auth_basic::open(&config, directory, &context).await.expect("the service opens"), clock, folder)

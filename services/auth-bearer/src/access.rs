@@ -18,7 +18,7 @@ const CLIENT: [&str; 3] = ["azp", "client_id", "cid"];
 const SCOPE: [&str; 2] = ["scope", "scp"];
 
 /// What an issuer's access tokens must say.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Who issued them, byte for byte.
     pub issuer: String,

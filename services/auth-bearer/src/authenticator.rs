@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User};
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
-use runtime::Clock;
+use runtime::{Clock, FileValue};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -17,13 +17,13 @@ use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
 use crate::remote;
-use crate::results::{Outcome, Results, Verified, key};
+use crate::results::{Key, Outcome, Results, Verified, key};
 use crate::sessions::{SessionStatus, Sessions};
 use crate::user_directory::UserDirectory;
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
 pub struct Bearer {
-    pub(crate) issuers: Issuers,
+    pub(crate) issuers: Arc<FileValue<Issuers>>,
     results: Results,
     pub(crate) sessions: Sessions,
     users: UserDirectory,
@@ -36,7 +36,7 @@ impl Bearer {
     /// Verifies tokens of these issuers and finds their users with `users`. `ended_sessions` are those of our own provider, if
     /// they are known.
     pub fn new(
-        issuers: Issuers,
+        issuers: Arc<FileValue<Issuers>>,
         users: UserDirectory,
         ended_sessions: Option<Arc<dyn EndedSessions>>,
         clock: Clock,
@@ -53,10 +53,12 @@ impl Bearer {
         if !is_one_token(token) {
             return Err(AuthError::Refused(Reason::Malformed));
         }
-        let (now, key) = (self.clock.now(), key(token));
-        let mut outcome = match self.results.known(&key, now).await {
+        let (now, key, issuers) = (self.clock.now(), key(token), self.issuers.current());
+        // what an issuer with other settings has said does not count (docs/security-requirements.md#r20)
+        let known = self.results.known(&key, now).await.filter(|outcome| issuers.contains(&outcome.issuer));
+        let mut outcome = match known {
             Some(known) => known,
-            None => match self.issuers.route(token).map_err(AuthError::Refused)? {
+            None => match issuers.route(token).map_err(AuthError::Refused)? {
                 Route::Here(issuer, jwt) => {
                     let verdict = verify_here(issuer, token, jwt, now).await;
                     let outcome = Outcome::new(issuer, verdict, now);
@@ -66,17 +68,14 @@ impl Bearer {
                     }
                     outcome
                 }
-                Route::There(issuer) => {
-                    self.results.find(key, now, None, verify_there(Arc::clone(issuer), token.to_owned(), now)).await
-                }
+                Route::There(issuer) => self.ask_once(key, issuer, token, now, None).await,
             },
         };
         if let SessionStatus::MayHaveEnded(end) = self.status(&outcome, now)
             && outcome.at <= end
-            && let Ok(Route::There(issuer)) = self.issuers.route(token)
+            && let Ok(Route::There(issuer)) = issuers.route(token)
         {
-            outcome =
-                self.results.find(key, now, Some(end), verify_there(Arc::clone(issuer), token.to_owned(), now)).await;
+            outcome = self.ask_once(key, issuer, token, now, Some(end)).await;
         }
         if matches!(outcome.verdict, Err(Failure::Refused(Reason::ForeignClient))) {
             outcome.issuer.warn_of_client(now);
@@ -89,6 +88,22 @@ impl Bearer {
             self.check_own_session(outcome.issuer.name(), &verified.claims)?;
         }
         Ok((outcome.issuer, verified))
+    }
+
+    /// What the issuer says about a token; of several callers at the same time, one asks for all. Results from before `not_before` are
+    /// not used.
+    async fn ask_once(
+        &self,
+        key: Key,
+        issuer: &Arc<Issuer>,
+        token: &str,
+        now: SystemTime,
+        not_before: Option<SystemTime>,
+    ) -> Outcome {
+        let ask = || verify_there(Arc::clone(issuer), token.to_owned(), now);
+        let outcome = self.results.find((key, issuer), now, not_before, ask()).await;
+        // another caller has asked before the settings of the issuer changed
+        if Arc::ptr_eq(&outcome.issuer, issuer) { outcome } else { ask().await }
     }
 
     /// Whether our own provider still has the session of a token (`docs/security-requirements.md#r9`). Tokens of `offline_access`

@@ -124,6 +124,19 @@ impl Config {
         Ok(all)
     }
 
+    /// The files that [`issuers`](Self::issuers) reads at present.
+    pub(crate) fn issuer_files(&self) -> Vec<PathBuf> {
+        let file = self.auth_providers.issuers_file.iter();
+        file.flat_map(|file| std::iter::once(file.clone()).chain(file::secret_files(file))).collect()
+    }
+
+    /// Whether users may be created or changed: by the issuer of the settings, or by one that the file may name later.
+    pub(crate) fn may_write_users(&self) -> bool {
+        let by_settings = self.auto_provision.accounts || self.role_assignment.is_by_claim();
+        let by_file = self.auth_providers.issuers_file.is_some() && !self.minting.jwt_secret.is_empty();
+        by_settings || by_file
+    }
+
     /// Adds the other issuers of our own provider, which has one for each endpoint profile, if the issuer of the settings is one of
     /// them and is verified by its keys.
     fn add_profiles(&self, all: &mut Vec<Settings>) {
@@ -160,7 +173,7 @@ impl Minting {
 pub struct AuthProviders {
     /// The one `OpenID` Provider of most installations.
     pub oidc: Oidc,
-    /// A YAML file with further issuers whose access tokens are accepted.
+    /// A YAML file with further issuers whose access tokens are accepted. It is read again when it changes.
     #[schemars(extend("x-env" = ["<P>_OIDC_ISSUERS_FILE"]))]
     pub issuers_file: Option<PathBuf>,
 }
@@ -172,7 +185,8 @@ pub struct Outbound {
     /// private network. At the issuer's own host and port they always may.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// A file of certificates (in PEM format) that are trusted in addition to the system's when issuers are called.
+    /// A file of certificates (in PEM format) that are trusted in addition to the system's when issuers are called. It is
+    /// read again when it changes.
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub authorities: Option<PathBuf>,

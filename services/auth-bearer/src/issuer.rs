@@ -1,6 +1,5 @@
 //! The issuers whose tokens are accepted, and which of them a token is for.
 
-use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -8,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
+use outbound::Authorities;
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
@@ -57,8 +57,16 @@ pub struct Client {
     pub in_form: bool,
 }
 
+impl PartialEq for Client {
+    /// Compares the operator's own settings with each other: not in constant time.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { id, secret, in_form } = self;
+        (id, secret.expose(), in_form) == (&other.id, other.secret.expose(), &other.in_form)
+    }
+}
+
 /// Which users an issuer's tokens can name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Naming {
     /// Users of the directory, identified by a claim: the issuer is the provider at which they have always signed in.
     Directory {
@@ -75,7 +83,7 @@ pub enum Naming {
 }
 
 /// The claims from which accounts of unknown users are created.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Provisioning {
     /// The username.
     pub username: Path,
@@ -95,7 +103,7 @@ pub struct Provisioning {
 }
 
 /// Which role a token gives: that of the first value that it holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Roles {
     /// The claim with the values.
     pub claim: Path,
@@ -104,7 +112,7 @@ pub struct Roles {
 }
 
 /// What the operator says of an issuer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// What its tokens must say, including its name.
     pub rules: Rules,
@@ -227,7 +235,7 @@ pub struct Calls<'a> {
     /// Whether what an issuer names may be in a private network.
     pub allow_private: bool,
     /// Certificates that are trusted in addition to the system's.
-    pub authorities: Option<&'a FilePath>,
+    pub authorities: Option<&'a Authorities>,
     /// The internal address of our own provider; empty for its issuer's URL.
     pub own_backend: &'a str,
 }
@@ -236,13 +244,40 @@ pub struct Calls<'a> {
 pub struct Issuers(Vec<Arc<Issuer>>);
 
 impl Issuers {
-    /// Prepares to call these issuers; none is called yet.
+    /// Prepares to call these issuers; none is called yet. Those of `before` whose settings are the same stay, with the keys that are
+    /// known of them.
     ///
     /// # Errors
-    /// When the address of one is none, or the certificates cannot be read.
-    pub fn new(all: Vec<Settings>, calls: &Calls<'_>, context: &Context) -> Result<Self, PrepareError> {
-        let issuer = |settings| Issuer::new(settings, calls, context).map(Arc::new);
+    /// When the address of one is none.
+    pub fn new(
+        all: Vec<Settings>,
+        before: Option<&Self>,
+        calls: &Calls<'_>,
+        context: &Context,
+    ) -> Result<Self, PrepareError> {
+        let issuer = |settings: Settings| {
+            let known = before.and_then(|before| before.named(&settings.rules.issuer));
+            match known.filter(|known| known.settings == settings) {
+                Some(known) => Ok(Arc::clone(known)),
+                None => Issuer::new(settings, calls, context).map(Arc::new),
+            }
+        };
         all.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether this is one of them, with its present settings.
+    pub(crate) fn contains(&self, issuer: &Arc<Issuer>) -> bool {
+        self.0.iter().any(|own| Arc::ptr_eq(own, issuer))
+    }
+
+    /// Which issuers `after` has, and which of them are not as they were `before`.
+    pub(crate) fn changes(before: &Self, after: &Self) -> String {
+        let names = |all: &Self, other: &Self| {
+            let is_gone = |issuer: &&Arc<Issuer>| !other.contains(issuer);
+            all.0.iter().filter(is_gone).map(|issuer| issuer.name()).collect::<Vec<_>>().join(", ")
+        };
+        let (new, former) = (names(after, before), names(before, after));
+        format!("{} issuers; new or changed: [{new}]; removed or changed: [{former}]", after.0.len())
     }
 
     /// The issuer of this name, byte for byte.

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use ::config::Identity;
 use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups};
-use runtime::{App, Context, Listeners, Misconfigured, ProviderSessions, client};
+use outbound::Authorities;
+use runtime::{App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, client};
 use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
@@ -95,24 +96,43 @@ pub fn open(
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
-    let settings = config.issuers()?;
-    let writes = settings.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
-    let provisioner = if writes {
+    let issuers = issuers(config, context)?;
+    let provisioner = if config.may_write_users() {
         let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
         Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
     } else {
         None
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
-    let Outbound { allow_private_addresses, authorities } = &config.outbound;
-    let calls = Calls {
-        allow_private: *allow_private_addresses,
-        authorities: authorities.as_deref(),
-        own_backend: &config.idp_backend,
-    };
-    let issuers = Issuers::new(settings, &calls, context)?;
     let users = UserDirectory::new(directory, groups, provisioner);
     Ok(Arc::new(Bearer::new(issuers, users, ended_sessions, context.clock.clone())))
+}
+
+/// The issuers of the settings and of the file that they name, which is read again when it changes and at SIGHUP.
+fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>, BoxError> {
+    let service = <AuthBearer as runtime::Service>::IDENTITY.name;
+    let authorities = config.outbound.authorities.clone().map(|file| {
+        let setting = FileSetting { service, name: "AUTH_BEARER_OUTBOUND_CACERT", files: vec![file] };
+        Authorities::follow(setting, context)
+    });
+    let authorities = authorities.transpose()?;
+    let files = config.issuer_files();
+    let (config, surroundings) = (config.clone(), context.clone());
+    let read = move |before: Option<&Issuers>| {
+        let settings = config.issuers()?;
+        let calls = Calls {
+            allow_private: config.outbound.allow_private_addresses,
+            authorities: authorities.as_ref(),
+            own_backend: &config.idp_backend,
+        };
+        let value = Issuers::new(settings, before, &calls, &surroundings)?;
+        Ok::<_, BoxError>(Reading { value, files: config.issuer_files() })
+    };
+    if files.is_empty() {
+        return Ok(FileValue::fixed(read(None)?.value));
+    }
+    let setting = FileSetting { service, name: "AUTH_BEARER_OIDC_ISSUERS_FILE", files };
+    FileValue::open(setting, read, Issuers::changes, context)
 }
 
 /// The service that answers with this authenticator.

@@ -78,7 +78,8 @@ impl Bearer {
     pub async fn end_session(&self, token: &str) -> Result<(), LogoutError> {
         let now = self.clock.now();
         let jwt = UnverifiedJwt::parse(token).map_err(|_| LogoutError::Token("form"))?;
-        let issuer = jwt.claims().get("iss").and_then(Value::as_str).and_then(|name| self.issuers.named(name));
+        let issuers = self.issuers.current();
+        let issuer = jwt.claims().get("iss").and_then(Value::as_str).and_then(|name| issuers.named(name));
         let issuer = issuer.ok_or(LogoutError::Token("iss"))?;
         let LogoutToken { subject, session, jti, issued, accepted_until } = read(&jwt, issuer, now)?;
         issuer.keys.verify(&jwt).await.map_err(|error| match error {

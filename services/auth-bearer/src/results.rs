@@ -106,16 +106,20 @@ impl Results {
     }
 
     /// What is known of a token, or what `find` finds; of several who want the same at the same time, one finds it for all.
-    /// Results from before `not_before` are not used.
+    /// Results from before `not_before` are not used, nor those of an issuer other than `issuer`: its settings may have changed
+    /// since. A caller has to check the latter again, as the result may be that of another caller.
     pub async fn find(
         &self,
-        key: Key,
+        (key, issuer): (Key, &Arc<Issuer>),
         now: SystemTime,
         not_before: Option<SystemTime>,
         find: BoxFuture<'static, Outcome>,
     ) -> Outcome {
-        let is_over =
-            move |outcome: &Outcome| !outcome.is_fresh(now) || not_before.is_some_and(|time| outcome.at <= time);
+        let issuer = Arc::clone(issuer);
+        let is_over = move |outcome: &Outcome| {
+            let is_late = not_before.is_some_and(|time| outcome.at <= time);
+            is_late || !outcome.is_fresh(now) || !Arc::ptr_eq(&outcome.issuer, &issuer)
+        };
         self.0.entry(key).or_insert_with_if(find, is_over).await.into_value()
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
-use runtime::{Clock, Random};
+use runtime::{Clock, FileValue, Random};
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
 use store::StoreError;
@@ -43,7 +42,7 @@ pub struct WithSecret {
 /// Administers stored accounts, with or without gRPC. It checks no permissions: its callers must.
 pub struct Administration {
     pub(crate) stored: Arc<StoredAccounts>,
-    pub(crate) configured: Arc<ArcSwap<Accounts>>,
+    pub(crate) configured: Arc<FileValue<Accounts>>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }
@@ -61,7 +60,7 @@ impl Administration {
 
     /// Whether the configuration has an account with this identifier, which takes precedence.
     pub fn is_overridden(&self, id: &str) -> bool {
-        self.configured.load().contains(id)
+        self.configured.current().contains(id)
     }
 
     /// Adds an account with its first secret. `actor` is the identifier of the administrator who does it.

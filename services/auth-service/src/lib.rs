@@ -12,14 +12,14 @@ pub mod secret;
 pub mod store;
 mod stored_accounts;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ::config::{Identity, load_over};
 use ::store::Database;
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason};
-use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
+use runtime::{App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, Task};
 use secrecy::ExposeSecret;
 use token::Verifier;
 
@@ -50,13 +50,13 @@ impl runtime::Service for AuthService {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let opened = open(&config, &context).await?;
-        app(&opened, config, &context)
+        app(&opened, &config, &context)
     }
 }
 
 /// Verifies an account's identifier and secret.
 pub struct ServiceAccounts {
-    configured: Arc<ArcSwap<Accounts>>,
+    configured: Arc<FileValue<Accounts>>,
     /// `None` where accounts are not stored.
     stored: Option<Arc<StoredAccounts>>,
     clock: Clock,
@@ -67,7 +67,7 @@ impl Authenticator for ServiceAccounts {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let now = self.clock.now();
         let secret = credentials.secret.expose_secret();
-        let verdict = self.configured.load().verify(&credentials.client_id, secret, now);
+        let verdict = self.configured.current().verify(&credentials.client_id, secret, now);
         match (verdict, &self.stored) {
             // an account of the configuration takes precedence over a stored one
             (Err(Reason::UnknownUser), Some(stored)) => stored.authenticate(credentials, now).await,
@@ -76,27 +76,25 @@ impl Authenticator for ServiceAccounts {
     }
 }
 
-impl ServiceAccounts {
-    /// Reads the configuration again, at every reload until the end; the accounts stay as they were when something is wrong.
-    async fn follow(self: Arc<Self>, config: Config, context: Context) {
-        let mut changes = context.reload.subscribe();
-        while let Some(Ok(())) = context.shutdown.run_until_cancelled(changes.changed()).await {
-            match reread(&config, &context) {
-                Ok(accounts) => {
-                    tracing::info!(count = accounts.len(), "service accounts read again");
-                    self.configured.store(Arc::new(accounts));
-                }
-                Err(error) => tracing::error!(%error, "service accounts stay as they were"),
-            }
-        }
-    }
-}
-
-fn reread(config: &Config, context: &Context) -> Result<Accounts, BoxError> {
-    let loaded = load_over(config, &<AuthService as runtime::Service>::IDENTITY, &context.environment)?;
-    let accounts = Accounts::load(&loaded.config, &context.random)?;
-    accounts.files().for_each(|file| context.reload.watch(file));
-    Ok(accounts)
+/// The accounts of the configuration and of the file that it names. All of it is read again when a file changes and at SIGHUP.
+fn accounts(config: &Config, context: &Context) -> Result<Arc<FileValue<Accounts>>, BoxError> {
+    let identity = <AuthService as runtime::Service>::IDENTITY;
+    let files = config.accounts_file.iter().cloned().collect();
+    let setting = FileSetting { service: identity.name, name: "AUTH_SERVICE_ACCOUNTS_FILE", files };
+    let (config, environment, random) = (config.clone(), context.environment.clone(), context.random.clone());
+    let read = move |before: Option<&Accounts>| {
+        let loaded = load_over(&config, &identity, &environment);
+        let (current, mut files) = match (before, loaded) {
+            // the configuration was read a moment ago
+            (None, loaded) => (config.clone(), loaded.map(|loaded| loaded.files).unwrap_or_default()),
+            (Some(_), loaded) => loaded.map(|loaded| (loaded.config, loaded.files))?,
+        };
+        let value = Accounts::load(&current, &random)?;
+        files.extend(value.files().map(Path::to_owned));
+        Ok::<_, BoxError>(Reading { value, files })
+    };
+    let changes = |before: &Accounts, after: &Accounts| format!("{} accounts, {} before", after.len(), before.len());
+    FileValue::open(setting, read, changes, context)
 }
 
 /// The service, with what it needs open.
@@ -113,9 +111,7 @@ pub struct Components {
 /// # Errors
 /// When the configuration is invalid, or the database cannot be opened.
 pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxError> {
-    let accounts = Accounts::load(config, &context.random)?;
-    accounts.files().for_each(|file| context.reload.watch(file));
-    let configured = Arc::new(ArcSwap::from_pointee(accounts));
+    let configured = accounts(config, context)?;
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let database = if config.store_accounts { Some(database(config, context).await?) } else { None };
     let stored = database.clone().map(|database| {
@@ -136,18 +132,17 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
     Ok(database)
 }
 
-/// The service around what was opened: its gRPC APIs, and its tasks, which follow changes of the configuration and write down the uses of
-/// stored accounts.
+/// The service around what was opened: its gRPC APIs, and the task that writes down the uses of stored accounts.
 ///
 /// # Errors
 /// When the secret of the internal token is too short.
-pub fn app(opened: &Components, config: Config, context: &Context) -> Result<App, BoxError> {
+pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
     let authenticator: Arc<dyn Authenticator> = opened.authenticator.clone();
     let mut routes = tonic::service::Routes::new(authn::provider::serve(authenticator, limit));
     let mut tasks = Vec::new();
     if let Some(administration) = &opened.administration {
-        let keys = runtime::key_ring::<AuthService>(&config, |config| config.token_manager.token_manager(), context)?;
+        let keys = runtime::key_ring::<AuthService>(config, |config| config.token_manager.token_manager(), context)?;
         let (administration, clock) = (Arc::clone(administration), context.clock.clone());
         let (stored, shutdown) = (Arc::clone(&administration.stored), context.shutdown.clone());
         let api = grpc::Api { administration, verifier: Verifier::new(keys), clock: clock.clone() };
@@ -157,7 +152,6 @@ pub fn app(opened: &Components, config: Config, context: &Context) -> Result<App
     } else {
         routes = routes.add_service(grpc::serve_not_stored(limit));
     }
-    tasks.push(Task::new("follow accounts", Arc::clone(&opened.authenticator).follow(config, context.clone())));
     let checks = opened.database.iter().map(Database::check).collect();
     Ok(App { checks, tasks, ..App::grpc(routes) })
 }

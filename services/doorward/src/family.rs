@@ -243,7 +243,7 @@ impl Builder<'_> {
         let config = &self.settings.auth_service;
         let opened = auth_service::open(config, context).await?;
         self.provide(kind::SERVICE, ServiceId::AuthService, opened.authenticator.clone());
-        let app = auth_service::app(&opened, config.clone(), context)?;
+        let app = auth_service::app(&opened, config, context)?;
         if opened.administration.is_some() {
             self.administer(&app, account::Administration::with_auth_service);
         }

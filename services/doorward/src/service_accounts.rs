@@ -35,7 +35,7 @@ impl ServiceAccounts {
             transport(client::channel(address, &settings.gateway.grpc_client_tls, context)?)
         } else {
             let opened = auth_service::open(config, context).await?;
-            in_process(auth_service::app(&opened, config.clone(), context)?)?
+            in_process(auth_service::app(&opened, config, context)?)?
         };
         Ok(Self { api: ServiceAccountsApiClient::new(transport), token, address })
     }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{Authenticated, User, UserId, UserType, role};
+use authn::{Authenticated, Channel, User, UserId, UserType, role};
 use bounded_cache::MIB;
 use moka::sync::Cache;
 use proto::cs3::storage::provider::v1beta1::{CreateHomeRequest, CreateHomeResponse};
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry};
 use status::Kind;
 use tokio::sync::watch;
-use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
+use tonic::{Request, Status, metadata::AsciiMetadataValue};
 
 use crate::pending_calls::{self, PendingCall};
 use crate::roles::Completed;

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use authn::{AuthError, Authenticator, BoxError, Directory, kind, provider};
+use authn::{AuthError, Authenticator, BoxError, Channel, Directory, kind, provider};
 use proto::cs3::auth::applications::v1beta1::applications_api_client::ApplicationsApiClient;
 use runtime::{Context, client};
-use tonic::{body::Body, transport::Channel};
+use tonic::body::Body;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::Config;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authn::audit::Event;
-use authn::{Authenticated, User, UserId, UserType, role};
+use authn::{Authenticated, Channel, User, UserId, UserType, role};
 use bounded_cache::MIB;
 use moka::sync::Cache;
 use proto::call;
@@ -14,7 +14,7 @@ use proto::ocis::services::settings::v0::{
 };
 use status::Kind;
 use tokio::sync::watch;
-use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue};
 
 use crate::pending_calls::{self, PendingCall};
 

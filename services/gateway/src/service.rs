@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
+use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -17,7 +17,7 @@ use proto::cs3::{
 };
 use secrecy::SecretString;
 use status::Kind;
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic::{Code, Request, Response, Status};
 
 use crate::{authenticate::Core, peers::Applications, upstream};
 

@@ -5,9 +5,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use authn::Channel;
 use http::{Request, Response};
 use status::Kind;
-use tonic::{Status, body::Body, server::NamedService, transport::Channel};
+use tonic::{Status, body::Body, server::NamedService};
 use tower::{Service, ServiceExt};
 
 /// The methods of `GatewayAPI` that this gateway answers itself. Of them only `Authenticate` of a type that this family does not understand
@@ -66,7 +67,7 @@ fn is_own(path: &str) -> bool {
 async fn forward(upstream: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     match upstream.oneshot(request).await {
         Ok(response) => Ok(response),
-        Err(error) => Ok(unavailable(&error).into_http()),
+        Err(error) => Ok(unavailable(error.as_ref()).into_http()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use authn::Channel;
 use axum::{Router, body::Body as AxumBody, extract::Request};
 use bytes::Bytes;
 use doorward::ServiceId;
@@ -16,7 +17,7 @@ use proto::cs3::gateway::v1beta1::{AuthenticateRequest, AuthenticateResponse, ga
 use testkit::{Layout, Mode, TestFamily};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::{body::Body, transport::Channel};
+use tonic::body::Body;
 use tower::ServiceExt;
 
 /// A gateway of another family: answers every call with what it was sent, and a trailer of its own.

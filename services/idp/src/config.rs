@@ -114,7 +114,7 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_MAX_GROUPS_SIZE"], "default" = MAX_GROUPS_SIZE))]
     pub max_groups_size: usize,
     /// A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces
-    /// the built-in one of the same id.
+    /// the built-in one of the same id. It is read again when it changes.
     #[schemars(extend("x-env" = ["<P>_IDENTIFIER_REGISTRATION_CONF", "<P>_CLIENTS_FILE"]))]
     pub clients_file: Option<PathBuf>,
     /// Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.
@@ -141,7 +141,7 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
     /// Path/File name of the CA certificates (in PEM format) that are trusted in addition to the system's when such
-    /// addresses are called.
+    /// addresses are called. It is read again when it changes.
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
     /// The account pages, to which the page for sign-in methods links: a path of the same site, or a URL with https. If

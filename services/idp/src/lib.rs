@@ -30,8 +30,8 @@ use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use mail::Mailer;
-use outbound::{Fetcher, Policy};
-use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
+use outbound::{Authorities, Fetcher, Policy};
+use runtime::{App, Clock, Context, FileSetting, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
 
 use crate::account_mail::AccountMail;
@@ -148,7 +148,11 @@ pub async fn open(
     let store = Store::new(database);
     let revocations = revocation_sync::open(&store, clock.now()).await?;
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
-    let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
+    let authorities = config.outbound_ca.clone().map(|file| {
+        let (service, name) = (<Idp as runtime::Service>::IDENTITY.name, "IDP_OUTBOUND_CACERT");
+        Authorities::follow(FileSetting { service, name, files: vec![file] }, context)
+    });
+    let fetcher = Fetcher::new("doorward-idp", policy, authorities.transpose()?.as_ref())?;
     let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let keys = Keys::open(keys::Parts {
         algorithms: clients.signing_algorithms().await?,
@@ -228,7 +232,8 @@ fn tasks(opened: &IdpService) -> Vec<Task> {
     let storing_events = audit_events::keep_storing(events, store.clone(), directory, shutdown());
     let mut tasks = vec![
         Task::new("revocations", following),
-        Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
+        Task::new("clients", clients.clone().follow(revocations.changed(), shutdown())),
+        Task::new("file of clients", clients.clone().follow_file(context.clone())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
         Task::new("logouts", backchannel::deliver(provider.clone(), shutdown())),
         Task::new("people", account_monitor::monitor(provider.clone(), shutdown())),

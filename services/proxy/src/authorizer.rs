@@ -12,12 +12,10 @@ use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
 use crate::verdict::{CredentialError, Verdict};
 
-/// Decides on requests: by the access rules, the user whom the gateway authenticates, and the scopes of the credential.
+/// Decides on requests: by access rules, the user whom the gateway authenticates, and the scopes of the credential.
 pub struct Authorizer {
     /// Verifies credentials.
     pub authentication: Authentication,
-    /// The access rules.
-    pub rules: Rules,
     /// Verifies signed URLs; `None` where they are off.
     pub signed_urls: Option<SignedUrls>,
     /// Decides whether a user has signed in with several factors, and a short time ago.
@@ -27,10 +25,10 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// Whether this request may pass, and as which user. `unprotected` is that of its route: the backend authenticates clients
-    /// itself. A rule that denies applies there too.
-    pub async fn decide(&self, info: &RequestInfo<'_>, unprotected: bool) -> Verdict {
-        let demands = match self.rules.ruling(info) {
+    /// Whether this request may pass by these rules, and as which user. `unprotected` is that of its route: the backend authenticates
+    /// clients itself. A rule that denies applies there too.
+    pub async fn decide(&self, rules: &Rules, info: &RequestInfo<'_>, unprotected: bool) -> Verdict {
+        let demands = match rules.ruling(info) {
             Ruling::Deny => return Verdict::Forbidden,
             Ruling::Allow => return Verdict::Allowed(None),
             Ruling::Authenticate(demands) => demands,
@@ -40,7 +38,7 @@ impl Authorizer {
             return Verdict::Allowed(None);
         }
         match self.identify(info).await {
-            Ok(identity) if self.rules.permit(&demands, &identity, info) => {
+            Ok(identity) if rules.permit(&demands, &identity, info) => {
                 let demand = Rules::sign_in_demand(&demands);
                 let insufficient = self.multi_factor.insufficient(info, demand).await;
                 insufficient.unwrap_or(Verdict::Allowed(Some(identity)))

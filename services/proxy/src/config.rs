@@ -87,13 +87,14 @@ pub struct Config {
     /// application send them (X-Hasura-Role).
     #[schemars(extend("x-env" = ["<P>_IDENTITY_HEADERS_EXCEPT"]))]
     pub identity_headers_except: Vec<String>,
-    /// A YAML file with the routes and access rules. If empty, only the family's own routes are served.
+    /// A YAML file with the routes and access rules. If empty, only the family's own routes are served. It is read again when
+    /// it changes.
     #[schemars(extend("x-env" = ["<P>_ROUTES_FILE"]))]
     pub routes_file: Option<PathBuf>,
     /// The family's own backends.
     pub backends: Backends,
     /// Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https
-    /// enabled backend services. If empty, the system's are used.
+    /// enabled backend services. If empty, the system's are used. It is read again when it changes.
     #[schemars(extend("x-env" = ["<P>_HTTPS_CACERT"]))]
     pub https_cacert: Option<PathBuf>,
     /// Disable TLS certificate validation for all HTTP backend connections.

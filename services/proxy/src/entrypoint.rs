@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use runtime::FileValue;
+
 use crate::authorizer::Authorizer;
 use crate::headers::RequestFilter;
 use crate::path::Leniency;
 use crate::refusal::{Challenges, Refusal, is_navigation};
 use crate::request_info::RequestInfo;
+use crate::routing::Routing;
 use crate::verdict::{CredentialError, Verdict};
 
 /// Decides on requests, and words the refusals.
 pub struct Entrypoint {
     /// Decides.
     pub authorizer: Authorizer,
+    /// The routes and access rules. They change while requests are handled: each request uses one value from its beginning to its end.
+    pub routing: Arc<FileValue<Routing>>,
     /// The challenges of a 401 response.
     pub challenges: Challenges,
     /// Which ambiguous paths are accepted.
@@ -24,6 +29,12 @@ pub struct Entrypoint {
 }
 
 impl Entrypoint {
+    /// Whether a request that is not forwarded here may pass, by the rules in force, and as which user.
+    pub async fn decide(&self, info: &RequestInfo<'_>) -> Verdict {
+        let routing = self.routing.current();
+        self.authorizer.decide(&routing.rules, info, false).await
+    }
+
     /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
     /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
     /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`).

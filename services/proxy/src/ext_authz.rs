@@ -22,12 +22,12 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
-use crate::forward::Forwarder;
 use crate::forward_auth::is_encrypted;
 use crate::identity_headers::IdentityHeaders;
 use crate::path::Path;
 use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, is_host};
+use crate::routing::Routing;
 use crate::session::cookie;
 use crate::verdict::Verdict;
 
@@ -38,8 +38,6 @@ pub struct ExtAuthz {
     pub entrypoint: Arc<Entrypoint>,
     /// The headers that are added to a permitted request.
     pub identity_headers: Arc<IdentityHeaders>,
-    /// Has the routes, some of which forward the client's credential.
-    pub forwarder: Arc<Forwarder>,
 }
 
 #[tonic::async_trait]
@@ -71,7 +69,8 @@ impl ExtAuthz {
         let is_https = is_encrypted(&http.scheme).unwrap_or(false);
         let info =
             RequestInfo { method: &method, is_https, host: &http.host, path: &path, query, headers: &headers, source };
-        let verdict = self.entrypoint.authorizer.decide(&info, false).await;
+        let routing = self.entrypoint.routing.current();
+        let verdict = self.entrypoint.authorizer.decide(&routing.rules, &info, false).await;
         if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {
             return Err(refusal);
         }
@@ -79,19 +78,25 @@ impl ExtAuthz {
             Verdict::Allowed(Some(identity)) => self.identity_headers.of(identity)?,
             _ => &[],
         };
-        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&verdict, &info, set))))
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&routing, &verdict, &info, set))))
     }
 
     /// The changes to the headers of a permitted request. The identity headers are set. Forged ones are removed, as are the edge's
     /// cookies, and a credential that an access rule has left unverified, unless the route keeps it.
-    fn allowed(&self, verdict: &Verdict, info: &RequestInfo<'_>, set: &[(HeaderName, HeaderValue)]) -> OkHttpResponse {
+    fn allowed(
+        &self,
+        routing: &Routing,
+        verdict: &Verdict,
+        info: &RequestInfo<'_>,
+        set: &[(HeaderName, HeaderValue)],
+    ) -> OkHttpResponse {
         let mut left = info.headers.clone();
         // A request for an endpoint of the edge needs them.
         if !Endpoint::is_reserved(info.path.decoded()) {
             cookie::strip(&mut left, true);
         }
         let is_verified = matches!(verdict, Verdict::Allowed(Some(_)));
-        if !is_verified && !self.forwarder.route(info).is_some_and(|(route, _)| route.keeps_authorization()) {
+        if !is_verified && !routing.route(info).is_some_and(|(route, _)| route.keeps_authorization()) {
             left.remove(AUTHORIZATION);
         }
         let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);

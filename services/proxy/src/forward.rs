@@ -16,6 +16,7 @@ use axum::response::Response;
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use runtime::FileValue;
 use tokio_util::sync::CancellationToken;
 use web::header::single;
 
@@ -34,6 +35,7 @@ use crate::request_body::read_body;
 use crate::request_head;
 use crate::request_info::{RequestInfo, source};
 use crate::routes::Route;
+use crate::routing::Routing;
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
 use crate::signed_url::{SignedUrls, logout};
@@ -48,12 +50,10 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub struct Forwarder {
     /// Decides.
     pub entrypoint: Arc<Entrypoint>,
-    /// The routes and their metrics.
-    pub routes: Vec<(Route, RouteMetrics)>,
     /// The metrics of requests without a route.
     pub unmatched: RouteMetrics,
     /// Connections to backends.
-    pub clients: Clients,
+    pub clients: Arc<FileValue<Clients>>,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
     /// Ends upgraded connections.
@@ -87,8 +87,9 @@ impl Forwarder {
         let (mut parts, body) = request.into_parts();
         // the headers go to the backend
         let viewer = Viewer::of(&parts.method, &parts.headers);
+        let routing = self.entrypoint.routing.current();
         let mut record = AccessRecord { route: &self.unmatched, identity: None };
-        let response = self.respond(&mut parts, body, &mut record).await;
+        let response = self.respond(&routing, &mut parts, body, &mut record).await;
         let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
         tracing::info!(
@@ -103,13 +104,9 @@ impl Forwarder {
         Ok(response)
     }
 
-    /// The route of a request: the first that matches.
-    pub(crate) fn route(&self, info: &RequestInfo<'_>) -> Option<&(Route, RouteMetrics)> {
-        self.routes.iter().find(|(route, _)| route.pattern.fits(info))
-    }
-
     async fn respond<'a>(
         &'a self,
+        routing: &'a Routing,
         parts: &mut Parts,
         body: Body,
         record: &mut AccessRecord<'a>,
@@ -126,11 +123,11 @@ impl Forwarder {
         request_head::check_framing(&parts.headers)?;
         let (route, target, is_multi_factor, is_logout) = {
             let info = RequestInfo::received(parts, host, paths.literal(), self.entrypoint.is_https);
-            let route = self.route_of(&paths, &info)?.map(|(route, metrics)| {
+            let route = route_of(routing, &paths, &info)?.map(|(route, metrics)| {
                 record.route = metrics;
                 route
             });
-            let verdict = match self.decide(&paths, &info, route).await {
+            let verdict = match self.decide(routing, &paths, &info, route).await {
                 Ok(verdict) => verdict,
                 Err(refusal) => {
                     upload::drain(body, parts.version, &parts.headers).await;
@@ -165,35 +162,22 @@ impl Forwarder {
         Ok(response)
     }
 
-    /// The route of a request. An ambiguous path needs one that forwards such paths, and the same for every reading.
-    fn route_of(&self, paths: &Paths<'_>, info: &RequestInfo<'_>) -> Result<Option<&(Route, RouteMetrics)>, Refusal> {
-        let find = |path: &Path<'_>| self.route(&RequestInfo { path, ..*info });
-        let found = find(paths.literal());
-        let is_same = |path: &Path<'_>| match (found, find(path)) {
-            (Some(found), Some(route)) => std::ptr::eq(found, route) && route.0.is_opaque(path),
-            _ => false,
-        };
-        if paths.is_opaque() && !paths.readings().all(is_same) {
-            return Err(Refusal::malformed(PathError::Ambiguous));
-        }
-        Ok(found)
-    }
-
     /// Decides on a request. An ambiguous path passes only if every reading does, in the same way.
     async fn decide(
         &self,
+        routing: &Routing,
         paths: &Paths<'_>,
         info: &RequestInfo<'_>,
         route: Option<&Route>,
     ) -> Result<Verdict, Refusal> {
         let unprotected = route.is_some_and(|route| route.unprotected);
-        let decided = self.entrypoint.authorizer.decide(info, unprotected).await;
+        let decided = self.entrypoint.authorizer.decide(&routing.rules, info, unprotected).await;
         if let Some(refusal) = self.entrypoint.refusal(&decided, info) {
             return Err(refusal);
         }
         for path in paths.others() {
             let info = RequestInfo { path, ..*info };
-            let verdict = self.entrypoint.authorizer.decide(&info, unprotected).await;
+            let verdict = self.entrypoint.authorizer.decide(&routing.rules, &info, unprotected).await;
             if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {
                 return Err(refusal);
             }
@@ -223,7 +207,8 @@ impl Forwarder {
         if upgrade.is_some() {
             upgrade::set(request.headers_mut());
         }
-        let mut response = match progress.watch(route.timeout, self.clients.send(request, route.http2)).await {
+        let clients = self.clients.current();
+        let mut response = match progress.watch(route.timeout, clients.send(request, route.http2)).await {
             Ok(response) => response,
             Err(Failure::TooLong) => return Err(Refusal::body_too_long()),
             Err(Failure::Incomplete) => return Err(Refusal::incomplete_body()),
@@ -300,6 +285,24 @@ impl Forwarder {
         let is_valid = self.entrypoint.authorizer.authentication.is_internal_token(token);
         if is_valid { headers.get(ACCESS_TOKEN).cloned() } else { None }
     }
+}
+
+/// The route of a request. An ambiguous path needs one that forwards such paths, and the same for every reading.
+fn route_of<'a>(
+    routing: &'a Routing,
+    paths: &Paths<'_>,
+    info: &RequestInfo<'_>,
+) -> Result<Option<&'a (Route, RouteMetrics)>, Refusal> {
+    let find = |path: &Path<'_>| routing.route(&RequestInfo { path, ..*info });
+    let found = find(paths.literal());
+    let is_same = |path: &Path<'_>| match (found, find(path)) {
+        (Some(found), Some(route)) => std::ptr::eq(found, route) && route.0.is_opaque(path),
+        _ => false,
+    };
+    if paths.is_opaque() && !paths.readings().all(is_same) {
+        return Err(Refusal::malformed(PathError::Ambiguous));
+    }
+    Ok(found)
 }
 
 /// A request that may pass.

@@ -142,7 +142,7 @@ impl ForwardAuth {
         let path = Path::parse(path, self.entrypoint.leniency).map_err(malformed)?;
         let source = source(parts);
         let info = RequestInfo { method: &method, is_https, host, path: &path, query, headers, source };
-        let verdict = self.entrypoint.authorizer.decide(&info, false).await;
+        let verdict = self.entrypoint.decide(&info).await;
         if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {
             return Err(self.source.refused(refusal));
         }

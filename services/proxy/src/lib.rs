@@ -26,6 +26,7 @@ mod request_head;
 pub mod request_info;
 pub mod routes;
 pub mod routes_file;
+pub mod routing;
 pub mod rules;
 mod service;
 pub mod session;
@@ -57,8 +58,8 @@ use crate::identity_headers::IdentityHeaders;
 use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
-use crate::routes::Route;
 use crate::routes_file::RoutesFile;
+use crate::routing::Routing;
 use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
@@ -125,9 +126,8 @@ pub async fn app(
 ) -> Result<App, BoxError> {
     let (ended_sessions, following) = provider_sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
-    let routes_file = routes_file(config)?;
-    routes_file.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let RoutesFile { routes, rules } = routes_file;
+    let metrics = forward::Metrics::new(&context.metrics);
+    let routing = Routing::follow(config, metrics.clone(), context)?;
     let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     let database = Box::pin(database::open(config, context)).await?;
@@ -143,7 +143,6 @@ pub async fn app(
     let entrypoint = Arc::new(Entrypoint {
         authorizer: Authorizer {
             authentication,
-            rules,
             signed_urls,
             multi_factor: multi_factor::MultiFactor::new(
                 &config.mfa,
@@ -153,14 +152,15 @@ pub async fn app(
             ),
             sessions,
         },
+        routing,
         challenges: Challenges { basic: types.basic || types.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
         filter: Arc::new(config.request_filter()?),
         is_https: config.is_https(),
     });
     let identity_headers = Arc::new(IdentityHeaders::parse(&config.doors.verify_headers)?);
-    let edge = edge(config, &entrypoint, &identity_headers, routes, context)?;
-    let ext_authz = ExtAuthz { entrypoint, identity_headers, forwarder: Arc::clone(&edge.forwarder) };
+    let edge = edge(config, &entrypoint, &identity_headers, &metrics, context)?;
+    let ext_authz = ExtAuthz { entrypoint, identity_headers };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
     let checks = database.iter().map(::store::Database::check).collect();
@@ -168,27 +168,18 @@ pub async fn app(
     Ok(App { http, tasks, checks, streaming: true, ..App::grpc(Routes::new(ext_authz)) })
 }
 
-/// The HTTP service, with the routes of the file behind the built-in ones.
+/// The HTTP service.
 fn edge(
     config: &Config,
     entrypoint: &Arc<Entrypoint>,
     identity_headers: &Arc<IdentityHeaders>,
-    routes: Vec<Route>,
+    metrics: &forward::Metrics,
     context: &Context,
 ) -> Result<Edge, BoxError> {
-    let metrics = forward::Metrics::new(&context.metrics);
-    let measured = |route: Route| {
-        let metrics = metrics.of_route(&route.name);
-        (route, metrics)
-    };
-    // The built-in ones come first, so that a route for everything does not take the sign-in away.
-    let routes = builtin_routes::with_account(routes, &config.backends)?;
-    let routes = builtin_routes::routes(&config.backends)?.into_iter().chain(routes);
     let forwarder = Arc::new(Forwarder {
         entrypoint: Arc::clone(entrypoint),
-        routes: routes.map(measured).collect(),
         unmatched: metrics.of_route(NO_ROUTE),
-        clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
+        clients: Clients::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
         shutdown: context.shutdown.clone(),
     });

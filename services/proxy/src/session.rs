@@ -27,9 +27,10 @@ use bounded_cache::{ARC, HeapSize, MIB};
 use http::HeaderMap;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use outbound::Authorities;
 use outbound::issuer::Source;
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
-use runtime::{Clock, Context, Random, Task};
+use runtime::{Clock, Context, FileSetting, Random, Service, Task};
 use tokio::sync::Mutex;
 
 pub(crate) use endpoint::SessionEndpoint;
@@ -112,11 +113,15 @@ impl Sessions {
         let settings = &config.session;
         let site = Site::new(&config.url, &settings.cookie_domain, &settings.return_hosts)
             .map_err(|problem| format!("PROXY_URL {problem}"))?;
-        let authorities = settings.authorities.as_deref();
+        let authorities = settings.authorities.clone().map(|file| {
+            let (service, name) = (crate::Proxy::IDENTITY.name, "PROXY_SESSION_CACERT");
+            Authorities::follow(FileSetting { service, name, files: vec![file] }, context)
+        });
+        let authorities = authorities.transpose()?;
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
-        let mut source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
+        let mut source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities.as_ref())?;
         if !settings.issuer_backend.is_empty() {
-            source = source.reached_at(&settings.issuer_backend, USER_AGENT, authorities)?;
+            source = source.reached_at(&settings.issuer_backend, USER_AGENT, authorities.as_ref())?;
         }
         let (clock, random) = (context.clock.clone(), context.random.clone());
         let options = CacheOptions { refresh: Refresh::First, needs_keys: false, on_fetch: Box::new(|_| ()) };

@@ -42,7 +42,7 @@ async fn answer(entrypoint: &Entrypoint, parts: &Parts) -> Result<Response, Refu
     let path = Path::parse(parts.uri.path(), entrypoint.leniency).map_err(Refusal::malformed)?;
     request_head::check_target(&parts.uri)?;
     let info = RequestInfo::received(parts, host, &path, entrypoint.is_https);
-    let verdict = entrypoint.authorizer.decide(&info, false).await;
+    let verdict = entrypoint.decide(&info).await;
     if let Some(refusal) = entrypoint.refusal(&verdict, &info) {
         return Err(refusal);
     }

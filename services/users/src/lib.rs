@@ -109,7 +109,7 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
         }
     };
     let changes = database.clone().map(LdapPasswordChanges::new);
-    let ldap = ldap::Directory::new(&config.ldap, &context.environment);
+    let ldap = ldap::Directory::new(&config.ldap, &context.environment, &context.reload);
     let directory = LdapDirectory::new(ldap, changes, context.clock.clone());
     let backend = Backend::Ldap(directory.clone(), database);
     Ok(Components { directory: Arc::new(directory), administration: None, backend })

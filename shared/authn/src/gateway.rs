@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
 use secrecy::ExposeSecret;
-use tonic::{Request, transport::Channel};
+use tonic::Request;
 
 pub use crate::provider::write_password_change;
 use crate::provider::{read_password_change, transport, verdict};
-use crate::{AuthError, Credentials, User};
+use crate::{AuthError, Channel, Credentials, User};
 
 /// Who a credential belongs to, as the gateway answers.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ pub struct Remote(GatewayApiClient<Channel>);
 
 impl Remote {
     /// The gateway behind `channel`.
-    pub fn new(channel: Channel) -> Self {
-        Self(GatewayApiClient::new(channel))
+    pub fn new(channel: impl Into<Channel>) -> Self {
+        Self(GatewayApiClient::new(channel.into()))
     }
 }
 

@@ -5,6 +5,7 @@ pub mod app_token;
 pub mod audit;
 mod authenticator;
 pub mod caller;
+mod channel;
 mod credentials;
 pub mod directory;
 pub mod ended_sessions;
@@ -24,6 +25,7 @@ mod wire;
 
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
+pub use channel::Channel;
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError};
 pub use ended_sessions::EndedSessions;

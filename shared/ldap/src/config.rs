@@ -19,7 +19,7 @@ pub struct Ldap {
     #[schemars(extend("x-required" = "name the LDAP server"))]
     pub uri: String,
     /// The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder
-    /// where that file exists, else the system's authorities.
+    /// where that file exists, else the system's authorities. It is read again when it changes.
     #[schemars(extend("x-env" = ["OCIS_LDAP_CACERT", "<P>_LDAP_CACERT"]))]
     pub ca_cert: Option<PathBuf>,
     /// Accept any certificate of the LDAP server. Not for production.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use authn::{Claim, DirectoryError, Filter, Groups, Profile, User, UserId, normal_issuer};
 use config::Environment;
+use runtime::Reload;
 
 use crate::Ldap;
 use crate::entry::Entry;
@@ -33,9 +34,10 @@ struct KnownLists {
 }
 
 impl Directory {
-    /// The directory that these settings describe. Nothing is connected yet, and nothing can fail yet.
-    pub fn new(config: &Ldap, environment: &Environment) -> Self {
-        Self { users: Arc::new(UserSearch::new(config, environment)), lists: Arc::default() }
+    /// The directory that these settings describe. Nothing is connected yet, and nothing can fail yet. The file of the authority is read
+    /// again after each announcement of `reload`.
+    pub fn new(config: &Ldap, environment: &Environment, reload: &Reload) -> Self {
+        Self { users: Arc::new(UserSearch::new(config, environment, reload)), lists: Arc::default() }
     }
 
     /// Whether the server answers, for a readiness check.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use authn::{Claim, Groups, Login, User, UserId, UserStatus, UserType, normal_issuer};
 use config::{Environment, base_data_path};
 use ldap3::Scope;
+use runtime::Reload;
 
 use crate::attribute::IdAttribute;
 use crate::config::scope;
@@ -27,8 +28,8 @@ pub(crate) struct UserSearch {
 }
 
 impl UserSearch {
-    pub(crate) fn new(config: &Ldap, environment: &Environment) -> Self {
-        let tls = Tls::new(config.insecure, config.ca_cert.clone(), &base_data_path(environment));
+    pub(crate) fn new(config: &Ldap, environment: &Environment, reload: &Reload) -> Self {
+        let tls = Tls::new(config.insecure, config.ca_cert.clone(), &base_data_path(environment), reload);
         let (user, group) = (&config.user_schema, &config.group_schema);
         Self {
             pool: Pool::new(Server::new(config, tls)),

@@ -6,10 +6,11 @@ use authn::UserStatus;
 use config::Environment;
 use ldap::testing::{AMBIGUOUS_MAIL, EINSTEIN, LISE, OHARA, Slapd};
 use ldap::{Binder, Directory, Ldap};
+use runtime::Reload;
 use secrecy::SecretString;
 
 fn binder(config: &Ldap) -> Binder {
-    Binder::new(&Directory::new(config, &Environment::default()))
+    Binder::new(&Directory::new(config, &Environment::default(), &Reload::default()))
 }
 
 async fn signs_in(binder: &Binder, login: &str, password: &str) -> Option<String> {

@@ -7,11 +7,12 @@ use authn::{Claim, Directory as _, DirectoryError, Groups};
 use config::Environment;
 use ldap::testing::Slapd;
 use ldap::{Binder, Directory, Ldap};
+use runtime::Reload;
 use secrecy::SecretString;
 use status::Kind;
 
 fn directory(config: &Ldap) -> Directory {
-    Directory::new(config, &Environment::default())
+    Directory::new(config, &Environment::default(), &Reload::default())
 }
 
 async fn look(directory: &Directory) -> Result<(), DirectoryError> {
@@ -73,7 +74,7 @@ async fn a_neighbours_authority_is_found_in_the_data_folder() {
     std::fs::copy(slapd.ca_file(), data.path().join("idm/ldap.crt")).expect("the authority");
     let environment = Environment::from([("OCIS_BASE_DATA_PATH", data.path().display().to_string())]);
     let config = Ldap { uri: slapd.tls_uri(), ..slapd.config() };
-    look(&Directory::new(&config, &environment)).await.expect("an answer over TLS");
+    look(&Directory::new(&config, &environment, &Reload::default())).await.expect("an answer over TLS");
 }
 
 #[tokio::test]

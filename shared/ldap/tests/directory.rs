@@ -9,9 +9,10 @@ use ldap::testing::{
     AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, STAFF, Slapd,
 };
 use ldap::{Directory, Group, GroupKey, Ldap};
+use runtime::Reload;
 
 fn directory(config: &Ldap) -> Directory {
-    Directory::new(config, &Environment::default())
+    Directory::new(config, &Environment::default(), &Reload::default())
 }
 
 fn id(of: &Person) -> UserId {

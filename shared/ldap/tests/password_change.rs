@@ -7,13 +7,14 @@ use authn::Login;
 use config::Environment;
 use ldap::testing::{EINSTEIN, MARIE, OHARA, Options, Slapd};
 use ldap::{Account, Binder, Directory, Ldap, PasswordChange, PasswordChangeError, Refusal};
+use runtime::Reload;
 use secrecy::SecretString;
 use status::Kind;
 
 const NEW: &str = "seven otters juggle lamps";
 
 fn binder(config: &Ldap) -> Binder {
-    Binder::new(&Directory::new(config, &Environment::default()))
+    Binder::new(&Directory::new(config, &Environment::default(), &Reload::default()))
 }
 
 fn permitted() -> Option<Slapd> {

@@ -5,7 +5,6 @@ pub mod cache;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use oidc::jose::{KeyError, KeySet};
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::{FetchError, Fetcher, IssuerResponse, Policy, Question};
+use crate::{Authorities, FetchError, Fetcher, IssuerResponse, Policy, Question};
 
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -86,17 +85,17 @@ struct Backend {
 }
 
 impl Source {
-    /// Prepares to call the issuer of this name, without calling it yet. Requests carry `user_agent`. `authorities` is a file of
-    /// certificates that are trusted in addition to the system's. With `insecure` it may use plain HTTP and any certificate.
+    /// Prepares to call the issuer of this name, without calling it yet. Requests carry `user_agent`. `authorities` are
+    /// trusted in addition to the system's. With `insecure` it may use plain HTTP and any certificate.
     ///
     /// # Errors
-    /// When the issuer's address is none, or the certificates cannot be read.
+    /// When the issuer's address is none, or no HTTP client can be made with the certificates.
     pub fn new(
         name: &str,
         user_agent: &str,
         insecure: bool,
         allow_private: bool,
-        authorities: Option<&Path>,
+        authorities: Option<&Authorities>,
     ) -> Result<Self, PrepareError> {
         let discovery = discovery_of(name, insecure).map_err(PrepareError::Address)?;
         let fetcher = |allow_private| Fetcher::new(user_agent, Policy { allow_private, insecure }, authorities);
@@ -110,7 +109,12 @@ impl Source {
     ///
     /// # Errors
     /// When the backend is not the URL of a host.
-    pub fn reached_at(self, backend: &str, user_agent: &str, authorities: Option<&Path>) -> Result<Self, PrepareError> {
+    pub fn reached_at(
+        self,
+        backend: &str,
+        user_agent: &str,
+        authorities: Option<&Authorities>,
+    ) -> Result<Self, PrepareError> {
         let origin = backend_url(backend).map_err(PrepareError::Backend)?;
         let insecure = origin.scheme() == "http" || is_here(origin.host_str().unwrap_or_default());
         let fetcher = Fetcher::new(user_agent, Policy { allow_private: true, insecure }, authorities)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod authorities;
 pub mod issuer;
 mod resolver;
 
@@ -9,14 +10,16 @@ mod tests;
 
 use std::error::Error;
 use std::net::IpAddr;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect;
 use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
 
+pub use authorities::Authorities;
 use resolver::Resolver;
 
 /// How long a call may take in all.
@@ -30,9 +33,18 @@ const MAX_URL: usize = 2048;
 /// address), no redirects, 64 KiB, 3 s (row I32). Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    http: Client,
+    user_agent: Arc<str>,
     policy: Policy,
+    authorities: Option<Authorities>,
+    http: Arc<ArcSwap<Http>>,
     timeout: Duration,
+}
+
+/// An HTTP client, and the certificates that it trusts in addition to the system's.
+#[derive(Debug)]
+struct Http {
+    client: Client,
+    trusted: Option<Arc<Vec<Certificate>>>,
 }
 
 /// What may be called in addition to https on the open Internet.
@@ -99,23 +111,35 @@ impl FetchError {
 }
 
 impl Fetcher {
-    /// A fetcher that calls itself `user_agent` and trusts the system's certificate authorities and those in this file (PEM).
+    /// A fetcher that calls itself `user_agent` and trusts the system's certificate authorities and these.
     ///
     /// # Errors
-    /// When the file cannot be read or holds no certificate.
-    pub fn new(user_agent: &str, policy: Policy, authorities: Option<&Path>) -> Result<Self, FetchError> {
-        let Policy { allow_private, insecure } = policy;
-        let builder = Client::builder()
-            .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .referer(false)
-            .https_only(!allow_private && !insecure)
-            .tls_danger_accept_invalid_certs(insecure)
-            .user_agent(user_agent)
-            .dns_resolver(Resolver { allow_private })
-            .tls_certs_merge(authorities.map(certificates).transpose()?.unwrap_or_default());
-        Ok(Self { http: builder.build()?, policy, timeout: TIMEOUT })
+    /// When no HTTP client can be made with them.
+    pub fn new(user_agent: &str, policy: Policy, authorities: Option<&Authorities>) -> Result<Self, FetchError> {
+        let http = Http::new(user_agent, policy, authorities.map(Authorities::current))?;
+        Ok(Self {
+            user_agent: user_agent.into(),
+            policy,
+            authorities: authorities.cloned(),
+            http: Arc::new(ArcSwap::from_pointee(http)),
+            timeout: TIMEOUT,
+        })
+    }
+
+    /// The HTTP client: another one, with connections of its own, since the authorities have changed.
+    fn client(&self) -> Result<Client, FetchError> {
+        let http = self.http.load();
+        let (Some(authorities), Some(trusted)) = (&self.authorities, &http.trusted) else {
+            return Ok(http.client.clone());
+        };
+        let current = authorities.current();
+        if Arc::ptr_eq(&current, trusted) {
+            return Ok(http.client.clone());
+        }
+        let http = Http::new(&self.user_agent, self.policy, Some(current))?;
+        let client = http.client.clone();
+        self.http.store(Arc::new(http));
+        Ok(client)
     }
 
     /// Whether an address is one that would be called at all, before anything is resolved.
@@ -165,8 +189,8 @@ impl Fetcher {
     pub async fn ask(&self, url: &str, question: &Question<'_>) -> Result<IssuerResponse, FetchError> {
         let url = self.allowed(url)?;
         let mut request = match question.form {
-            Some(form) => self.form(url, form),
-            None => self.http.get(url),
+            Some(form) => self.form(url, form)?,
+            None => self.client()?.get(url),
         };
         if let Some(authorization) = question.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -183,15 +207,15 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`] for an address that is not called, or when there is no answer in time.
     pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<u16, FetchError> {
-        let request = self.form(self.allowed(url)?, form);
+        let request = self.form(self.allowed(url)?, form)?;
         let sent = tokio::time::timeout(self.timeout, self.send(request)).await;
         Ok(sent.unwrap_or_else(|_| Err(FetchError::slow()))?.status().as_u16())
     }
 
-    fn form(&self, url: Url, form: &[(&str, &str)]) -> RequestBuilder {
+    fn form(&self, url: Url, form: &[(&str, &str)]) -> Result<RequestBuilder, FetchError> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        self.http.post(url).header(CONTENT_TYPE, kind).body(body)
+        Ok(self.client()?.post(url).header(CONTENT_TYPE, kind).body(body))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, FetchError> {
@@ -222,6 +246,24 @@ impl Fetcher {
     }
 }
 
+impl Http {
+    fn new(user_agent: &str, policy: Policy, trusted: Option<Arc<Vec<Certificate>>>) -> Result<Self, FetchError> {
+        let Policy { allow_private, insecure } = policy;
+        let certificates = trusted.as_deref().cloned().unwrap_or_default();
+        let builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .no_proxy()
+            .referer(false)
+            .https_only(!allow_private && !insecure)
+            .tls_danger_accept_invalid_certs(insecure)
+            .user_agent(user_agent)
+            .dns_resolver(Resolver { allow_private })
+            .tls_certs_merge(certificates);
+        Ok(Self { client: builder.build()?, trusted })
+    }
+}
+
 /// The answer, unless it is longer than what is read.
 async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
     let status = response.status().as_u16();
@@ -235,11 +277,4 @@ async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
         body.extend_from_slice(&chunk);
     }
     Ok(IssuerResponse { status, media_type, body: body.freeze() })
-}
-
-fn certificates(file: &Path) -> Result<Vec<Certificate>, FetchError> {
-    let failed = |problem: &dyn std::fmt::Display| FetchError(format!("{}: {problem}", file.display()));
-    let pem = std::fs::read(file).map_err(|error| failed(&error))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
-    if certificates.is_empty() { Err(failed(&"holds no certificate")) } else { Ok(certificates) }
 }

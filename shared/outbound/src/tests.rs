@@ -1,6 +1,9 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use config::Environment;
+use runtime::{Context, FileSetting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -164,16 +167,50 @@ async fn what_is_allowed_is_fetched() {
     assert_eq!(lenient().post_form(&url, &[("logout_token", "a b")]).await.expect("is sent"), 200);
 }
 
-#[test]
-fn a_file_without_certificates_is_an_error() {
+/// The authorities in a file.
+fn authorities(file: &Path, context: &Context) -> Result<Authorities, FetchError> {
+    let setting = FileSetting { service: "test", name: "TEST_CACERT", files: vec![file.to_owned()] };
+    Authorities::follow(setting, context)
+}
+
+fn certificate() -> String {
+    rcgen::generate_simple_self_signed(["keys.example".to_owned()]).expect("a certificate").cert.pem()
+}
+
+#[tokio::test]
+async fn a_file_without_certificates_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
-    Fetcher::new("test", Policy::default(), Some(&file)).expect_err("is not there");
+    let context = Context::new(Environment::default());
+    authorities(&file, &context).expect_err("is not there");
     std::fs::write(&file, "nothing").expect("writes");
-    Fetcher::new("test", Policy::default(), Some(&file)).expect_err("holds nothing");
-    let key = rcgen::generate_simple_self_signed(["keys.example".to_owned()]).expect("a certificate");
-    std::fs::write(&file, key.cert.pem()).expect("writes");
-    Fetcher::new("test", Policy::default(), Some(&file)).expect("holds one");
+    authorities(&file, &context).expect_err("holds nothing");
+    std::fs::write(&file, certificate()).expect("writes");
+    let authorities = authorities(&file, &context).expect("holds one");
+    Fetcher::new("test", Policy::default(), Some(&authorities)).expect("a fetcher");
+}
+
+#[tokio::test]
+async fn changed_authorities_are_trusted_from_the_next_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, certificate()).expect("writes");
+    let context = Context::new(Environment::default());
+    let authorities = authorities(&file, &context).expect("holds one");
+    let fetcher = Fetcher::new("test", Policy::default(), Some(&authorities)).expect("a fetcher");
+    let trusted = || {
+        fetcher.client().expect("a client");
+        fetcher.http.load().trusted.clone().expect("authorities")
+    };
+    let (first, mut readings) = (trusted(), authorities.readings());
+    assert!(Arc::ptr_eq(&first, &trusted()), "the client stays");
+    for (text, count) in [("nothing".to_owned(), 1), (certificate() + &certificate(), 2)] {
+        std::fs::write(&file, text).expect("writes");
+        context.reload.announce();
+        let changed = tokio::time::timeout(Duration::from_secs(20), readings.changed());
+        changed.await.expect("in time").expect("is followed");
+        assert_eq!(trusted().len(), count);
+    }
 }
 
 #[tokio::test]

@@ -1,21 +1,31 @@
 //! Channels to other services.
 
+mod balancer;
 mod connector;
 mod endpoint;
+mod replay;
+mod replica;
+mod resolver;
 
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use authn::Channel;
+use tonic::transport::Endpoint;
 
 use crate::Context;
 use crate::tls::TlsError;
 pub use crate::tls::https;
+use balancer::Balancer;
 use config::{ClientTls, GrpcClientTls};
 use connector::Connector;
-use endpoint::Target;
+use endpoint::{Place, Target};
+use resolver::SystemResolver;
 
 /// How long a connection may take to be made, name, TLS and all; with what follows a missing peer is known to be missing
 /// within two seconds.
@@ -59,8 +69,8 @@ impl EndpointError {
 /// `unix:/path`, `unix:///path`, `http://host:port` or `https://host:port`.
 ///
 /// Nothing is connected before the first request. A peer that cannot be reached makes requests fail as UNAVAILABLE within
-/// two seconds, and an answer must begin within two seconds. Certificates that changed are used for new connections.
-/// Needs a tokio runtime.
+/// two seconds, and an answer must begin within two seconds. Requests to a name are balanced over all its addresses. Certificates that
+/// changed are used for new connections. Needs a tokio runtime.
 pub fn channel(endpoint: &str, tls: &GrpcClientTls, context: &Context) -> Result<Channel, EndpointError> {
     channel_within(endpoint, tls, Some(REQUEST_TIMEOUT), context)
 }
@@ -90,6 +100,31 @@ pub fn channel_within(
     if let Some(timeout) = timeout {
         configured = configured.timeout(timeout);
     }
+    let name = match &target.place {
+        Place::Tcp(host, port) if host.parse::<IpAddr>().is_err() => Some((host.clone(), *port)),
+        Place::Tcp(..) | Place::Unix(_) => None,
+    };
     let connector = Connector::new(target, tls.clone(), mode, context)?;
-    Ok(configured.connect_with_connector_lazy(connector))
+    Ok(match name {
+        None => configured.connect_with_connector_lazy(connector).into(),
+        Some(name) => {
+            let connect =
+                Box::new(move |address, state| configured.connect_with_connector_lazy(connector.to(address, state)));
+            Channel::new(Balancer::new(name, Arc::new(SystemResolver), connect, context.random.clone()))
+        }
+    })
+}
+
+/// Whether the peer states that it has not processed a request: by refusing the stream, or by GOAWAY with a lower last stream (RFC 9113
+/// 8.7). Only streams above the last one fail with the peer's GOAWAY.
+pub fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return error.is_remote() && (is_refused || error.is_go_away());
+        }
+        source = error.source();
+    }
+    false
 }

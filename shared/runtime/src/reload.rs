@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,13 +23,15 @@ pub struct Reload(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     generation: watch::Sender<u64>,
+    /// How many of the announcements were requested, whether or not a file had changed.
+    requested: AtomicU64,
     files: Mutex<BTreeMap<PathBuf, Content>>,
     is_polling: AtomicBool,
     interval: Duration,
 }
 
 /// A file's content, hashed; `None` when it cannot be read.
-type Content = Option<u64>;
+pub(crate) type Content = Option<u64>;
 
 impl Default for Reload {
     fn default() -> Self {
@@ -41,7 +43,8 @@ impl Reload {
     /// One that looks at its files so often.
     pub fn every(interval: Duration) -> Self {
         let (generation, _) = watch::channel(0);
-        Self(Arc::new(Inner { generation, files: Mutex::default(), is_polling: AtomicBool::new(false), interval }))
+        let (requested, is_polling) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self(Arc::new(Inner { generation, requested, files: Mutex::default(), is_polling, interval }))
     }
 
     /// Changes at each announcement; the number counts them.
@@ -54,8 +57,18 @@ impl Reload {
         *self.0.generation.borrow()
     }
 
+    /// How many announcements were requested with [`announce`](Self::announce).
+    pub(crate) fn requested(&self) -> u64 {
+        self.0.requested.load(Ordering::Acquire)
+    }
+
     /// Announces, whether or not a file changed: what SIGHUP does.
     pub fn announce(&self) {
+        self.0.requested.fetch_add(1, Ordering::AcqRel);
+        self.announce_change();
+    }
+
+    fn announce_change(&self) {
         self.0.generation.send_modify(|generation| *generation += 1);
     }
 
@@ -91,7 +104,7 @@ impl Reload {
                 }
             }
             tracing::info!("files changed, reloading");
-            self.announce();
+            self.announce_change();
         }
     }
 
@@ -112,7 +125,7 @@ impl Reload {
 }
 
 /// Such files are small and few: hashing them costs less than guessing from times, which a mounted secret does not keep.
-fn read(file: &Path) -> Content {
+pub(crate) fn read(file: &Path) -> Content {
     let mut hasher = DefaultHasher::new();
     std::fs::read(file).ok()?.hash(&mut hasher);
     Some(hasher.finish())

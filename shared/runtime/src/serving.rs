@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use tower::{Service, ServiceExt};
 
+use crate::file_reloads::ReloadMetrics;
 use crate::layers::{Limits, Stack};
 use crate::metrics::{Protocol, Requests};
 use crate::request_body::RequestBody;
@@ -55,7 +56,8 @@ impl Serving {
         if let (Some(tls), Some(files)) = (&tls, files) {
             files.paths().for_each(|file| self.context.reload.watch(file));
             let (tls, stop, changes) = (Arc::clone(tls), shutdown.stop.clone(), self.context.reload.subscribe());
-            shutdown.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes)).await });
+            let metrics = ReloadMetrics::of(&self.context.metrics, self.identity.name, files.setting());
+            shutdown.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes, &metrics)).await });
         }
         let random = self.context.random.clone();
         Server { listener, tls, stack, limits, random, shutdown: shutdown.clone() }.spawn();

@@ -11,13 +11,13 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use authn::Channel;
 use http::{Request, Response};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
 use tempfile::TempDir;
 use tonic::body::Body;
 use tonic::server::{NamedService, UnaryService};
 use tonic::service::Routes;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
@@ -143,7 +143,7 @@ impl UnaryService<HealthCheckRequest> for Say {
 /// Says something to `echo.Echo`.
 pub(crate) async fn say(channel: Channel, text: &str) -> Result<tonic::Response<HealthCheckResponse>, Status> {
     let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+    client.ready().await.map_err(Status::from_error)?;
     let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
     let message = tonic::Request::new(HealthCheckRequest { service: text.into() });
     client.unary(message, http::uri::PathAndQuery::from_static("/echo.Echo/Say"), codec).await

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
+use crate::file_reloads::ReloadMetrics;
 use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
@@ -144,6 +145,11 @@ impl ServerFiles {
         })
     }
 
+    /// The setting that names the certificate.
+    pub(crate) fn setting(&self) -> &'static str {
+        self.variables.cert
+    }
+
     /// The files, to be watched.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.path()]);
@@ -244,7 +250,11 @@ impl ServerTls {
     }
 
     /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
-    pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>) {
+    pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>, metrics: &ReloadMetrics) {
+        if self.files.paths().next().is_none() {
+            return;
+        }
+        metrics.succeeded(self.clock.now());
         loop {
             let change = changes.changed();
             let outcome = if self.is_waiting.load(Ordering::Acquire) {
@@ -252,20 +262,25 @@ impl ServerTls {
             } else {
                 Ok(change.await)
             };
-            match outcome {
-                Ok(Ok(())) => self.reload(true),
+            let has_changed = match outcome {
+                Ok(Ok(())) => true,
                 Ok(Err(_)) => return,
-                Err(_) => self.reload(false),
+                Err(_) => false,
+            };
+            if self.reload(has_changed) {
+                metrics.succeeded(self.clock.now());
+            } else if has_changed {
+                metrics.failed();
             }
         }
     }
 
-    /// Reads the files again. When they are of no use, or not valid while what was read before is, that stays in force; the
-    /// operator learns it once for each change.
-    fn reload(&self, has_changed: bool) {
+    /// Reads the files again, and returns whether what they hold is in force. When they are of no use, or not valid while what was read
+    /// before is, that stays in force; the operator learns it once for each change.
+    fn reload(&self, has_changed: bool) -> bool {
         // without configured files, a reload would only replace one temporary certificate by another
         if self.files.paths().next().is_none() {
-            return;
+            return true;
         }
         let now = self.clock.now();
         let is_valid = |dated: &[Dated]| validity::check(dated, now);
@@ -281,9 +296,14 @@ impl ServerTls {
                 if !stays {
                     self.current.store(Arc::new(accepting));
                 }
+                !stays
             }
-            Err(problem) if has_changed => tracing::error!(%problem, "{problem}{KEPT}"),
-            Err(_) => {}
+            Err(problem) => {
+                if has_changed {
+                    tracing::error!(%problem, "{problem}{KEPT}");
+                }
+                false
+            }
         }
     }
 }

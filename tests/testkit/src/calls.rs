@@ -1,5 +1,6 @@
 //! The calls that most tests make.
 
+use authn::Channel;
 use doorward::ServiceId;
 use proto::cs3::{
     auth::applications::v1beta1::GenerateAppPasswordRequest,
@@ -10,7 +11,7 @@ use proto::cs3::{
     rpc::v1beta1::Status,
 };
 use status::Kind;
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use tonic::{Request, metadata::MetadataValue};
 
 use crate::{TestFamily, note_secret};
 

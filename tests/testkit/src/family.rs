@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use authn::Channel;
 use config::Environment;
 use doorward::{EnabledServices, Family, Secrets, ServiceId, Settings};
 use runtime::{Context, client};
-use tonic::transport::Channel;
 
 use crate::{
     Certificates, Finished, Layout, USERS,
@@ -171,6 +171,14 @@ impl TestFamily {
     pub fn kill(&mut self, service: ServiceId) {
         let server = self.servers.iter_mut().find(|server| server.name == service.name());
         server.unwrap_or_else(|| panic!("{} is no process of its own", service.name())).kill();
+    }
+
+    /// Sends SIGHUP to every process.
+    ///
+    /// # Panics
+    /// When one has ended.
+    pub fn hang_up(&self) {
+        self.servers.iter().for_each(Server::hang_up);
     }
 
     /// Lets every process write files up to this size only; see [`Server::limit_files`].

@@ -130,6 +130,11 @@ impl Server {
         self.signal("-CONT");
     }
 
+    /// Has it read its files again, as `systemctl reload` does.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     /// Lets it write files up to this size only, whatever account runs the test: each write beyond fails. Without a size, up
     /// to any.
     ///

@@ -23,7 +23,7 @@ pub(super) async fn show(signed_in: SignedIn) -> Response {
     let user = signed_in.current_user().await;
     let context = signed_in.context();
     let words = context.words();
-    let applications = &signed_in.state.applications;
+    let applications = signed_in.state.applications.current();
     context.respond(
         StatusCode::OK,
         &FrontPage {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authn::BoxError;
+use authn::{BoxError, Channel};
 use config::load_over;
 use proto::doorward::apptokens::v1::{
     CreateTokenRequest, GetTokenRequest, ImportOutcome, ImportTokensRequest, ListTokensRequest, ListTokensResponse,
@@ -11,7 +11,6 @@ use proto::doorward::apptokens::v1::{
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::{AuthApp, Config};

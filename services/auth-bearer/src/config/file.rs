@@ -118,6 +118,13 @@ struct Pair {
     role_name: String,
 }
 
+/// The files of secrets that a file of issuers names; none if it is wrong.
+pub(super) fn secret_files(path: &FilePath) -> Vec<PathBuf> {
+    let document = read_yaml_file(path).ok().and_then(|text| serde_yaml_ng::from_str::<Document>(&text).ok());
+    let issuers = document.map(|document| document.issuers).unwrap_or_default();
+    issuers.into_iter().filter_map(|entry| entry.client).map(|client| client.secret_file).collect()
+}
+
 /// The issuers of a file: all of them, or none if one is wrong.
 pub(super) fn read(path: &FilePath, allow_exposed: bool) -> Result<Vec<Settings>, FileError> {
     let text = read_yaml_file(path).map_err(|error| error.to_string());

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{MINUTE, Provider, Service, key, sign, with};
+use crate::support::{MINUTE, Provider, Service, directory, key, no_users, sign, with};
+use auth_bearer::{AuthProviders, Config, Oidc};
 use authn::{AuthError, Reason};
 use oidc::jose::{Algorithm, hs256_jwt};
 use serde_json::json;
@@ -165,4 +166,61 @@ async fn key_set_with_too_many_keys_or_a_secret_is_rejected() {
     assert!(matches!(answer, Err(AuthError::Unavailable { .. })), "{answer:?}");
     let secret = hs256_jwt(b"k", "JWT", &service.claims(&provider.url));
     assert_eq!(service.refusal(&secret).await, Reason::ForeignToken);
+}
+
+/// Row R20.
+#[tokio::test]
+async fn token_of_an_issuer_that_the_file_no_longer_accepts_is_refused_although_its_verdict_is_cached() {
+    let signer = key("k", Algorithm::Es256);
+    let (own, partner) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("issuers.yaml");
+    let people = "people: !directory {claim: preferred_username, by: username}";
+    let write = |entries: &str| std::fs::write(&file, format!("issuers: [{entries}]")).expect("writes");
+    let entry = |audience: &str| format!("{{issuer: '{}', audience: [{audience}], {people}}}", partner.url);
+    write(&entry("web"));
+    let oidc = Oidc { issuer: own.url.clone(), ..Oidc::default() };
+    let auth_providers = AuthProviders { oidc, issuers_file: Some(file.clone()) };
+    let service = Service::of_config(&Config { auth_providers, ..Config::default() }, directory(), no_users());
+    let token = |issuer: &Provider| sign(&signer, &service.claims(&issuer.url));
+    let (of_own, of_partner) = (token(&own), token(&partner));
+    let failures =
+        "doorward_file_reload_failures_total{service=\"auth-bearer\",setting=\"AUTH_BEARER_OIDC_ISSUERS_FILE\"} ";
+    let are_good = async || {
+        service.authenticate(&of_own).await.expect("is accepted");
+        service.authenticate(&of_partner).await.expect("is accepted");
+    };
+    are_good().await;
+    let fetches = own.fetches();
+
+    write(&entry("web, {}"));
+    service.context.reload.announce();
+    eventually(async || service.context.metrics.render().contains(&format!("{failures}1"))).await;
+    are_good().await;
+
+    // made for another audience, then of an unknown issuer
+    for entries in [entry("other"), String::new()] {
+        write(&entries);
+        service.context.reload.announce();
+        let refused = async || {
+            let outcome = service.authenticate(&of_partner).await;
+            matches!(outcome, Err(AuthError::Refused(Reason::ForeignToken)))
+        };
+        eventually(refused).await;
+        write(&entry("web"));
+        service.context.reload.announce();
+        eventually(async || service.authenticate(&of_partner).await.is_ok()).await;
+        are_good().await;
+    }
+    assert_eq!(own.fetches(), fetches, "the keys of an issuer that has not changed are not fetched again");
+}
+
+/// Waits for what another task does in a moment.
+async fn eventually(is_so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("in time");
 }

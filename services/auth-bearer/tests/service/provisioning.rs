@@ -89,7 +89,7 @@ impl World {
         answer.user.expect("a user").groups
     }
 
-    fn admin(&self) -> UsersAdminApiClient<tonic::transport::Channel> {
+    fn admin(&self) -> UsersAdminApiClient<authn::Channel> {
         UsersAdminApiClient::new(self.family.channel(ServiceId::Users))
     }
 

@@ -110,7 +110,7 @@ async fn accounts_and_last_use_outlive_the_process() {
     let credentials = Credentials { caller, ..Credentials::new("backup", text(&made)) };
     bench.opened.authenticator.authenticate(&credentials).await.expect("is accepted");
     let used = bench.context.clock.now();
-    let app = auth_service::app(&bench.opened, bench.config.clone(), &bench.context).expect("is built");
+    let app = auth_service::app(&bench.opened, &bench.config, &bench.context).expect("is built");
     bench.context.shutdown.cancel();
     for task in app.tasks {
         task.future.await;

@@ -17,7 +17,7 @@ use tonic::{Code, Request};
 use crate::support::{Bench, JWT_SECRET, MOSS, stored};
 
 fn client(bench: &Bench) -> ServiceAccountsApiClient<Routes> {
-    let app = auth_service::app(&bench.opened, bench.config.clone(), &bench.context).expect("the service is built");
+    let app = auth_service::app(&bench.opened, &bench.config, &bench.context).expect("the service is built");
     ServiceAccountsApiClient::new(app.grpc.expect("it serves gRPC"))
 }
 

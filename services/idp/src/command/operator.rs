@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authn::BoxError;
+use authn::{BoxError, Channel};
 use config::load_over;
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
@@ -15,7 +15,6 @@ use proto::doorward::idp::v1::{
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::{Config, Idp};

@@ -5,6 +5,7 @@ mod change;
 mod client;
 mod fetch_rate;
 mod file;
+mod file_changes;
 mod key_sets;
 mod metadata;
 mod reliance;
@@ -15,7 +16,7 @@ pub(crate) mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,7 +30,7 @@ use oidc::redirect::Sites;
 use outbound::{FetchError, Fetcher};
 use runtime::{Clock, Context, Random};
 use store::StoreError;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use change::{Addition, ChangeError, Made};
@@ -38,6 +39,7 @@ pub use client::{
     RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
 };
 pub use file::FileError;
+pub use file_changes::FileChangeError;
 pub use metadata::{Metadata, MetadataError};
 
 use crate::config::Config;
@@ -66,6 +68,8 @@ struct Inner {
     file: Option<PathBuf>,
     /// Built-in and configured ones.
     fixed: ArcSwap<BTreeMap<String, Described>>,
+    /// Clients that the file no longer has, and whose grants are not revoked yet.
+    removed: Mutex<BTreeSet<String>>,
     /// Counts changes: what was read before the last one is not looked at any more, even if it arrives after it.
     generation: AtomicU64,
     kept: Cache<(u64, String), Kept>,
@@ -156,14 +160,12 @@ impl Clients {
             let edge_url = Sites::parse([config.edge_site().as_str()])?;
             built_in.push(built_in::edge(&config.edge_client_secret, &edge_url)?);
         }
-        if let Some(file) = &config.clients_file {
-            context.reload.watch(file);
-        }
         let clients = Self(Arc::new(Inner {
             sites,
             built_in,
             file: config.clients_file.clone(),
             fixed: ArcSwap::default(),
+            removed: Mutex::default(),
             generation: AtomicU64::default(),
             kept: bounded_cache::future(BOUND).time_to_live(CACHED_FOR).build(),
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
@@ -177,7 +179,8 @@ impl Clients {
             clock: context.clock.clone(),
             random: context.random.clone(),
         }));
-        clients.read_file()?;
+        let fixed = clients.read_file()?;
+        clients.0.fixed.store(Arc::new(fixed));
         Ok(clients)
     }
 
@@ -293,41 +296,11 @@ impl Clients {
         self.0.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Invalidates the cache at each announced change, and reads the file again when files may have changed, until `shutdown`.
-    pub async fn follow(
-        self,
-        mut changed: watch::Receiver<i64>,
-        mut reloaded: watch::Receiver<u64>,
-        shutdown: CancellationToken,
-    ) {
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                Ok(()) = changed.changed() => self.forget(),
-                Ok(()) = reloaded.changed() => self.read_file_again(),
-                else => return,
-            }
+    /// Invalidates the cache at each announced change, until `shutdown`.
+    pub async fn follow(self, mut changed: watch::Receiver<i64>, shutdown: CancellationToken) {
+        while let Some(Ok(())) = shutdown.run_until_cancelled(changed.changed()).await {
+            self.forget();
         }
-    }
-
-    /// Reads the file again. An invalid one changes nothing.
-    pub fn read_file_again(&self) {
-        if let Err(error) = self.read_file() {
-            tracing::error!(%error, "the clients stay as they are");
-        }
-    }
-
-    fn read_file(&self) -> Result<(), FileError> {
-        let Inner { sites, sealer, .. } = &*self.0;
-        let configured = self.0.file.as_ref().map(|file| file::read(file, sites, sealer)).transpose()?;
-        if let (Some(file), Some(signed_with)) = (&self.0.file, self.0.signed_with.get()) {
-            reliance::check_keys(file, configured.iter().flatten(), signed_with)?;
-        }
-        let all = self.0.built_in.iter().cloned().chain(configured.unwrap_or_default());
-        let fixed = all.map(|described| (described.client.id.clone(), described)).collect();
-        self.0.fixed.store(Arc::new(fixed));
-        self.forget();
-        Ok(())
     }
 
     /// Reads a stored client. One that cannot be read (any more) counts as missing.

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use store::StoreError;
 use store::columns::{micros, time};
+use uuid::Uuid;
 
 use super::entity::{client, consent, grant, initial_access};
 use super::{Store, families, revocations, versions};
@@ -114,9 +115,7 @@ impl Store {
             if client::Entity::delete_by_id(id).exec(&transaction).await?.rows_affected == 0 {
                 return Ok(None);
             }
-            consent::Entity::delete_many().filter(consent::Column::Client.eq(id)).exec(&transaction).await?;
-            let ended = families::end(&transaction, Condition::all().add(grant::Column::Client.eq(id))).await?;
-            revocations::write(&transaction, &ended, until, now).await?;
+            let ended = revoke_grants(&transaction, id, until, now).await?;
             versions::count(&transaction).await?;
             transaction.commit().await?;
             Ok(Some(ended))
@@ -125,6 +124,25 @@ impl Store {
         self.revoked(&ended, until);
         self.changed();
         Ok(true)
+    }
+
+    /// Removes the consents of a client and ends its grants, as [`remove_client`](Self::remove_client) does: of one that is not in the
+    /// database.
+    pub async fn revoke_grants_of_client(
+        &self,
+        id: &str,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            let ended = revoke_grants(&transaction, id, until, now).await?;
+            transaction.commit().await?;
+            Ok(ended)
+        };
+        let ended = self.database.run(write).await?;
+        self.revoked(&ended, until);
+        Ok(())
     }
 
     /// Adds an initial access token (SHA-256), good for `uses` registrations.
@@ -151,6 +169,19 @@ impl Store {
         let write = || async { Ok(update.clone().exec(self.database.connection()).await?.rows_affected > 0) };
         self.database.run(write).await
     }
+}
+
+/// Removes the consents of a client and ends its grants; the grants that have ended.
+async fn revoke_grants(
+    transaction: &DatabaseTransaction,
+    id: &str,
+    until: SystemTime,
+    now: SystemTime,
+) -> Result<Vec<Uuid>, StoreError> {
+    consent::Entity::delete_many().filter(consent::Column::Client.eq(id)).exec(transaction).await?;
+    let ended = families::end(transaction, Condition::all().add(grant::Column::Client.eq(id))).await?;
+    revocations::write(transaction, &ended, until, now).await?;
+    Ok(ended)
 }
 
 fn row(client: &StoredClient) -> client::ActiveModel {

@@ -41,7 +41,8 @@ pub struct Session {
     /// the issuer's own host and port they always may.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// A file of certificates (in PEM format) that are trusted in addition to the system's when the issuer is called.
+    /// A file of certificates (in PEM format) that are trusted in addition to the system's when the issuer is called. It is
+    /// read again when it changes.
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_CACERT"]))]
     pub authorities: Option<PathBuf>,

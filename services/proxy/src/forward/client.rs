@@ -1,6 +1,7 @@
 //! Connections to backends.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -10,14 +11,18 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use runtime::TlsError;
+use runtime::client::is_unprocessed;
+use runtime::{Context, FileSetting, FileValue, Reading, Service, TlsError};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tower::util::MapResponse;
 
 use super::connection::{BackendConnection, History};
 use super::upload::{Progress, Upload};
+use crate::config::Config;
 
+/// The setting that names the file of authorities.
+const SETTING: &str = "PROXY_HTTPS_CACERT";
 /// The timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: shorter than usual servers keep it, so that few are found closed.
@@ -46,12 +51,24 @@ struct Protocol {
 }
 
 impl Clients {
-    /// Trusts the authorities in this file, else the system's; any certificate if `insecure`.
+    /// Trusts the authorities in the file of the configuration, else the system's; any certificate where that is insecure. A file is read
+    /// again when it changes and at SIGHUP; requests that are sent already continue.
     ///
     /// # Errors
     /// If the file cannot be used.
-    pub fn new(authorities: Option<&Path>, insecure: bool) -> Result<Self, TlsError> {
-        let tls = runtime::client::https("PROXY_HTTPS_CACERT", authorities, insecure)?;
+    pub(crate) fn follow(config: &Config, context: &Context) -> Result<Arc<FileValue<Self>>, TlsError> {
+        let insecure = config.insecure_backends;
+        let Some(file) = config.https_cacert.clone() else { return Ok(FileValue::fixed(Self::new(None, insecure)?)) };
+        let setting = FileSetting { service: crate::Proxy::IDENTITY.name, name: SETTING, files: vec![file.clone()] };
+        let read = move |_: Option<&Self>| {
+            let value = Self::new(Some(&file), insecure)?;
+            Ok::<_, TlsError>(Reading { value, files: vec![file.clone()] })
+        };
+        FileValue::open(setting, read, |_, _| "new connections use it".to_owned(), context)
+    }
+
+    fn new(authorities: Option<&Path>, insecure: bool) -> Result<Self, TlsError> {
+        let tls = runtime::client::https(SETTING, authorities, insecure)?;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -116,20 +133,6 @@ impl Protocol {
         }
         History::of(&extensions).is_some_and(|history| history.was_pooled_and_closed(self.is_http2))
     }
-}
-
-/// Whether the backend states that it has not processed a request: by refusing the stream, or by GOAWAY with a lower last stream
-/// (RFC 9113 8.7). Only streams above the last one fail with the backend's GOAWAY.
-fn is_unprocessed(error: &Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<h2::Error>() {
-            let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-            return error.is_remote() && (is_refused || error.is_go_away());
-        }
-        source = error.source();
-    }
-    false
 }
 
 /// What sends a request again, unless a part of its body was read.

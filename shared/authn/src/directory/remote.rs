@@ -20,11 +20,11 @@ use proto::{
     find_users::{UserFilter, encode_filters_new, encode_query_old},
 };
 use status::Kind;
-use tonic::{Code, Request, metadata::MetadataValue, transport::Channel};
+use tonic::{Code, Request, metadata::MetadataValue};
 
 use crate::{
-    Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, ServiceToken, User, UserId,
-    caller::propagate_trace,
+    Channel, Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, ServiceToken,
+    User, UserId, caller::propagate_trace,
 };
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
@@ -52,7 +52,8 @@ enum Client {
 
 impl Remote {
     /// The directory behind a CS3 `UserAPI` and the `UsersAdminAPI` of the same server.
-    pub fn users(channel: Channel) -> Self {
+    pub fn users(channel: impl Into<Channel>) -> Self {
+        let channel = channel.into();
         let administration = Some(UsersAdminApiClient::new(channel.clone()));
         let profiles =
             Some(Profiles { client: ProfilesApiClient::new(channel.clone()), token: None, mail_token: None });
@@ -60,8 +61,8 @@ impl Remote {
     }
 
     /// The directory behind a CS3 `GatewayAPI`, as an existing installation offers it.
-    pub fn gateway(channel: Channel) -> Self {
-        Self { client: Client::Gateway(GatewayApiClient::new(channel)), administration: None, profiles: None }
+    pub fn gateway(channel: impl Into<Channel>) -> Self {
+        Self { client: Client::Gateway(GatewayApiClient::new(channel.into())), administration: None, profiles: None }
     }
 
     /// The same directory, which reads profiles with the tokens that `token` makes. Without them, or behind a gateway, every

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use proto::doorward::idp::v1::sessions_api_client::SessionsApiClient;
 use proto::doorward::idp::v1::{WatchEndedSessionsRequest, WatchEndedSessionsResponse};
 use tonic::metadata::MetadataValue;
-use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 use uuid::Uuid;
 
 use super::EndedSessions;
-use crate::ServiceToken;
+use crate::{Channel, ServiceToken};
 
 /// How long a provider is waited for that has told nothing yet.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,8 +38,13 @@ struct Known {
 
 impl Remote {
     /// The provider behind this channel, called with the tokens that `token` makes.
-    pub fn new(channel: Channel, token: ServiceToken) -> Self {
-        Self { client: SessionsApiClient::new(channel), token, known: RwLock::default(), started: Instant::now() }
+    pub fn new(channel: impl Into<Channel>, token: ServiceToken) -> Self {
+        Self {
+            client: SessionsApiClient::new(channel.into()),
+            token,
+            known: RwLock::default(),
+            started: Instant::now(),
+        }
     }
 
     /// Asks the provider for what has ended, and for what ends from now on.

@@ -8,10 +8,10 @@ use proto::cs3::{
 };
 use secrecy::ExposeSecret;
 use status::Kind;
-use tonic::{Code, Request, transport::Channel};
+use tonic::{Code, Request};
 
 use super::extras;
-use crate::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use crate::{AuthError, Authenticated, Authenticator, Channel, Credentials, Reason};
 
 /// An authenticator in another process, called by CS3 `ProviderAPI`: one of ours, or one of an existing installation.
 #[derive(Debug, Clone)]
@@ -22,8 +22,8 @@ pub struct Remote {
 
 impl Remote {
     /// The authenticator behind `channel`; `name` is what errors call it (`auth-app`).
-    pub fn new(name: &'static str, channel: Channel) -> Self {
-        Self { name, client: ProviderApiClient::new(channel) }
+    pub fn new(name: &'static str, channel: impl Into<Channel>) -> Self {
+        Self { name, client: ProviderApiClient::new(channel.into()) }
     }
 }
 

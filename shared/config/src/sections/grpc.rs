@@ -36,7 +36,8 @@ pub struct Grpc {
     /// The time after which the GRPC service gives up a request.
     #[schemars(extend("x-env" = ["<P>_GRPC_REQUEST_TIMEOUT"], "default" = "5s"))]
     pub request_timeout: Duration,
-    /// The time after which clients of the GRPC service are asked to connect anew. About half an hour if unset.
+    /// The time after which clients of the GRPC service are asked to connect anew, a tenth more or less, so that not all do
+    /// at once. 30m if unset.
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
     pub max_connection_age: Option<Duration>,
     /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.

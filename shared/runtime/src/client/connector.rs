@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -23,10 +25,11 @@ use tokio_util::either::Either;
 use tower::Service;
 
 use super::endpoint::{Place, Target};
+use super::replica::{OpenConnection, State};
 use super::{CONNECT_TIMEOUT, EndpointError};
 use crate::tls::validity::{self, Dated};
 use crate::tls::{self, KEPT, TlsError};
-use crate::{Clock, Context, Random, Reload};
+use crate::{Clock, Context, Reload};
 use config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 
 /// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
@@ -35,14 +38,17 @@ const VANISHED: Duration = Duration::from_secs(10);
 type Plain = Either<TcpStream, UnixStream>;
 type Stream = Either<Plain, Box<TlsStream<Plain>>>;
 
-/// Connects to one target; each connection with the certificates of its day.
+/// Connects to one target, or to one address of its name; each connection with the certificates of its day.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<Inner>);
+pub(super) struct Connector {
+    inner: Arc<Inner>,
+    /// The replica that is connected to, instead of any.
+    replica: Option<(SocketAddr, Arc<State>)>,
+}
 
 struct Inner {
     target: Target,
     server_name: ServerName<'static>,
-    random: Random,
     clock: Clock,
     tls: GrpcClientTls,
     mode: ClientTls,
@@ -75,16 +81,24 @@ impl Connector {
         let malformed = |_| EndpointError::Malformed(target.to_string());
         let server_name = ServerName::try_from(target.host().to_owned()).map_err(malformed)?;
         let current = ArcSwap::from_pointee(Current { generation, config, dated });
-        let (random, clock) = (context.random.clone(), context.clock.clone());
-        Ok(Self(Arc::new(Inner { target, server_name, random, clock, tls, mode, reload, current })))
+        let clock = context.clock.clone();
+        let inner = Arc::new(Inner { target, server_name, clock, tls, mode, reload, current });
+        Ok(Self { inner, replica: None })
+    }
+
+    /// The connector to one address of the target's name. The certificate must be for the name all the same
+    /// (`docs/security-requirements.md#d30`).
+    pub(super) fn to(&self, address: SocketAddr, state: Arc<State>) -> Self {
+        Self { inner: Arc::clone(&self.inner), replica: Some((address, state)) }
     }
 }
 
 impl Inner {
-    async fn connect(&self) -> io::Result<Stream> {
-        let plain = match &self.target.place {
-            Place::Tcp(host, port) => Either::Left(self.connect_tcp(host, *port).await?),
-            Place::Unix(path) => Either::Right(UnixStream::connect(path).await?),
+    async fn connect(&self, address: Option<SocketAddr>) -> io::Result<Stream> {
+        let plain = match (&self.target.place, address) {
+            (_, Some(address)) => Either::Left(tuned(TcpStream::connect(address).await?)?),
+            (Place::Tcp(host, port), None) => Either::Left(tuned(TcpStream::connect((host.as_str(), *port)).await?)?),
+            (Place::Unix(path), None) => Either::Right(UnixStream::connect(path).await?),
         };
         match self.config() {
             None => Ok(Either::Left(plain)),
@@ -93,18 +107,6 @@ impl Inner {
                 Ok(Either::Right(Box::new(stream)))
             }
         }
-    }
-
-    /// Tries a name's addresses in a random order, so that many clients spread over many replicas.
-    async fn connect_tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let mut addrs: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-        let start = self.random.below(addrs.len() as u64);
-        addrs.rotate_left(usize::try_from(start).unwrap_or_default());
-        let stream = TcpStream::connect(addrs.as_slice()).await?;
-        stream.set_nodelay(true)?;
-        let vanished = u32::try_from(VANISHED.as_millis()).unwrap_or(u32::MAX);
-        rustix::net::sockopt::set_tcp_user_timeout(stream.as_fd(), vanished)?;
-        Ok(stream)
     }
 
     /// The TLS configuration, read again when files have changed. The old one stays where they are of no use, or not valid while
@@ -130,6 +132,13 @@ impl Inner {
     }
 }
 
+fn tuned(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    let vanished = u32::try_from(VANISHED.as_millis()).unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(stream.as_fd(), vanished)?;
+    Ok(stream)
+}
+
 type Read = (Option<Arc<ClientConfig>>, Arc<[Dated]>);
 
 fn read(tls: &GrpcClientTls, mode: ClientTls) -> Result<Read, TlsError> {
@@ -139,7 +148,7 @@ fn read(tls: &GrpcClientTls, mode: ClientTls) -> Result<Read, TlsError> {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
+    type Response = TokioIo<Tracked>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -149,12 +158,56 @@ impl Service<Uri> for Connector {
 
     /// The address is known already.
     fn call(&mut self, _uri: Uri) -> Self::Future {
-        let inner = Arc::clone(&self.0);
+        let Self { inner, replica } = self.clone();
         Box::pin(async move {
+            let address = replica.as_ref().map(|(address, _)| *address);
             // a timeout of tonic's would not be told as UNAVAILABLE
-            let connected = timeout(CONNECT_TIMEOUT, inner.connect()).await;
-            let named = |problem: io::Error| io::Error::new(problem.kind(), format!("{}: {problem}", inner.target));
-            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(TokioIo::new).map_err(named)
+            let connected = timeout(CONNECT_TIMEOUT, inner.connect(address)).await;
+            let named = |problem: io::Error| {
+                let place = address.map(|address| format!(" ({address})")).unwrap_or_default();
+                io::Error::new(problem.kind(), format!("{}{place}: {problem}", inner.target))
+            };
+            let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(named)?;
+            let open = replica.map(|(_, state)| state.connected());
+            Ok(TokioIo::new(Tracked { stream, _open: open }))
         })
+    }
+}
+
+/// A connection, which says when it is closed.
+pub(super) struct Tracked {
+    stream: Stream,
+    _open: Option<OpenConnection>,
+}
+
+impl AsyncRead for Tracked {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Tracked {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }

@@ -9,7 +9,7 @@ use crate::testing::{Sections, code, context, echoing, say};
 use crate::{App, Running};
 use config::GrpcClientTls;
 
-async fn serve(sections: &Sections, app: App) -> (Running, tonic::transport::Channel) {
+async fn serve(sections: &Sections, app: App) -> (Running, authn::Channel) {
     let running = sections.serve(app, &context()).await.expect("starts");
     let addr = running.grpc.expect("serves gRPC").to_string();
     let channel = channel_within(&addr, &GrpcClientTls::default(), None, &context()).expect("an endpoint");

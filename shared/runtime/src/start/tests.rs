@@ -15,7 +15,7 @@ use crate::testing::{Sections, ask, code, context, echoing, get, say};
 use crate::{Check, InheritedListeners, Pages, Task};
 use config::{GrpcClientTls, ListenAddr, Secret};
 
-fn channel(running: &Running) -> tonic::transport::Channel {
+fn channel(running: &Running) -> authn::Channel {
     let addr = running.grpc.expect("serves gRPC").to_string();
     channel_within(&addr, &GrpcClientTls::default(), None, &context()).expect("an endpoint")
 }

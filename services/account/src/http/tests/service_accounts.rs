@@ -38,7 +38,7 @@ impl World {
         };
         let context = context();
         let service = auth_service::open(&config, &context).await.expect("opens");
-        let app = auth_service::app(&service, config, &context).expect("is built");
+        let app = auth_service::app(&service, &config, &context).expect("is built");
         let directory = MemoryDirectory::new(["marie", "admin"].map(user));
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
         let routes = app.grpc.expect("it serves gRPC");

@@ -96,7 +96,7 @@ impl Bench {
         let assets = Assets::new(config.root(), &config.pages);
         let state = AccountState::new(Parts {
             installation: Installation::new(&config.pages, &assets),
-            applications: applications::read(applications_file.as_deref()).expect("a valid file"),
+            applications: applications::follow(applications_file.as_deref(), &context).expect("a valid file"),
             verifier: Verifier::new(Arc::clone(&keys)),
             form_keys: FormKeys::new(&token_manager),
             directory: users,

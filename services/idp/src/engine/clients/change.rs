@@ -16,7 +16,7 @@ use crate::seal::Purpose;
 use crate::store::{ClientChange, StoredClient};
 
 /// How long revocations for a removed client are stored: access tokens are valid for a day at most.
-const LONGEST_TOKEN: Duration = Duration::from_hours(25);
+pub(super) const LONGEST_TOKEN: Duration = Duration::from_hours(25);
 
 /// How often a change is made anew on what another one has left.
 const ATTEMPTS: usize = 8;

@@ -4,8 +4,11 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use super::*;
+use crate::endpoints::EndpointProfile;
+use crate::model::{Family, Grant};
 use crate::store::ClientChange;
 use crate::testing::Bench;
 
@@ -216,14 +219,67 @@ async fn a_client_in_the_file_replaces_the_built_in_one_and_a_bad_file_changes_n
     assert_eq!(name().await.as_deref(), Some("Other"));
     assert!(find(&bench, "OpenCloudDesktop").await.is_some(), "the others stay");
     std::fs::write(&file, "clients: [{id: web, redirect_uris: [http://other.example/]}]").expect("writes");
-    bench.provider.clients.read_file_again();
+    bench.provider.clients.read_file_again().await.expect_err("is refused");
     assert_eq!(name().await.as_deref(), Some("Other"));
     write("Third");
-    bench.provider.clients.read_file_again();
+    let changes = bench.provider.clients.read_file_again().await.expect("is read");
+    assert_eq!(changes, "1 clients; added: []; changed: [web]; removed: []");
     assert_eq!(name().await.as_deref(), Some("Third"));
     std::fs::write(&file, "clients: []").expect("writes");
-    bench.provider.clients.read_file_again();
+    bench.provider.clients.read_file_again().await.expect("is read");
     assert_eq!(name().await.as_deref(), Some("OpenCloud Web"), "the built-in one is there again");
+}
+
+/// Begins a family of refresh tokens of a client, and returns its grant.
+async fn begin_family(bench: &Bench, client: &str) -> Uuid {
+    let (now, end) = (bench.clock.now(), bench.clock.now() + Duration::from_hours(1));
+    let grant = Grant {
+        id: bench.provider.random.uuid(),
+        layout: EndpointProfile::OpenCloud,
+        client: client.to_owned(),
+        person: Some("einstein".to_owned()),
+        sign_in: None,
+        scope: "openid offline_access".parse().expect("scopes"),
+        claims: None,
+        resources: Vec::new(),
+        actor: None,
+        limited: false,
+    };
+    let id = grant.id;
+    let family = Family { grant, binding: None, generation: 0, rotated: now, created: now, idle_end: end, end };
+    bench.provider.store.begin_family(&family).await.expect("begins");
+    id
+}
+
+/// Row [I60](../../../../../../docs/security-requirements.md#i60).
+#[tokio::test]
+async fn client_removed_from_the_file_loses_its_grants_and_others_do_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    let write = |ids: &[&str]| {
+        let clients = ids.iter().map(|id| format!("{{id: {id}, redirect_uris: ['https://{id}.example/cb']}}"));
+        let clients = clients.collect::<Vec<_>>().join(", ");
+        std::fs::write(&file, format!("clients: [{clients}]")).expect("writes");
+    };
+    write(&["wiki", "lab"]);
+    let bench = bench(Some(file.clone())).await;
+    let (wiki, lab) = (begin_family(&bench, "wiki").await, begin_family(&bench, "lab").await);
+    let is_there = async |grant| {
+        let found = bench.provider.store.family(grant, bench.clock.now()).await.expect("answers");
+        (found.is_some(), !bench.provider.revocations.contains(grant))
+    };
+
+    std::fs::write(&file, "clients: [{id: lab, redirect_uri: x}]").expect("writes");
+    bench.provider.clients.read_file_again().await.expect_err("is refused");
+    std::fs::remove_file(&file).expect("removes");
+    bench.provider.clients.read_file_again().await.expect_err("is missing");
+    assert!(find(&bench, "wiki").await.is_some() && is_there(wiki).await == (true, true), "nothing has changed");
+
+    write(&["lab"]);
+    let changes = bench.provider.clients.read_file_again().await.expect("is read");
+    assert_eq!(changes, "1 clients; added: []; changed: []; removed: [wiki]");
+    assert!(find(&bench, "wiki").await.is_none());
+    assert_eq!((is_there(wiki).await, is_there(lab).await), ((false, false), (true, true)));
 }
 
 /// A server of key sets that counts its calls; the set is that of the number in `kid`.
@@ -415,6 +471,6 @@ async fn file_of_clients_with_an_algorithm_without_a_key_changes_nothing() {
     let signing =
         "clients: [{id: new, redirect_uris: ['https://other.example/'], id_token_signed_response_alg: EdDSA}]";
     std::fs::write(&file, signing).expect("writes");
-    bench.provider.clients.read_file_again();
+    bench.provider.clients.read_file_again().await.expect_err("is refused");
     assert!(find(&bench, "new").await.is_none() && find(&bench, "other").await.is_some());
 }

@@ -1,0 +1,79 @@
+use std::path::Path;
+use std::time::Duration;
+
+use config::Environment;
+use http::{HeaderMap, Method};
+use runtime::Clock;
+
+use super::*;
+use crate::path::{Leniency, Path as RequestPath};
+use crate::rules::Ruling;
+
+/// How long a test waits at most for what happens at once on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A file with one route to a backend, and one rule for everything.
+fn write(file: &Path, path: &str, action: &str) {
+    let text =
+        format!("routes: [{{ path: {path}, backend: 'http://app.example' }}]\naccess: [{{ action: {action} }}]\n");
+    std::fs::write(file, text).expect("writes");
+}
+
+/// The name of the route of a path, and whether the rules refuse it.
+fn ruling(routing: &Routing, path: &str) -> (Option<String>, bool) {
+    let (method, headers) = (Method::GET, HeaderMap::new());
+    let path = RequestPath::parse(path, Leniency::default()).expect("a path");
+    let info = RequestInfo {
+        method: &method,
+        is_https: true,
+        host: "cloud.example",
+        path: &path,
+        query: None,
+        headers: &headers,
+        source: None,
+    };
+    let route = routing.route(&info).map(|(route, _)| route.name.clone());
+    (route, matches!(routing.rules.ruling(&info), Ruling::Deny))
+}
+
+/// Row [E30](../../../../docs/security-requirements.md#e30).
+#[tokio::test]
+async fn changed_file_replaces_routes_and_rules_together_and_an_invalid_one_neither() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("routes.yaml");
+    write(&file, "/one", "deny");
+    let backends = Backends { account: String::new(), ..config::defaults() };
+    let config = Config { routes_file: Some(file.clone()), backends, ..Config::default() };
+    let context = Context { clock: Clock::system(), ..Context::new(Environment::default()) };
+    let routing = Routing::follow(&config, Metrics::new(&context.metrics), &context).expect("a valid file");
+    let mut readings = routing.readings();
+    let mut reread = async || -> Arc<Routing> {
+        context.reload.announce();
+        tokio::time::timeout(PATIENCE, readings.changed()).await.expect("in time").expect("is followed");
+        routing.current()
+    };
+    let first = routing.current();
+    assert_eq!(ruling(&first, "/one"), (Some("/one".to_owned()), true));
+    assert_eq!(ruling(&first, "/two"), (None, true));
+
+    // valid rules with an invalid route, and the reverse
+    write(&file, "two", "allow");
+    assert_eq!(ruling(reread().await.as_ref(), "/one"), (Some("/one".to_owned()), true));
+    write(&file, "/two", "permit");
+    assert_eq!(ruling(reread().await.as_ref(), "/two"), (None, true));
+    std::fs::write(&file, "").expect("writes");
+    assert_eq!(
+        ruling(reread().await.as_ref(), "/one"),
+        (Some("/one".to_owned()), true),
+        "an editor has begun to write"
+    );
+
+    write(&file, "/two", "allow");
+    let second = reread().await;
+    assert_eq!(ruling(&second, "/two"), (Some("/two".to_owned()), false));
+    assert_eq!(ruling(&second, "/one"), (None, false));
+    assert_eq!(ruling(&second, "/oidc").0.as_deref(), Some("/oidc"), "the built-in routes stay");
+    assert_eq!(ruling(&first, "/one"), (Some("/one".to_owned()), true), "a request in flight has what it began with");
+    let changes = Routing::changes(&first, &second);
+    assert!(changes.ends_with("1 access rules; added: /two; removed: /one"), "{changes}");
+}
