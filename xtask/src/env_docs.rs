@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use crate::marks;
 use crate::tools::{self, Outcome, Workspace};
 
-const BEGIN: &str = "<!-- env:begin -->";
-const END: &str = "<!-- env:end -->";
+const MARKS: (&str, &str) = ("<!-- env:begin -->", "<!-- env:end -->");
 
 /// The family in one process has no settings of its own: it reads those of the services in it.
 const WITHOUT_TABLE: &str = "doorward";
@@ -73,8 +73,8 @@ fn generated(workspace: &Workspace) -> Outcome<Vec<Generated>> {
 fn readme(workspace: &Workspace, service: &str, table: &str) -> Outcome<Generated> {
     let path = workspace.root.join("services").join(service).join("README.md");
     let now = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let wanted = with_table(&now, table)
-        .ok_or_else(|| format!("{}: has no lines {BEGIN} and {END} for the table", path.display()))?;
+    let wanted = marks::replaced(&now, MARKS, table)
+        .ok_or_else(|| format!("{}: has no lines {} and {} for the table", path.display(), MARKS.0, MARKS.1))?;
     Ok(Generated { path, now, wanted })
 }
 
@@ -103,36 +103,14 @@ fn equal_too<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     names.into_iter().flat_map(|name| [Some(name.to_owned()), equal(name)]).flatten().collect()
 }
 
-/// The text with what stands between the two marks replaced; nothing where a mark is missing.
-fn with_table(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{}\n{END}{after}", table.trim_end()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_replaces_what_is_between_the_marks() {
-        let text = format!("# a\n\n{BEGIN}\nold\n{END}\n\nafter\n");
-        let written = with_table(&text, "new\n").unwrap();
-        assert_eq!(written, format!("# a\n\n{BEGIN}\nnew\n{END}\n\nafter\n"));
-        assert_eq!(with_table(&written, "new\n").unwrap(), written, "writing twice changes nothing");
-    }
 
     #[test]
     fn variables_are_the_names_of_the_table_and_their_equals() {
         let table = "| Name | Type |\n|---|---|\n| OCIS_URL<br>IDP_ISS | string |\n| `grpc.x` (YAML only) | bool |\n\nThese: `A`.\n";
         let expected = ["IDP_ISS", "OCIS_URL", "OC_URL"].map(str::to_owned);
         assert_eq!(variables(table), BTreeSet::from(expected));
-    }
-
-    #[test]
-    fn a_text_without_both_marks_is_refused() {
-        for text in ["", BEGIN, END, &format!("{END} {BEGIN}")] {
-            assert_eq!(with_table(text, "new"), None, "{text}");
-        }
     }
 }

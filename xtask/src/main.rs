@@ -4,6 +4,8 @@ mod bench;
 mod cargo_tools;
 mod env_docs;
 mod logs;
+mod marks;
+mod metric_docs;
 mod node;
 mod openapi;
 mod packages;
@@ -31,6 +33,7 @@ struct Arguments {
 enum Command {
     Test(test::Arguments),
     EnvDocs(env_docs::Arguments),
+    MetricDocs(metric_docs::Arguments),
     /// Write the OpenAPI documents of the account API and of auth-app into the documentation.
     Openapi,
     Bench(bench::Arguments),
@@ -56,6 +59,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::EnvDocs(arguments) => env_docs::run(&workspace, &arguments),
+        Command::MetricDocs(arguments) => metric_docs::run(&workspace, &arguments),
         Command::Openapi => openapi::run(&workspace),
         Command::Package(arguments) => release::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),

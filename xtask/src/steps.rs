@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::cargo_tools::{DENY, NEXTEST, SHEAR};
 use crate::tools::{self, Outcome, Workspace};
-use crate::{env_docs, logs, packages};
+use crate::{env_docs, logs, metric_docs, packages};
 
 /// One thing to check. They run in this order: what is quick, or tells most about a small mistake, comes first.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,6 +17,8 @@ pub(crate) enum Step {
     Packages,
     /// licences, sources, unwanted crates and unnamed second versions among the dependencies
     Dependencies,
+    /// the list of metrics in the documentation
+    MetricDocs,
     /// dependencies that no code uses
     Unused,
     /// clippy, warnings are errors
@@ -54,6 +56,7 @@ impl Step {
             Self::Packages | Self::Dependencies | Self::Unused if reduced => Ok(()),
             Self::Packages => packages::ensure(workspace),
             Self::Dependencies => dependencies(workspace),
+            Self::MetricDocs => metric_docs::check(workspace),
             Self::Unused => {
                 let shear = SHEAR.find_or_build(workspace)?;
                 tools::run(workspace.program(&shear).args(["--locked", "--deny-warnings"]))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::{Reason, Scopes};
-use bounded_cache::{HeapSize, MIB};
+use bounded_cache::{HeapSize, Lookups, MIB};
 use moka::{future, sync};
 use store::StoreError;
 use uuid::Uuid;
@@ -71,6 +71,7 @@ pub enum Miss {
 pub struct Cache {
     tokens: future::Cache<Digest, Arc<Known>>,
     unknown: sync::Cache<Digest, ()>,
+    lookups: Lookups,
     /// How long a token is kept as it was read.
     cached_for: Duration,
     /// How often something was forgotten before its time.
@@ -87,13 +88,19 @@ impl Cache {
             cached_for,
             forgotten: AtomicU64::new(0),
             unknown: bounded_cache::sync(UNKNOWN_BOUND).time_to_live(UNKNOWN_FOR).build(),
+            lookups: Lookups::default(),
             revoked: Revoked::new(cached_for + SLOWEST_READ),
         }
     }
 
     /// The token with this digest, if it is known.
     pub async fn known(&self, digest: &Digest) -> Option<Arc<Known>> {
-        self.tokens.get(digest).await
+        self.lookups.counted(self.tokens.get(digest).await)
+    }
+
+    /// How often tokens were known.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The token with this digest, read by `load` unless it is known. Of several callers at the same time one loads.

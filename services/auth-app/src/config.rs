@@ -82,7 +82,13 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.tokens)]
+        vec![
+            ("tracing", &self.tracing),
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("", &self.database_pool),
+            ("", &self.tokens),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

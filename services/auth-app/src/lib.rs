@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 use ::config::Identity;
 use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
-use authn::{Authenticator, BoxError, Directory, Groups};
+use authn::{Authenticator, BoxError, Directory, Groups, kind};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::{App, Check, Clock, Context, Listeners, Pages, Task};
 use tokio_util::sync::CancellationToken;
@@ -107,6 +107,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
     let database = Database::connect(&config.database(&context.environment), &options).await?;
+    let database = database.measured(&context.metrics);
     let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     assemble(config, database, keys, directory, context).await
@@ -122,11 +123,15 @@ async fn assemble(
     let digest_keys = DigestKeys::new(&config.token_key, &config.token_key_previous);
     let store = Arc::new(TokenStore::new(database.clone()));
     let tokens = Arc::new(TokenService::open(Arc::clone(&store), digest_keys, CACHED_FOR).await?);
+    context.metrics.cache("app_tokens", tokens.cache.lookups());
+    tokens.sync.measure(&context.metrics);
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let ends_with_password = config.tokens.end_on_password_change;
     let authenticator =
         AppTokens::new(Arc::clone(&tokens), Arc::clone(&directory), groups, ends_with_password, clock.clone());
+    let service = <AuthApp as runtime::Service>::IDENTITY.name;
+    let authenticator = runtime::measured(Arc::new(authenticator), service, kind::APP, &context.metrics);
     let applications = Arc::new(Applications::new(
         Arc::clone(&tokens),
         directory,
@@ -136,7 +141,7 @@ async fn assemble(
     ));
     let verifier = Verifier::new(keys);
     Ok(Components {
-        authenticator: Arc::new(authenticator),
+        authenticator,
         api: grpc::applications::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
         own_tokens: grpc::own_tokens::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
         applications,

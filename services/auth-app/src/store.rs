@@ -11,11 +11,9 @@ use std::time::SystemTime;
 
 use authn::{UserId, UserType, normal_issuer};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::micros;
-use store::{Database, StoreError};
+use store::{Database, StoreError, Transaction};
 use uuid::Uuid;
 
 use crate::model::{AppToken, Digest, Fingerprint, LastUse, Stored};
@@ -184,7 +182,7 @@ impl TokenStore {
 }
 
 /// Inserts the row of a token and, if it needs one, its usage row.
-async fn insert(transaction: &DatabaseTransaction, token: &Stored) -> Result<(), StoreError> {
+async fn insert(transaction: &Transaction, token: &Stored) -> Result<(), StoreError> {
     token::Entity::insert(rows::of(token)).exec_without_returning(transaction).await?;
     if let Some(row) = rows::usage_of(&token.token) {
         usage::Entity::insert(row).exec_without_returning(transaction).await?;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use authn::app_token::WellFormed;
 use authn::audit::Event;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
-use bounded_cache::{HeapSize, MIB};
+use bounded_cache::{HeapSize, Lookups, MIB};
 use crypto::HmacKey;
 use moka::future::Cache;
 use runtime::Clock;
@@ -44,6 +44,7 @@ pub(crate) struct Basic {
     /// another password.
     cleared: Cache<Digest, SystemTime>,
     remember_for: Duration,
+    lookups: Lookups,
 }
 
 impl Basic {
@@ -56,7 +57,13 @@ impl Basic {
     ) -> Self {
         // the injected clock decides; this only bounds how long memory is used
         let (verified, refused, cleared) = (lasting(remember_for), lasting(REFUSED_FOR), lasting(remember_for));
-        Self { backend, throttle, digester, clock, verified, refused, cleared, remember_for }
+        let lookups = Lookups::default();
+        Self { backend, throttle, digester, clock, verified, refused, cleared, remember_for, lookups }
+    }
+
+    /// How often a credential had been verified a moment ago.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     async fn decide(&self, credentials: &Credentials) -> Result<Authenticated, Denial> {
@@ -127,7 +134,7 @@ impl Basic {
 
     /// Whether the same was verified a while ago.
     async fn is_verified(&self, key: &Digest) -> bool {
-        match self.verified.get(key).await {
+        match self.lookups.counted(self.verified.get(key).await) {
             Some(then) if self.is_younger(then, self.remember_for) => true,
             Some(_) => {
                 self.verified.invalidate(key).await;

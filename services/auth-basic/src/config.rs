@@ -112,6 +112,7 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
+            ("tracing", &self.tracing),
             ("grpc", &self.grpc),
             ("auth_providers.ldap", &self.auth_providers.ldap),
             ("", &self.database_pool),

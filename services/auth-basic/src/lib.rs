@@ -24,7 +24,7 @@ use std::time::Duration;
 use ::config::Identity;
 use ::ldap::{Binder, Directory as LdapDirectory};
 use ::store::Database;
-use authn::{Authenticator, BoxError, Directory};
+use authn::{Authenticator, BoxError, Directory, kind};
 use crypto::{HMAC_LEN, HmacKey};
 use runtime::{App, Check, Clock, Context, Listeners, Task};
 use token::Verifier;
@@ -105,6 +105,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     let passwords = Arc::new(PasswordStore::new(database.clone()));
     let hasher = Hasher::new(config.argon2)?;
     let pool = Pool::new(slots(config), config.hash_queue, hasher.blocks());
+    pool.measure(&context.metrics);
     let hashing = Arc::new(Hashing::new(pool, hasher, context.random.clone()));
     let clock = context.clock.clone();
     let administration = Administration {
@@ -144,11 +145,13 @@ async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context
     let throttle = throttle(config, counts);
     let backend = Arc::new(backend::Ldap::new(Binder::new(&directory)));
     let authenticator = authenticator(config, backend.clone(), throttle.clone(), context);
+    let pool = Pool::new(slots(config), config.hash_queue, 0);
+    pool.measure(&context.metrics);
     let passwords = LdapPasswords {
         backend,
         is_allowed: config.ldap_password_change,
         // what judges passwords keeps no memory
-        pool: Pool::new(slots(config), config.hash_queue, 0),
+        pool,
         policy: config.policy(),
         digester: HmacKey::new(&context.random.bytes::<HMAC_LEN>()),
         directory: users,
@@ -159,6 +162,7 @@ async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
     let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let database = database.measured(&context.metrics);
     database.migrate::<Migrator>().await?;
     Ok(database)
 }
@@ -206,7 +210,10 @@ fn authenticator(
     context: &Context,
 ) -> Arc<dyn Authenticator> {
     let digester = HmacKey::new(&context.random.bytes::<HMAC_LEN>());
-    Arc::new(Basic::new(backend, throttle, digester, context.clock.clone(), config.cache_ttl))
+    let basic = Basic::new(backend, throttle, digester, context.clock.clone(), config.cache_ttl);
+    context.metrics.cache("verified_passwords", basic.lookups());
+    let service = <AuthBasic as runtime::Service>::IDENTITY.name;
+    runtime::measured(Arc::new(basic), service, kind::BASIC, &context.metrics)
 }
 
 fn check(kept: &Kept) -> Check {

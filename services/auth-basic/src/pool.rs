@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bounded_cache::{ARC, HeapSize, MIB};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use prometheus_client::metrics::histogram::Histogram;
+use runtime::Metrics;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -40,7 +42,17 @@ pub(crate) struct Pool {
     queue: Arc<Semaphore>,
     accounts: Cache<Digest, Account>,
     turns: usize,
+    size: Size,
+    waits: Histogram,
     work: Arc<Work>,
+}
+
+/// How much runs and waits at most.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    slots: usize,
+    /// Of those that run too.
+    places: usize,
 }
 
 /// The attempts at one account.
@@ -65,6 +77,9 @@ impl Pool {
             queue: Arc::new(Semaphore::new(slots + queue)),
             accounts: bounded_cache::sync(ACCOUNTS_BOUND).eviction_policy(EvictionPolicy::lru()).build(),
             turns: slots.div_ceil(2),
+            size: Size { slots, places: slots + queue },
+            // from at once to longer than a caller waits
+            waits: Histogram::new([0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]),
             work: Arc::new(Work { blocks, ..Work::default() }),
         }
     }
@@ -82,8 +97,10 @@ impl Pool {
         });
         let seat = account.seats.try_acquire_owned().map_err(|_| PoolError::Full)?;
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| PoolError::Full)?;
+        let begin = Instant::now();
         let turn = account.turns.acquire_owned().await.map_err(|_| PoolError::Failed)?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| PoolError::Failed)?;
+        self.waits.observe(begin.elapsed().as_secs_f64());
         let work = Arc::clone(&self.work);
         let done = spawn_blocking(move || {
             let result = work.run(job);
@@ -92,6 +109,31 @@ impl Pool {
             result
         });
         done.await.map_err(|_| PoolError::Failed)
+    }
+
+    /// Shows how much runs and waits, and how long.
+    pub(crate) fn measure(&self, metrics: &Metrics) {
+        metrics.histogram(
+            "doorward_password_hash_wait_seconds",
+            "How long passwords waited to be hashed",
+            self.waits.clone(),
+        );
+        let (slots, places, size) = (Arc::downgrade(&self.slots), Arc::downgrade(&self.queue), self.size);
+        let running = move || Some(size.slots.saturating_sub(slots.upgrade()?.available_permits()));
+        let taken = move || Some(size.places.saturating_sub(places.upgrade()?.available_permits()));
+        let waiting = {
+            let running = running.clone();
+            move || Some(taken()?.saturating_sub(running()?))
+        };
+        metrics.gauge_of("doorward_password_hash_running", "Passwords that are being hashed", Vec::new(), move || {
+            running().map(as_f64)
+        });
+        metrics.gauge_of(
+            "doorward_password_hash_waiting",
+            "Passwords that wait to be hashed; a full queue refuses more",
+            Vec::new(),
+            move || waiting().map(as_f64),
+        );
     }
 
     /// Whether work for this account would be refused now.
@@ -114,6 +156,11 @@ impl Pool {
     pub(crate) fn peak(&self) -> usize {
         self.work.peak.load(Ordering::Relaxed)
     }
+}
+
+/// A small number.
+fn as_f64(number: usize) -> f64 {
+    u32::try_from(number).unwrap_or(u32::MAX).into()
 }
 
 /// What the threads share.
@@ -195,12 +242,18 @@ mod tests {
         let held = [occupy(&pool, [3; 32]), occupy(&pool, [4; 32])];
         settle().await;
         assert_eq!(pool.run(ONE, |_| ()).await, Err(PoolError::Full));
+        let metrics = Metrics::default();
+        pool.measure(&metrics);
+        let text = metrics.render();
+        assert!(text.contains("doorward_password_hash_running 1"), "{text}");
+        assert!(text.contains("doorward_password_hash_waiting 1"), "{text}");
         for (sender, task) in held {
             drop(sender);
             task.await.expect("the task ends").expect("the work was done");
         }
         assert_eq!(pool.run(ONE, |_| ()).await, Ok(()));
         assert_eq!(pool.peak(), 1);
+        assert!(metrics.render().contains("doorward_password_hash_wait_seconds_count 3"));
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User};
+use bounded_cache::Lookups;
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
 use runtime::{Clock, FileValue};
@@ -43,6 +44,11 @@ impl Bearer {
     ) -> Self {
         let (results, sessions) = (Results::default(), Sessions::default());
         Self { issuers, results, sessions, users, ended_sessions, clock }
+    }
+
+    /// How often the result of a verification was known.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        self.results.lookups()
     }
 
     /// The claims of a token, and its issuer.

@@ -20,7 +20,7 @@ pub mod user_directory;
 use std::sync::Arc;
 
 use ::config::Identity;
-use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups};
+use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
 use outbound::Authorities;
 use runtime::{App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, client};
 use tonic::service::Routes;
@@ -57,7 +57,7 @@ impl runtime::Service for AuthBearer {
         let users = administration(&config, &context)?;
         let (ended, task) =
             provider_sessions(&config, &context)?.map(|sessions| (sessions.ended, sessions.task)).unzip();
-        let app = app(&open(&config, directory, users, ended, &context)?, &config);
+        let app = app(&open(&config, directory, users, ended, &context)?, &config, &context);
         Ok(App { tasks: task.flatten().into_iter().collect(), ..app })
     }
 }
@@ -105,7 +105,15 @@ pub fn open(
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let users = UserDirectory::new(directory, groups, provisioner);
-    Ok(Arc::new(Bearer::new(issuers, users, ended_sessions, context.clock.clone())))
+    let bearer = Bearer::new(issuers, users, ended_sessions, context.clock.clone());
+    context.metrics.cache("verified_tokens", bearer.lookups());
+    Ok(Arc::new(bearer))
+}
+
+/// The same authenticator with its answers measured, for callers.
+pub fn authenticator(bearer: &Arc<Bearer>, context: &Context) -> Arc<dyn Authenticator> {
+    let service = <AuthBearer as runtime::Service>::IDENTITY.name;
+    runtime::measured(bearer.clone(), service, kind::BEARER, &context.metrics)
 }
 
 /// The issuers of the settings and of the file that they name, which is read again when it changes and at SIGHUP.
@@ -136,8 +144,8 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
 }
 
 /// The service that answers with this authenticator.
-pub fn app(bearer: &Arc<Bearer>, config: &Config) -> App {
-    let authenticator: Arc<dyn Authenticator> = bearer.clone();
+pub fn app(bearer: &Arc<Bearer>, config: &Config, context: &Context) -> App {
+    let authenticator = authenticator(bearer, context);
     let http = Some(logout::router(Arc::clone(bearer)).into());
     App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator, config.grpc.max_received_message_size))) }
 }

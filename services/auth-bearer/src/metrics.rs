@@ -28,12 +28,12 @@ pub(crate) struct KeyRequests {
 impl KeyRequests {
     /// The counters of this issuer.
     pub(crate) fn new(metrics: &Metrics, issuer: &str) -> Self {
-        let outcomes = metrics.register(
+        let outcomes = metrics.counter(
             "doorward_issuer_asked",
             "How often an OpenID Provider was asked for its keys",
             Family::<Outcome, Counter>::default(),
         );
-        let up = metrics.register(
+        let up = metrics.gauge(
             "doorward_issuer_up",
             "Whether an OpenID Provider gave its keys when it was asked last",
             Family::<Issuer, Gauge>::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bounded_cache::{HeapSize, MIB};
+use bounded_cache::{HeapSize, Lookups, MIB};
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
 
@@ -86,23 +86,31 @@ impl Outcome {
 
 /// The cache. Clones share it.
 #[derive(Clone)]
-pub struct Results(Cache<Key, Outcome>);
+pub struct Results {
+    outcomes: Cache<Key, Outcome>,
+    lookups: Lookups,
+}
 
 impl Default for Results {
     fn default() -> Self {
-        Self(bounded_cache::future(BOUND).build())
+        Self { outcomes: bounded_cache::future(BOUND).build(), lookups: Lookups::default() }
     }
 }
 
 impl Results {
     /// The cached result for a token, if it is valid at this time.
     pub async fn known(&self, key: &Key, now: SystemTime) -> Option<Outcome> {
-        self.0.get(key).await.filter(|outcome| outcome.is_fresh(now))
+        self.lookups.counted(self.outcomes.get(key).await.filter(|outcome| outcome.is_fresh(now)))
+    }
+
+    /// How often a result was known.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// Caches a result.
     pub async fn keep(&self, key: Key, outcome: Outcome) {
-        self.0.insert(key, outcome).await;
+        self.outcomes.insert(key, outcome).await;
     }
 
     /// What is known of a token, or what `find` finds; of several who want the same at the same time, one finds it for all.
@@ -120,6 +128,6 @@ impl Results {
             let is_late = not_before.is_some_and(|time| outcome.at <= time);
             is_late || !outcome.is_fresh(now) || !Arc::ptr_eq(&outcome.issuer, &issuer)
         };
-        self.0.entry(key).or_insert_with_if(find, is_over).await.into_value()
+        self.outcomes.entry(key).or_insert_with_if(find, is_over).await.into_value()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 pub use self::config::Config;
 use ::config::{Identity, load_over};
-use authn::{Authenticator, BoxError, Directory};
+use authn::{Authenticator, BoxError, Directory, kind};
 pub use policy::{Decision, Policy};
 use runtime::{App, Context, Listeners, Service};
 
@@ -45,7 +45,8 @@ pub fn authenticator(
     let keys = Arc::new(key::Keys::new(config.keys(), &context.random));
     let policy = Policy::parse(&config.allow_impersonation)?;
     tokio::spawn(follow(Arc::downgrade(&keys), config.clone(), context.clone()));
-    Ok(Arc::new(service::Machine { keys, policy, gateways: config.trusted_gateways.clone().into(), directory }))
+    let machine = service::Machine { keys, policy, gateways: config.trusted_gateways.clone().into(), directory };
+    Ok(runtime::measured(Arc::new(machine), AuthMachine::IDENTITY.name, kind::MACHINE, &context.metrics))
 }
 
 /// Reads the keys again whenever files may have changed, as long as anybody uses them. What cannot be read changes

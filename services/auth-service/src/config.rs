@@ -55,7 +55,12 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("service_account", &self.service_account), ("", &self.database_pool)]
+        vec![
+            ("tracing", &self.tracing),
+            ("grpc", &self.grpc),
+            ("service_account", &self.service_account),
+            ("", &self.database_pool),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use ::config::{Identity, load_over};
 use ::store::Database;
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason};
+use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
 use runtime::{App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, Task};
 use secrecy::ExposeSecret;
 use token::Verifier;
@@ -100,9 +100,10 @@ fn accounts(config: &Config, context: &Context) -> Result<Arc<FileValue<Accounts
 /// The service, with what it needs open.
 pub struct Components {
     /// Verifies accounts.
-    pub authenticator: Arc<ServiceAccounts>,
+    pub authenticator: Arc<dyn Authenticator>,
     /// Administers stored accounts; `None` where accounts are not stored.
     pub administration: Option<Arc<Administration>>,
+    accounts: Arc<ServiceAccounts>,
     database: Option<Database>,
 }
 
@@ -122,12 +123,15 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
         let (configured, clock) = (Arc::clone(&configured), clock.clone());
         Arc::new(Administration { stored, configured, clock, random })
     });
-    let authenticator = Arc::new(ServiceAccounts { configured, stored, clock });
-    Ok(Components { authenticator, administration, database })
+    let accounts = Arc::new(ServiceAccounts { configured, stored, clock });
+    let service = <AuthService as runtime::Service>::IDENTITY.name;
+    let authenticator = runtime::measured(accounts.clone(), service, kind::SERVICE, &context.metrics);
+    Ok(Components { authenticator, administration, accounts, database })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
     let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let database = database.measured(&context.metrics);
     database.migrate::<Migrator>().await?;
     Ok(database)
 }
@@ -138,8 +142,7 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
 /// When the secret of the internal token is too short.
 pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
-    let authenticator: Arc<dyn Authenticator> = opened.authenticator.clone();
-    let mut routes = tonic::service::Routes::new(authn::provider::serve(authenticator, limit));
+    let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
     let mut tasks = Vec::new();
     if let Some(administration) = &opened.administration {
         let keys = runtime::key_ring::<AuthService>(config, |config| config.token_manager.token_manager(), context)?;

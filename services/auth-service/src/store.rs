@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::{containing, micros};
-use store::{Database, StoreError};
+use store::{Database, StoreError, Transaction};
 use uuid::Uuid;
 
 use crate::model::{Change, MAX_SECRETS, StoredAccount, StoredSecret, Use};
@@ -223,7 +221,7 @@ impl AccountStore {
     }
 }
 
-async fn remove_secrets(transaction: &DatabaseTransaction, account: &str) -> Result<(), StoreError> {
+async fn remove_secrets(transaction: &Transaction, account: &str) -> Result<(), StoreError> {
     let secrets = secret::Entity::delete_many().filter(secret::Column::Account.eq(account));
     secrets.exec(transaction).await?;
     Ok(())

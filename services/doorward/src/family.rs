@@ -53,6 +53,7 @@ impl Family {
             let started = Box::pin(runtime::launch(
                 identity,
                 listeners,
+                settings.shown(service),
                 |context| builder.build(service, enabled, context),
                 &context,
             ))
@@ -260,8 +261,8 @@ impl Builder<'_> {
         let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;
         let (ended, task) = sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
         let bearer = auth_bearer::open(config, directory, administration, ended, context)?;
-        self.provide(kind::BEARER, ServiceId::AuthBearer, bearer.clone());
-        Ok(App { tasks: task.flatten().into_iter().collect(), ..auth_bearer::app(&bearer, config) })
+        self.provide(kind::BEARER, ServiceId::AuthBearer, auth_bearer::authenticator(&bearer, context));
+        Ok(App { tasks: task.flatten().into_iter().collect(), ..auth_bearer::app(&bearer, config, context) })
     }
 
     /// The sessions of idp: in this process, or in another one.

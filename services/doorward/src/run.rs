@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use authn::BoxError;
 use clap::Parser;
 use config::{ConfigError, Environment, base_data_path};
-use runtime::{Context, ForeignToken, Misconfigured, Random};
+use runtime::{Context, ForeignToken, Misconfigured, Random, telemetry};
 
 use crate::cli::{Admin, Cli, Command, UserOrToken};
 use crate::family::Family;
@@ -124,7 +124,9 @@ fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: boo
     }
     // Every caller enters by the gateway, so its log settings hold for the process.
     let (log, tracing) = (settings.gateway.log.clone(), settings.gateway.tracing.clone());
-    runtime::host("doorward", &log, &tracing, context, async |context| {
+    let keeps_spans = enabled.iter().any(|service| settings.listeners(service).debug.zpages);
+    let telemetry = telemetry::Settings { log: &log, tracing: &tracing, keeps_spans };
+    runtime::host("doorward", telemetry, context, async |context| {
         if let Some(corrected) = corrected {
             // an audit event, which is logged whatever the level
             tracing::warn!(target: "audit", event = "secrets_mode_corrected", outcome = "success", "{corrected}");

@@ -99,6 +99,13 @@ macro_rules! services {
                 Ok(warnings)
             }
 
+            /// The configuration of a service, secrets redacted.
+            pub(crate) fn shown(&self, service: ServiceId) -> String {
+                match service {
+                    $(ServiceId::$id => config::shown(&<$service>::IDENTITY, &self.$field),)+
+                }
+            }
+
             /// The sections of a service that the runtime serves.
             pub fn listeners(&self, service: ServiceId) -> Listeners<'_> {
                 match service {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
 use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
-use runtime::Clock;
+use runtime::{Authentications, Clock};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
 use tracing::field::display;
@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) skips_groups: bool,
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
+    pub(crate) authentications: Authentications,
 }
 
 impl Core {
@@ -37,7 +38,9 @@ impl Core {
         kind: &str,
         credentials: &Credentials,
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
+        let begin = Instant::now();
         let verdict = self.decide(kind, credentials).await;
+        self.authentications.record(kind, &verdict, begin.elapsed());
         match &verdict {
             Ok((token, completed)) => {
                 tracing::debug!(kind, subject = %completed.answer.user.id.opaque_id, "authenticated");

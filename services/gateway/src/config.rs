@@ -93,7 +93,7 @@ config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc)]
+        vec![("tracing", &self.tracing), ("grpc", &self.grpc)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -16,12 +16,12 @@ pub use self::config::{Config, Endpoints};
 use ::config::Identity;
 use async_trait::async_trait;
 use authn::gateway::Identified;
-use authn::{AuthError, BoxError, Credentials};
+use authn::{AuthError, BoxError, Credentials, kind};
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
     gateway::v1beta1::gateway_api_server::GatewayApiServer,
 };
-use runtime::{App, Context, Listeners, Service};
+use runtime::{App, Authentications, Context, Listeners, Service};
 use token::{Minter, Verifier};
 use tonic::service::Routes;
 
@@ -70,12 +70,15 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
         .with_max_groups_size(config.max_groups_size);
+    let minted = Minted::new(keys.clone());
+    context.metrics.cache("minted_tokens", minted.lookups());
     Ok(InProcessGateway(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
-        minted: Minted::new(keys.clone()),
+        minted,
+        authentications: Authentications::new(&context.metrics, Gateway::IDENTITY.name, &kind::ALL),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),
         life: config.token_manager.expires,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{Authenticated, Caller, Credentials};
-use bounded_cache::{HeapSize, MIB};
+use bounded_cache::{HeapSize, Lookups, MIB};
 use crypto::{FINGERPRINT_LEN, fingerprint_of_parts};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
@@ -21,6 +21,7 @@ const REUSED_FOR: Duration = Duration::from_mins(1);
 pub(crate) struct Minted {
     tokens: Cache<Key, Arc<Entry>>,
     keys: Arc<KeyRing>,
+    lookups: Lookups,
 }
 
 /// The key of a credential in the cache: a hash of all its parts.
@@ -57,19 +58,26 @@ impl HeapSize for Entry {
 impl Minted {
     /// A cache of tokens that this key ring signs.
     pub(crate) fn new(keys: Arc<KeyRing>) -> Self {
-        Self { tokens: bounded_cache::sync(BOUND).time_to_live(REUSED_FOR).build(), keys }
+        let tokens = bounded_cache::sync(BOUND).time_to_live(REUSED_FOR).build();
+        Self { tokens, keys, lookups: Lookups::default() }
+    }
+
+    /// How often a token was reused, and how often one had to be minted.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The token of a credential, and the answer for which it was minted, while that answer is valid.
     pub(crate) fn still_valid(&self, key: &Key, caller: &Caller, now: SystemTime) -> Option<(Arc<str>, Authenticated)> {
         let entry = self.reusable(key, now)?;
         let is_valid = entry.answer.revalidate.as_ref().is_some_and(|check| check.is_still_valid(caller));
-        is_valid.then(|| (Arc::clone(&entry.token), entry.answer.clone()))
+        // without one it is looked for again once the authenticator has answered
+        is_valid.then(|| self.lookups.counted(Some((Arc::clone(&entry.token), entry.answer.clone())))).flatten()
     }
 
     /// The token that was minted for an equal answer, while it may be reused.
     pub(crate) fn token(&self, key: Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
-        let entry = self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer))?;
+        let entry = self.lookups.counted(self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer)))?;
         if answer.revalidate.is_some() {
             // the validity of the former answer is no longer known
             let Entry { minted, until, generation, .. } = *entry;

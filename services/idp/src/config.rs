@@ -228,6 +228,7 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
+            ("tracing", &self.tracing),
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("mfa", &self.mfa),

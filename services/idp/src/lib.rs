@@ -141,12 +141,14 @@ pub async fn open(
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
     let database = Database::connect(&config.database(&context.environment), &options).await?;
+    let database = database.measured(&context.metrics);
     let database = database.claim(<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, random.clone());
     let store = Store::new(database);
     let revocations = revocation_sync::open(&store, clock.now()).await?;
+    revocations.measure(&context.metrics);
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
     let authorities = config.outbound_ca.clone().map(|file| {
         let (service, name) = (<Idp as runtime::Service>::IDENTITY.name, "IDP_OUTBOUND_CACERT");
@@ -163,6 +165,7 @@ pub async fn open(
         random: random.clone(),
     });
     let keys = keys.await?;
+    keys.measure(&context.metrics);
     // after the keys, which cannot be opened with a wrong secret
     secret_rotation::reseal(&store, &sealer).await?;
     let mailer = Mailer::open(&config.mail, context.random.clone(), context.shutdown.clone())?;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
+use runtime::Metrics;
 use store::{Database, ReplicaSync};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
@@ -43,7 +44,7 @@ struct Inner {
     shards: [RwLock<Shard>; SHARDS],
     /// How many there are in all shards.
     count: AtomicUsize,
-    sync: ReplicaSync,
+    sync: Arc<ReplicaSync>,
     version: watch::Sender<i64>,
     added: broadcast::Sender<Revocation>,
 }
@@ -63,10 +64,15 @@ impl Revocations {
         Self(Arc::new(Inner {
             shards: std::array::from_fn(|_| RwLock::default()),
             count: AtomicUsize::new(0),
-            sync,
+            sync: Arc::new(sync),
             version: watch::Sender::new(0),
             added: broadcast::Sender::new(WAITING),
         }))
+    }
+
+    /// Shows how old what is known of other replicas is.
+    pub(crate) fn measure(&self, metrics: &Metrics) {
+        self.0.sync.measure(metrics);
     }
 
     /// Whether this grant or token is revoked.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use authn::gateway::Identified;
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
-use bounded_cache::{HeapSize, MIB};
+use bounded_cache::{HeapSize, Lookups, MIB};
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use moka::sync::Cache;
@@ -31,6 +31,7 @@ pub struct Authentication {
     clock: Clock,
     /// The identities that verified internal tokens convey. Says nothing about the credentials that they were minted for.
     identities: Cache<TokenAddress, Arc<Identity>>,
+    lookups: Lookups,
     types: CredentialTypes,
 }
 
@@ -72,7 +73,12 @@ impl Authentication {
     /// Authenticates at this gateway, whose tokens this verifier must accept.
     pub fn new(gateway: Arc<dyn Gateway>, verifier: Verifier, clock: Clock, types: CredentialTypes) -> Self {
         let identities = bounded_cache::sync(BOUND).time_to_live(TIME_TO_LIVE).build();
-        Self { gateway, verifier, clock, identities, types }
+        Self { gateway, verifier, clock, identities, lookups: Lookups::default(), types }
+    }
+
+    /// How often the identity that a token conveys was known.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The user of a credential.
@@ -158,7 +164,7 @@ impl Authentication {
     fn verify(&self, Identified { token, user }: Identified) -> Result<Arc<Identity>, Verdict> {
         let (now, token) = (self.clock.now(), TokenAddress(token));
         let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
-        if let Some(identity) = self.identities.get(&token).filter(is_live) {
+        if let Some(identity) = self.lookups.counted(self.identities.get(&token).filter(is_live)) {
             return Ok(identity);
         }
         let mut claims = self.verifier.verify(now, &token.0).map_err(|error| {

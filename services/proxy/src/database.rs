@@ -34,6 +34,7 @@ async fn connect(config: &Config, context: &Context) -> Result<Database, BoxErro
     let settings = &config.session;
     let database =
         Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
+    let database = database.measured(&context.metrics);
     let database = database.claim("proxy", CLAIM_TIMEOUT).await?;
     database.migrate::<Migrator>().await?;
     Ok(database)

@@ -130,6 +130,7 @@ pub async fn app(
     let routing = Routing::follow(config, metrics.clone(), context)?;
     let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
+    context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
     let sessions = match &database {
         Some(database) => Sessions::open(database, config, ended_sessions.clone(), context)?,

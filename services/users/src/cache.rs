@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use authn::{Groups, User};
-use bounded_cache::{ARC, HeapSize, MIB};
+use bounded_cache::{ARC, HeapSize, Lookups, MIB};
 use moka::sync;
 use store::MAX_STALENESS;
 use tokio::sync::MutexGuard;
@@ -103,6 +103,7 @@ pub(crate) struct Cache {
     people: sync::Cache<Arc<str>, Arc<Known>>,
     usernames: sync::Cache<String, Arc<str>>,
     mails: sync::Cache<String, Arc<str>>,
+    lookups: Lookups,
     /// How many writes there were; changed while `keeping` is held.
     writes: AtomicU64,
     /// Held by who keeps something, and by who forgets something.
@@ -120,6 +121,7 @@ impl Cache {
             people: bounded_cache::sync(users).time_to_live(REMEMBERED_FOR).build(),
             usernames: bounded_cache::sync(names).build(),
             mails: bounded_cache::sync(names).build(),
+            lookups: Lookups::default(),
             writes: AtomicU64::default(),
             keeping: Mutex::default(),
             flights: [const { tokio::sync::Mutex::const_new(()) }; FLIGHTS],
@@ -129,6 +131,15 @@ impl Cache {
 
     /// A person known by this name. A name or an address that is no longer the person's is no longer one for it.
     pub(crate) fn get(&self, name: &Name<'_>) -> Option<Arc<Known>> {
+        self.lookups.counted(self.find(name))
+    }
+
+    /// How often users were known.
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
+    fn find(&self, name: &Name<'_>) -> Option<Arc<Known>> {
         match name {
             Name::Id(id) => self.people.get(*id),
             Name::Username(name) => {
@@ -168,7 +179,7 @@ impl Cache {
 
     /// Forgets whoever is known by this name: the database says that there is no such person.
     pub(crate) fn forget(&self, name: &Name<'_>) {
-        if let Some(known) = self.get(name) {
+        if let Some(known) = self.find(name) {
             self.forget_users(&AffectedUsers::One(known.full.id.opaque_id.clone()));
         }
     }

@@ -89,6 +89,7 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
     let database = Database::connect(&config.database(&context.environment), &options).await?;
+    let database = database.measured(&context.metrics);
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
     Ok(over(database, config, context).await?)
@@ -118,6 +119,7 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
 /// Not claimed, as nothing of it is kept in memory for longer than a moment: several processes may use one file.
 async fn ldap_database(config: &Config, context: &Context) -> Result<Database, BoxError> {
     let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let database = database.measured(&context.metrics);
     database.migrate::<migration::Migrator>().await?;
     Ok(database)
 }
@@ -136,6 +138,7 @@ fn components(
     config: &Config,
     context: &Context,
 ) -> Components {
+    context.metrics.cache("users", cache.lookups());
     let (database, change_sync) = (people.database().clone(), Arc::new(change_sync));
     let administration = Arc::new(Administration {
         people,

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod heap_size;
+mod lookups;
 
 use std::hash::Hash;
 
 use moka::{future, sync};
 
 pub use heap_size::{ARC, HeapSize, tree_size};
+pub use lookups::Lookups;
 
 /// One mebibyte, in which bounds are written.
 pub const MIB: u64 = 1024 * 1024;

@@ -49,3 +49,12 @@ fn allocations_are_counted_at_every_depth() {
     assert!(map.heap_size() >= 30 + 11 * 48, "a node has room for eleven");
     assert_eq!(BTreeMap::<String, String>::new().heap_size(), 0);
 }
+
+#[test]
+fn lookups_are_counted_by_what_they_found() {
+    let (cache, lookups) = (sync::<u64, u64>(MIB).build(), Lookups::default());
+    assert_eq!(lookups.counted(cache.get(&1)), None);
+    cache.insert(1, 7);
+    assert_eq!(lookups.clone().counted(cache.get(&1)), Some(7));
+    assert_eq!((lookups.hits(), lookups.misses()), (1, 1));
+}

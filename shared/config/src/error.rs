@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::SecretFileError;
 
 /// What [`Section::validate`](crate::Section::validate) returns when settings do not fit together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {problem}")]
 pub struct Invalid {
     pub(crate) key: String,
     pub(crate) problem: String,

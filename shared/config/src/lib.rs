@@ -33,13 +33,13 @@ pub use listen::{InvalidAddress, ListenAddr};
 pub use load::{Loaded, load, load_over};
 pub use named_file::NamedFile;
 pub use networks::{InvalidNetwork, Networks};
-pub use print::{docs, example, schema};
+pub use print::{docs, example, schema, shown};
 pub use schema::defaults;
 pub use secret::Secret;
 pub use secret_file::{PrivateKeyFile, SecretFileError, read_secret_file};
 pub use sections::{
-    ANY, ClientTls, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, MAX_HEADER_SIZE, Mtls, Reva,
-    SecretFiles, TlsVariables, TokenManager, Tracing,
+    ANY, ClientTls, Collector, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, MAX_HEADER_SIZE, Mtls,
+    OtlpProtocol, Reva, Sampling, SecretFiles, TlsVariables, TokenManager, Tracing,
 };
 pub use yaml::read_yaml_file;
 

@@ -7,13 +7,15 @@ mod grpc;
 mod http;
 mod mtls;
 mod observe;
+mod tracing;
 
 pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
 pub use cors::{ANY, Cors};
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
-pub use observe::{Debug, Log, Tracing};
+pub use observe::{Debug, Log};
+pub use tracing::{Collector, OtlpProtocol, Sampling, Tracing};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -69,8 +69,7 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
 /// Runs the service until it receives a signal to stop.
 fn serve<S: Service>(environment: Environment) -> Result<(), BoxError> {
     let config = load::<S::Config>(&S::IDENTITY, &environment)?.config;
-    let listeners = S::listeners(&config);
-    host(S::IDENTITY.name, listeners.log, listeners.tracing, Context::new(environment), async |context| {
+    host(S::IDENTITY.name, S::listeners(&config).telemetry(), Context::new(environment), async |context| {
         Ok(start::<S>(&context).await?.wait())
     })
 }

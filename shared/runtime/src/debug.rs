@@ -1,15 +1,21 @@
-//! The debug server: health, metrics, and the configuration in force.
+//! The debug server: health, metrics, the configuration in force, profiles, and spans.
+
+mod profile;
+mod zpages;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use subtle::ConstantTimeEq;
 
 use crate::Metrics;
 use crate::readiness::Readiness;
+use crate::telemetry::RecentSpans;
 use config::{Debug, Secret};
 
 /// What the debug server tells.
@@ -17,24 +23,48 @@ use config::{Debug, Secret};
 pub(crate) struct Insight {
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
-    /// The configuration in force, secrets redacted; `None` where it is not known.
-    pub(crate) shown: Option<String>,
+    /// The configuration in force, secrets redacted.
+    pub(crate) shown: String,
     pub(crate) token: Secret,
+    /// The spans of the process, where it keeps them.
+    pub(crate) spans: Option<RecentSpans>,
 }
 
 /// `/healthz` and `/livez` say that the process lives, whatever its database does; `/readyz` says whether it should be
-/// sent requests.
-pub(crate) fn router(debug: &Debug, insight: Insight) -> axum::Router {
-    let mut router = axum::Router::new()
+/// sent requests. What tells more than that and the configuration requires the token.
+pub(crate) fn router(debug: &Debug, mut insight: Insight) -> axum::Router {
+    let spans = insight.spans.take();
+    let insight = Arc::new(insight);
+    let mut guarded = axum::Router::new().route("/metrics", get(metrics));
+    if debug.pprof {
+        guarded = guarded.merge(profile::router());
+    }
+    if debug.zpages {
+        guarded = guarded.merge(zpages::router(spans));
+    }
+    guarded
+        .route_layer(from_fn_with_state(Arc::clone(&insight), require_token))
         .route("/healthz", get(alive))
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/config", get(config));
-    if debug.pprof {
-        router = router.route("/debug/pprof/{*profile}", get(no_profile));
+        .route("/config", get(config))
+        .with_state(insight)
+}
+
+/// The time until an answer begins: a profile takes as long as was asked for.
+pub(crate) fn timeout(debug: &Debug) -> Duration {
+    const ANSWER: Duration = Duration::from_secs(5);
+    if debug.pprof { ANSWER + Duration::from_secs(profile::MAX_SECONDS) } else { ANSWER }
+}
+
+/// Refuses requests without the token.
+async fn require_token(State(insight): State<Arc<Insight>>, request: Request, next: Next) -> Response {
+    if is_authorized(&insight.token, request.headers()) {
+        return next.run(request).await;
     }
-    router.with_state(Arc::new(insight))
+    let mut refusal = text(StatusCode::UNAUTHORIZED, "unauthorized");
+    refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    refusal
 }
 
 async fn alive() -> Response {
@@ -49,12 +79,7 @@ async fn ready(State(insight): State<Arc<Insight>>) -> Response {
     text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}", failing.join(", ")))
 }
 
-async fn metrics(State(insight): State<Arc<Insight>>, headers: HeaderMap) -> Response {
-    if !is_authorized(&insight.token, &headers) {
-        let mut refusal = text(StatusCode::UNAUTHORIZED, "unauthorized");
-        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return refusal;
-    }
+async fn metrics(State(insight): State<Arc<Insight>>) -> Response {
     let mut response = text(StatusCode::OK, insight.metrics.render());
     let open_metrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, open_metrics);
@@ -62,14 +87,7 @@ async fn metrics(State(insight): State<Arc<Insight>>, headers: HeaderMap) -> Res
 }
 
 async fn config(State(insight): State<Arc<Insight>>) -> Response {
-    match &insight.shown {
-        Some(shown) => text(StatusCode::OK, shown.clone()),
-        None => text(StatusCode::NOT_FOUND, "this service's configuration is not known here"),
-    }
-}
-
-async fn no_profile() -> Response {
-    text(StatusCode::NOT_IMPLEMENTED, "this program is built without a profiler; use perf on its process instead")
+    text(StatusCode::OK, insight.shown.clone())
 }
 
 /// Whether the request bears the token, compared in constant time; without a configured token every request is allowed.

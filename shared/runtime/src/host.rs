@@ -10,7 +10,7 @@ use crate::service_manager::ServiceManager;
 use crate::start::{StartError, USAGE, is_configuration};
 use crate::{Context, InheritedListeners, process, signals, telemetry, tls};
 use authn::BoxError;
-use config::{ListenAddr, Log, Tracing};
+use config::ListenAddr;
 
 /// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended. Where a service
 /// manager has started the process (systemd), sockets that it has bound are used, and start, reload and end are reported to it.
@@ -19,8 +19,7 @@ use config::{ListenAddr, Log, Tracing};
 /// When logs have nowhere to go, a socket that the service manager passes cannot be used, or `start` fails.
 pub fn host<E: Future<Output = ()>>(
     name: &str,
-    log: &Log,
-    tracing: &Tracing,
+    settings: telemetry::Settings<'_>,
     context: Context,
     start: impl AsyncFnOnce(Context) -> Result<E, BoxError>,
 ) -> Result<(), BoxError> {
@@ -31,7 +30,7 @@ pub fn host<E: Future<Output = ()>>(
     let inherited = InheritedListeners::of_process(&context.environment).map_err(StartError::from)?;
     let context = Context { inherited, ..context };
     block_on(async {
-        telemetry::init(name, log, tracing)?;
+        telemetry::init(name, settings)?;
         let manager = ServiceManager::of(&context.environment, std::process::id()).unwrap_or_else(|error| {
             tracing::warn!(%error, "the service manager (NOTIFY_SOCKET) cannot be reached");
             ServiceManager::default()

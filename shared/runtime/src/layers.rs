@@ -43,6 +43,9 @@ use request_id::RequestIds;
 /// gRPC health checks are exempt from the concurrency limit: a busy service is not an unhealthy one.
 const HEALTH: &str = "/grpc.health.v1.";
 
+/// The gRPC codes that are failures of the server: unknown, deadline exceeded, unimplemented, internal, unavailable, data loss.
+const SERVER_FAILURES: [u16; 6] = [2, 4, 12, 13, 14, 15];
+
 /// The limits of a listener for each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -95,7 +98,7 @@ impl<S> Stack<S> {
         } else if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             Some(permit)
         } else {
-            return finish(refusal::of(Kind::ResourceExhausted, measurement.protocol()), measurement, id);
+            return finish(refusal::of(Kind::ResourceExhausted, measurement.protocol()), measurement, id, &span);
         };
         let route = MatchedRoute::default();
         if self.requests.protocol() != Protocol::Grpc {
@@ -103,7 +106,7 @@ impl<S> Stack<S> {
         }
         let timeout = deadline::of(request.headers(), self.timeout);
         let progress = request.extensions().get::<Progress>().cloned();
-        let handled = self.handle(request, timeout).instrument(span).await;
+        let handled = self.handle(request, timeout).instrument(span.clone()).await;
         let answer = handled.unwrap_or_else(|kind| match progress {
             Some(progress) if kind == Kind::DeadlineExceeded && progress.is_stalled() => {
                 refusal::of_stalled(measurement.protocol())
@@ -113,7 +116,7 @@ impl<S> Stack<S> {
         if let Some(route) = route.get() {
             measurement.matched(route);
         }
-        let mut answer = finish(answer, measurement, id);
+        let mut answer = finish(answer, measurement, id, &span);
         answer.body_mut().hold(permit);
         answer
     }
@@ -150,6 +153,9 @@ impl<S> Stack<S> {
             otel.kind = "server",
             service = self.requests.service(),
             request_id = id.to_str().unwrap_or_default(),
+            otel.status_code = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            rpc.grpc.status_code = tracing::field::Empty,
         );
         if telemetry::is_exporting() {
             telemetry::continue_trace(&span, request.headers());
@@ -159,16 +165,36 @@ impl<S> Stack<S> {
 }
 
 /// Sets the request id, and measures the response to the end of its body.
-fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: HeaderValue) -> Response<Body<B>> {
-    if measurement.protocol() == Protocol::Grpc {
+fn finish<B>(
+    mut answer: Response<Body<B>>,
+    mut measurement: Measurement,
+    id: HeaderValue,
+    span: &Span,
+) -> Response<Body<B>> {
+    let protocol = measurement.protocol();
+    let code = if protocol == Protocol::Grpc {
         refusal::correct_oversized(answer.headers_mut());
-        if let Some(code) = refusal::grpc_code(answer.headers()) {
-            measurement.ended(code);
-        }
+        refusal::grpc_code(answer.headers())
     } else {
-        measurement.ended(answer.status().as_u16());
+        Some(answer.status().as_u16())
+    };
+    if let Some(code) = code {
+        measurement.ended(code);
+        record_outcome(span, protocol, code);
     }
     answer.headers_mut().insert(request_id::NAME, id);
     answer.body_mut().measure(measurement);
     answer
+}
+
+/// Records how a request ended. Failures are those of the server, as the conventions of OpenTelemetry have it.
+fn record_outcome(span: &Span, protocol: Protocol, code: u16) {
+    let (field, is_failure) = match protocol {
+        Protocol::Grpc => ("rpc.grpc.status_code", SERVER_FAILURES.contains(&code)),
+        Protocol::Http | Protocol::Debug => ("http.response.status_code", code >= 500),
+    };
+    span.record(field, code);
+    if is_failure {
+        span.record("otel.status_code", "error");
+    }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod authentications;
 mod check;
 mod check_files;
 mod cli;
@@ -47,6 +48,7 @@ mod testing;
 mod captured_log;
 
 pub use app::{App, Task};
+pub use authentications::{Authentications, measured};
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
 pub use check::Check;
@@ -65,7 +67,7 @@ pub use http_service::HttpService;
 pub use inherited_listeners::{InheritedError, InheritedListeners};
 pub use keys::key_ring;
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
-pub use metrics::Metrics;
+pub use metrics::{MetricLabels, Metrics};
 pub use misconfigured::Misconfigured;
 pub use operator::{ForeignToken, OPERATOR, is_operator, operator_token, refusal, running};
 pub use output::{print, print_once};

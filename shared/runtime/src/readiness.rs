@@ -21,6 +21,8 @@ struct Inner {
     /// Empty until the service is built.
     checks: OnceLock<Vec<Check>>,
     is_draining: AtomicBool,
+    /// Whether something failed when it was last looked for.
+    has_failed: AtomicBool,
     /// Background tasks that panicked.
     dead: Mutex<Vec<&'static str>>,
 }
@@ -71,7 +73,14 @@ impl Readiness {
         let Some(checks) = self.0.checks.get() else { return vec!["starting"] };
         let mut failing = self.lost_tasks();
         failing.extend(join_all(checks.iter().map(failure)).await.into_iter().flatten());
+        self.0.has_failed.store(!failing.is_empty(), Ordering::Release);
         failing
+    }
+
+    /// Whether the service was ready when that was last asked. Runs no check.
+    pub(crate) fn was_ready(&self) -> bool {
+        let is_built = self.0.checks.get().is_some();
+        is_built && !self.0.is_draining.load(Ordering::Acquire) && !self.0.has_failed.load(Ordering::Acquire)
     }
 }
 
@@ -99,7 +108,9 @@ mod tests {
             Check::new("database", async || Err("refused".into())),
             Check::new("peer", std::future::pending),
         ]);
+        assert!(readiness.was_ready(), "nothing is known yet");
         assert_eq!(readiness.failing().await, ["database", "peer"]);
+        assert!(!readiness.was_ready());
         readiness.lost("flush");
         assert_eq!(readiness.failing().await, ["flush", "database", "peer"]);
         readiness.drain();

@@ -89,6 +89,17 @@ impl RunningServices {
     }
 }
 
+impl ListenerKind {
+    /// What metrics call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+            Self::Mtls => "mtls",
+        }
+    }
+}
+
 impl Entry {
     /// `None` if the service has ended.
     async fn health(self) -> Option<ServiceHealth> {

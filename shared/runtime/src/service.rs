@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::{App, Context, Misconfigured};
+use crate::{App, Context, Misconfigured, telemetry};
 use authn::BoxError;
 use config::{Configuration, Debug, Grpc, Http, Identity, Log, Mtls, Tracing};
 
@@ -22,6 +22,13 @@ pub struct Listeners<'a> {
     /// The server for clients with certificates, if there is one. It grants requests what the HTTP server does, and is not
     /// there without that.
     pub mtls: Option<&'a Mtls>,
+}
+
+impl<'a> Listeners<'a> {
+    /// What a process of this service alone logs, and what becomes of its spans.
+    pub fn telemetry(&self) -> telemetry::Settings<'a> {
+        telemetry::Settings { log: self.log, tracing: self.tracing, keeps_spans: self.debug.zpages }
+    }
 }
 
 /// A service: what it is called, how it is configured, how it is built.

@@ -51,7 +51,7 @@ pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError>
     for file in &loaded.files {
         context.reload.watch(file);
     }
-    let (shown, config) = (Some(loaded.shown), loaded.config);
+    let (shown, config) = (loaded.shown, loaded.config);
     let close = context.shutdown.child_token();
     let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default(), close };
     let to_build = config.clone();
@@ -61,10 +61,12 @@ pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError>
 
 /// Like [`start`] for a configuration that is there already: binds the sockets, then has `build` make the service, then
 /// serves it. The context's `shutdown` makes the service not ready; it serves until [`Running::stop`] is called, so that a
-/// process of several services closes them in the order in which they depend on one another.
+/// process of several services closes them in the order in which they depend on one another. `shown` is the configuration for
+/// the debug server, secrets redacted.
 pub async fn launch<F>(
     identity: Identity,
     listeners: Listeners<'_>,
+    shown: String,
     build: impl FnOnce(Context) -> F,
     context: &Context,
 ) -> Result<Running, StartError>
@@ -72,7 +74,7 @@ where
     F: Future<Output = Result<App, BoxError>>,
 {
     let (tuning, close) = (Tuning::default(), CancellationToken::new());
-    Launch { identity, shown: None, tuning, close }.run(listeners, build, context).await
+    Launch { identity, shown, tuning, close }.run(listeners, build, context).await
 }
 
 /// Fails if the service manager has passed a socket that is for no listener of these services, which are all of the process.
@@ -88,7 +90,7 @@ pub fn check_inherited<'a>(
 pub(crate) struct Launch {
     pub(crate) identity: Identity,
     /// The configuration in force, redacted.
-    pub(crate) shown: Option<String>,
+    pub(crate) shown: String,
     pub(crate) tuning: Tuning,
     /// Cancelled when the service is to close its listeners.
     pub(crate) close: CancellationToken,
@@ -113,6 +115,7 @@ impl Launch {
         let serving = Serving { identity, connection_limits, context: context.clone() };
         let readiness = Readiness::default();
         parent.running.add(self.identity.name, parent.clock.now(), &readiness, sockets.tls());
+        serving.measure(&readiness, &sockets);
         // While it is built, the service is alive and not ready.
         let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
         let abandon = (debug_shutdown.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());

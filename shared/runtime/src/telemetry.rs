@@ -1,6 +1,8 @@
 //! Logs and traces of the process.
 
+mod export;
 mod log_file;
+mod recent_spans;
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -9,8 +11,6 @@ use std::sync::OnceLock;
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Span;
@@ -21,12 +21,18 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
-use config::{Log, Tracing};
+use crate::Clock;
+use crate::tls::TlsError;
+use config::{Invalid, Log, Tracing};
 use log_file::LogFile;
+use recent_spans::RecentSpansLayer;
+pub(crate) use recent_spans::{EndedSpan, NamedSpans, RecentSpans};
 
 /// The target of audit events, which are logged whatever the level.
 const AUDIT: &str = "audit";
-/// The target of panics, of which the same is true.
+/// The target of spans within that of a request, as those of statements. They are exported and kept; a log line names the request.
+pub const STEP: &str = "step";
+/// The target of panics, which are logged whatever the level too.
 const PANIC: &str = "panic";
 /// Libraries whose business is not ours; of these only what is worth a warning is logged, unless everything is.
 const LIBRARIES: [&str; 9] = [
@@ -40,10 +46,11 @@ const LIBRARIES: [&str; 9] = [
     "tonic",
     "tower",
 ];
-const DEFAULT_COLLECTOR: &str = "http://127.0.0.1:4317";
 
 /// Set once spans are exported from this process.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+/// Set once spans are kept for the debug pages.
+static RECENT_SPANS: OnceLock<RecentSpans> = OnceLock::new();
 /// Set once the process logs into files: the variables that name them, and the files.
 static LOG_FILES: OnceLock<Vec<(&'static str, LogFile)>> = OnceLock::new();
 /// The variables that name files.
@@ -66,8 +73,14 @@ pub enum TelemetryError {
         /// Why.
         source: io::Error,
     },
-    /// The address that spans are to be sent to is none.
-    #[error("OCIS_TRACING_ENDPOINT or OCIS_TRACING_COLLECTOR: {0}")]
+    /// A setting of the section `tracing` cannot be used.
+    #[error("tracing.{0}")]
+    Setting(#[from] Invalid),
+    /// The authorities of an https collector cannot be read.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nothing can be sent to the collector.
+    #[error("spans cannot be sent to the collector: {0}")]
     Exporter(String),
 }
 
@@ -76,18 +89,28 @@ impl TelemetryError {
     pub fn kind(&self) -> status::Kind {
         match self {
             Self::File { .. } | Self::Exporter(_) => status::Kind::FailedPrecondition,
+            Self::Setting(_) => status::Kind::InvalidArgument,
+            Self::Tls(problem) => problem.kind(),
         }
     }
 }
 
-/// Begins logging, and exporting spans if that is enabled, for the whole process. What comes second is left out: where
-/// several services share a process, its own configuration decides. Needs a tokio runtime.
-pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), TelemetryError> {
-    let exporter = tracing.enabled.then(|| exporter(tracing)).transpose()?;
-    let provider = exporter.map(|exporter| {
-        let resource = Resource::builder().with_service_name(service.to_owned()).build();
-        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()
-    });
+/// What a process logs, and what becomes of its spans.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// What is logged.
+    pub log: &'a Log,
+    /// Where spans are sent.
+    pub tracing: &'a Tracing,
+    /// Whether spans are kept for the debug pages.
+    pub keeps_spans: bool,
+}
+
+/// Begins logging, and exporting and keeping spans if that is enabled, for the whole process. What comes second is left out:
+/// where several services share a process, its own configuration decides. Needs a tokio runtime.
+pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError> {
+    let Settings { log, tracing, keeps_spans } = settings;
+    let provider = if tracing.enabled { export::provider(service, tracing)? } else { None };
     let file = open(LOG_VARIABLE, log.file.as_deref())?;
     let audit_file = open(AUDIT_VARIABLE, log.audit_file.as_deref())?;
     let mut layers = vec![lines(log, file.clone()).with_filter(logged(&log.level, audit_file.is_some())).boxed()];
@@ -96,11 +119,17 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     layers.extend(provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported()).boxed()
     }));
+    let spans = keeps_spans.then(RecentSpans::default);
+    let keeping = |spans: &RecentSpans| RecentSpansLayer::new(spans.clone(), Clock::system());
+    layers.extend(spans.as_ref().map(|spans| keeping(spans).with_filter(exported()).boxed()));
     if tracing::subscriber::set_global_default(Registry::default().with(layers)).is_err() {
         return Ok(());
     }
     let files = [(LOG_VARIABLE, file), (AUDIT_VARIABLE, audit_file)];
     let _ = LOG_FILES.set(files.into_iter().filter_map(|(variable, file)| Some((variable, file?))).collect());
+    if let Some(spans) = spans {
+        let _ = RECENT_SPANS.set(spans);
+    }
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if let Some(provider) = provider {
         opentelemetry::global::set_tracer_provider(provider.clone());
@@ -138,6 +167,11 @@ pub(crate) async fn flush() {
 /// Whether spans are exported from this process.
 pub(crate) fn is_exporting() -> bool {
     PROVIDER.get().is_some()
+}
+
+/// The spans that are kept for the debug pages, if any are.
+pub(crate) fn recent_spans() -> Option<RecentSpans> {
+    RECENT_SPANS.get().cloned()
 }
 
 /// Makes the span a part of the trace that the request belongs to (W3C Trace Context), if it does to one.
@@ -203,6 +237,7 @@ fn logged(level: &str, has_audit_file: bool) -> Targets {
     Targets::new()
         .with_default(level)
         .with_targets(LIBRARIES.map(|library| (library, libraries)))
+        .with_target(STEP, LevelFilter::OFF)
         .with_target(AUDIT, if has_audit_file { LevelFilter::OFF } else { level.max(LevelFilter::INFO) })
         .with_target(PANIC, level.max(LevelFilter::ERROR))
 }
@@ -213,29 +248,6 @@ fn exported() -> Targets {
         .with_default(LevelFilter::INFO)
         .with_targets(LIBRARIES.map(|library| (library, LevelFilter::OFF)))
         .with_target(AUDIT, LevelFilter::OFF)
-}
-
-fn exporter(tracing: &Tracing) -> Result<SpanExporter, TelemetryError> {
-    let endpoint = collector(tracing)?;
-    let built = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
-    built.map_err(|problem| TelemetryError::Exporter(problem.to_string()))
-}
-
-/// Where OTLP goes: the endpoint, else the collector's host, else this machine. Of a URL the path is dropped: that of
-/// Jaeger's older protocol (`/api/traces`) means nothing to OTLP.
-fn collector(tracing: &Tracing) -> Result<String, TelemetryError> {
-    let given = [&tracing.endpoint, &tracing.collector].into_iter().find(|given| !given.is_empty());
-    let Some(given) = given else { return Ok(DEFAULT_COLLECTOR.into()) };
-    let is_url = given.starts_with("http://") || given.starts_with("https://");
-    let url = if is_url { given.clone() } else { format!("http://{given}") };
-    let refused = || TelemetryError::Exporter(format!("{given:?} is no address; write host:port"));
-    let uri: http::Uri = url.parse().map_err(|_| refused())?;
-    if uri.scheme_str() == Some("https") {
-        let text = format!("{given:?}: spans are sent in plain text; write http:// or host:port");
-        return Err(TelemetryError::Exporter(text));
-    }
-    let authority = uri.authority().ok_or_else(refused)?;
-    Ok(format!("http://{authority}"))
 }
 
 /// One line in the log instead of several on the error stream.
@@ -267,16 +279,22 @@ mod tests {
     }
 
     #[test]
-    fn spans_go_to_the_endpoint_first() {
-        let to = |endpoint: &str, collector_url: &str| {
-            let (endpoint, collector_url) = (endpoint.into(), collector_url.into());
-            collector(&Tracing { enabled: true, kind: String::new(), endpoint, collector: collector_url }).ok()
-        };
-        assert_eq!(to("", "").as_deref(), Some(DEFAULT_COLLECTOR));
-        assert_eq!(to("otel:4317", "http://x:1/").as_deref(), Some("http://otel:4317"));
-        assert_eq!(to("", "http://jaeger:14268/api/traces").as_deref(), Some("http://jaeger:14268"));
-        assert_eq!(to("https://otel:4317", ""), None);
-        assert_eq!(to("a b", ""), None);
+    fn log_lines_name_the_request_whatever_step_they_are_in() {
+        assert!(
+            exported().would_enable(STEP, &Level::INFO) && !logged("trace", false).would_enable(STEP, &Level::INFO)
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let file = open(LOG_VARIABLE, Some(&log)).expect("opens");
+        let registry =
+            Registry::default().with(vec![lines(&Log::default(), file).with_filter(logged("info", false)).boxed()]);
+        tracing::subscriber::with_default(registry, || {
+            tracing::info_span!("request", request_id = "id-1").in_scope(|| {
+                tracing::info_span!(target: STEP, "statement", rows = 3).in_scope(|| tracing::info!("inside"));
+            });
+        });
+        let line = std::fs::read_to_string(&log).expect("reads");
+        assert!(line.contains("inside") && line.contains("id-1") && !line.contains("rows"), "{line}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Default for Sections {
 impl Sections {
     pub(crate) async fn serve(&self, app: App, context: &Context) -> Result<Running, StartError> {
         let close = context.shutdown.child_token();
-        let launch = Launch { identity: IDENTITY, shown: Some("grpc:\n".into()), tuning: self.tuning, close };
+        let launch = Launch { identity: IDENTITY, shown: "grpc:\n".into(), tuning: self.tuning, close };
         let listeners = Listeners {
             log: &self.log,
             tracing: &self.tracing,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use runtime::Metrics;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions,
@@ -17,9 +18,10 @@ use tokio::time::Instant;
 use writable::Writes;
 
 use crate::connection::{Connection, Session};
+use crate::measures::Measures;
 use crate::postgres::Server;
 use crate::url::Target;
-use crate::{Options, StoreError, columns, redacted, sqlite, url};
+use crate::{Options, StoreError, Transaction, columns, redacted, sqlite, url};
 
 /// An open database; clones share it. Its `Debug` form shows where it is, without user and password.
 #[derive(Clone)]
@@ -79,7 +81,12 @@ impl Database {
 
     /// Begins a transaction that will write. On `SQLite` it is the writer from the start, so that what it reads first cannot
     /// change before it writes. Dropped without a commit it is undone.
-    pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub async fn begin_write(&self) -> Result<Transaction, StoreError> {
+        Ok(self.transaction(self.begin_as_writer().await?))
+    }
+
+    /// The same as the library has it, for its migrations.
+    pub(crate) async fn begin_as_writer(&self) -> Result<DatabaseTransaction, StoreError> {
         let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         Ok(self.writer.begin(options).await?)
@@ -87,13 +94,43 @@ impl Database {
 
     /// Begins a transaction that will write, and that ends as if no other had run at the same time: what it has read still
     /// holds when it is committed. Give it to [`Database::run`], as `PostgreSQL` may refuse it for another one's sake.
-    pub async fn begin_serializable(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub async fn begin_serializable(&self) -> Result<Transaction, StoreError> {
         if !self.is_postgres() {
             return self.begin_write().await;
         }
         let isolation_level = Some(IsolationLevel::Serializable);
         let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
-        Ok(self.writer.begin(options).await?)
+        Ok(self.transaction(self.writer.begin(options).await?))
+    }
+
+    fn transaction(&self, transaction: DatabaseTransaction) -> Transaction {
+        Transaction::new(transaction, self.writer.measures().clone())
+    }
+
+    /// The same database, with its statements and connections measured.
+    #[must_use]
+    pub fn measured(mut self, metrics: &Metrics) -> Self {
+        let measures = Measures::new(metrics);
+        self.reader.measure(measures.clone());
+        self.writer.measure(measures);
+        let pools = if self.is_postgres() {
+            vec![("all", &self.writer)]
+        } else {
+            vec![("read", &self.reader), ("write", &self.writer)]
+        };
+        for (pool, connection) in pools {
+            let states: [(&str, fn((u32, u32)) -> u32); 2] = [("used", |(used, _)| used), ("idle", |(_, idle)| idle)];
+            for (state, select) in states {
+                let count = connection.used_and_idle();
+                metrics.gauge_of(
+                    "doorward_database_connections",
+                    "Open connections to the database, by pool and state",
+                    vec![("pool", pool.to_owned()), ("state", state.to_owned())],
+                    move || Some(select(count()?).into()),
+                );
+            }
+        }
+        self
     }
 
     /// What time it is for the server, which is the same for all replicas; `None` on `SQLite`, whose clock is this process's.

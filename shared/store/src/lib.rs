@@ -6,6 +6,7 @@ pub mod columns;
 mod connection;
 mod database;
 mod error;
+mod measures;
 mod migrate;
 mod options;
 mod postgres;
@@ -16,8 +17,10 @@ mod retry;
 pub mod schema;
 mod settings;
 mod sqlite;
+mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transaction;
 mod url;
 
 #[cfg(test)]
@@ -31,4 +34,5 @@ pub use prune::{keep_pruning, prune};
 pub use recent::{Forgetting, MAX_STALENESS, Recent, read_or_recent};
 pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};
 pub use settings::{LISTEN_URL, Pool, url_or_file, validate_listen_url, validate_url};
+pub use transaction::Transaction;
 pub use url::{redacted, sqlite_url};

@@ -22,7 +22,7 @@ impl Database {
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
         let Some(server) = self.server() else {
             // what is interrupted leaves nothing half done, which could not be begun again
-            let transaction = self.begin_write().await?;
+            let transaction = self.begin_as_writer().await?;
             apply::<M, _>(&transaction).await?;
             return Ok(transaction.commit().await?);
         };

@@ -11,6 +11,7 @@ use sea_orm::sqlx::{
 };
 
 use crate::connection::Session;
+use crate::measures::acquired;
 use crate::{Options, StoreError, url};
 
 /// A connection that lay idle this long is asked whether it still lives before a statement is entrusted to it.
@@ -133,6 +134,7 @@ impl Server {
                         let text = "a pooler has come in between that hands out sessions; start the service again";
                         return Err(sqlx::Error::Protocol(text.to_owned()));
                     }
+                    acquired();
                     Ok(())
                 })
             })
@@ -141,6 +143,9 @@ impl Server {
                 Box::pin(async move {
                     if !is_outdated && meta.idle_for >= SUSPECT_AFTER {
                         connection.ping().await?;
+                    }
+                    if !is_outdated {
+                        acquired();
                     }
                     Ok(!is_outdated)
                 })

@@ -1,9 +1,11 @@
 //! Replicas learn of each other's changes: pushed by `NOTIFY`, so that they arrive at once, and polled every second, so that
 //! they arrive in any case.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use runtime::Metrics;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +69,22 @@ impl ReplicaSync {
     /// Whether changes may have left [`OUTBOX_WINDOW`] before they were read: then everything has to be read again.
     pub fn has_missed_changes(&self) -> bool {
         self.polled.as_ref().is_some_and(|polled| self.since(polled) > MISSED_AFTER)
+    }
+
+    /// How long ago the changes of other replicas were read; `None` where no other process writes.
+    fn age(&self) -> Option<Duration> {
+        self.polled.as_ref().map(|polled| self.since(polled))
+    }
+
+    /// Shows how old what is known of other replicas is.
+    pub fn measure(self: &Arc<Self>, metrics: &Metrics) {
+        let sync = Arc::downgrade(self);
+        metrics.gauge_of(
+            "doorward_replica_lag_seconds",
+            "How long ago the changes of other replicas, revocations among them, were read from the database",
+            vec![("channel", self.channel.to_owned())],
+            move || Some(sync.upgrade()?.age()?.as_secs_f64()),
+        );
     }
 
     /// Announces to the other replicas that there are changes.
@@ -169,6 +187,10 @@ mod tests {
         let silent = ReplicaSync::among_replicas(CHANNEL).silent_for(OUTBOX_WINDOW);
         assert!(!silent.is_current() && silent.has_missed_changes());
         assert!(silent.believes(Instant::now()) && !silent.believes(silent.started));
+        let (metrics, silent) = (Metrics::default(), Arc::new(silent));
+        silent.measure(&metrics);
+        let text = metrics.render();
+        assert!(text.contains("doorward_replica_lag_seconds{channel=\"changes\"} 15."), "{text}");
         silent.answered(Instant::now());
         assert!(silent.is_current() && !silent.has_missed_changes() && silent.believes(silent.started));
     }

@@ -11,6 +11,7 @@ use sea_orm::sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::measures::acquired;
 use crate::{Cause, StoreError};
 
 /// The page cache of each connection, in KiB: what a service asks for is a few rows by their key. The system caches the file as well,
@@ -58,6 +59,14 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         // there is no network in between: a ping proves nothing
         .test_before_acquire(false)
         .max_lifetime(None)
+        .before_acquire(|_, _| {
+            acquired();
+            Box::pin(async { Ok(true) })
+        })
+        .after_connect(|_, _| {
+            acquired();
+            Box::pin(async { Ok(()) })
+        })
         .after_release(|connection, _| {
             Box::pin(async move {
                 // a rollback that was begun is done by then

@@ -2,6 +2,7 @@
 
 mod announce;
 mod disk;
+mod measures;
 mod migrate;
 mod pooler;
 mod serializable;
@@ -11,6 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use runtime::Metrics;
 use sea_orm::{ConnectionTrait, DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use status::Kind;
@@ -122,7 +124,11 @@ async fn conformance_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
-    suite(cluster.fresh_database().await.open().await).await;
+    let metrics = Metrics::default();
+    suite(cluster.fresh_database().await.open().await.measured(&metrics)).await;
+    let text = metrics.render();
+    assert!(text.contains("doorward_database_connections{pool=\"all\",state=\"idle\"}"), "{text}");
+    assert!(!text.contains("doorward_database_pool_wait_seconds_count 0\n"), "{text}");
 
     let database = cluster.fresh_database().await;
     let limits = Options { statement_timeout: Duration::from_millis(100), ..Options::default() };

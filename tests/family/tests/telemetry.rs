@@ -1,25 +1,42 @@
 //! What an operator sees of a request from outside: one trace through all services, metrics, health.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    fmt::Write as _,
     io::{Read, Write},
     net::TcpStream,
     sync::{Arc, Mutex},
 };
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use doorward::ServiceId;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-    trace_service_server::{TraceService, TraceServiceServer},
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::any_value::Value,
+    trace::v1::ResourceSpans,
 };
 use testkit::{Layout, Mode, TestFamily};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-/// Which services spoke of each trace.
-type Traces = Arc<Mutex<BTreeMap<Vec<u8>, BTreeSet<String>>>>;
+/// A span, as a collector received it.
+#[derive(Clone, Debug)]
+struct Span {
+    trace: Vec<u8>,
+    id: Vec<u8>,
+    parent: Vec<u8>,
+    service: String,
+    name: String,
+    /// What it says besides its name.
+    attributes: String,
+}
 
-struct Collector(Traces);
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Span>>>);
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -27,45 +44,109 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut traces = self.0.lock().unwrap();
-        for resource in request.into_inner().resource_spans {
-            let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
-            let name =
-                attributes.iter().find(|attribute| attribute.key == "service.name").map(|name| format!("{name:?}"));
-            for span in resource.scope_spans.iter().flat_map(|scope| &scope.spans) {
-                traces.entry(span.trace_id.clone()).or_default().extend(name.clone());
-            }
-        }
+        self.0.lock().unwrap().extend(request.into_inner().resource_spans.into_iter().flat_map(spans));
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-async fn collector() -> (String, Traces) {
-    let traces = Traces::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let service = TraceServiceServer::new(Collector(traces.clone()));
-    let server = tonic::transport::Server::builder().add_service(service);
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    (address, traces)
+fn spans(of_resource: ResourceSpans) -> Vec<Span> {
+    let attributes = of_resource.resource.map(|resource| resource.attributes).unwrap_or_default();
+    let name = attributes.into_iter().find(|attribute| attribute.key == "service.name");
+    let name = name.and_then(|name| match name.value?.value? {
+        Value::StringValue(name) => Some(name),
+        _ => None,
+    });
+    let service = name.unwrap_or_default();
+    let spans = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
+    let span = |span: opentelemetry_proto::tonic::trace::v1::Span| Span {
+        attributes: format!("{:?} {:?}", span.attributes, span.events),
+        trace: span.trace_id,
+        id: span.span_id,
+        parent: span.parent_span_id,
+        service: service.clone(),
+        name: span.name,
+    };
+    spans.map(span).collect()
 }
 
+impl Collector {
+    async fn start() -> (String, Self) {
+        let collector = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        (address, collector)
+    }
+
+    /// The spans of each trace.
+    fn traces(&self) -> BTreeMap<Vec<u8>, Vec<Span>> {
+        let mut traces: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for span in &*self.0.lock().unwrap() {
+            traces.entry(span.trace.clone()).or_default().push(span.clone());
+        }
+        traces
+    }
+}
+
+/// The spans of a trace as a tree, one a line: service and name.
+fn tree(spans: &[Span]) -> String {
+    fn write(text: &mut String, spans: &[Span], parent: &[u8], depth: usize) {
+        for span in spans.iter().filter(|span| span.parent == parent) {
+            writeln!(text, "{}{}: {}", "  ".repeat(depth), span.service, span.name).unwrap();
+            write(text, spans, &span.id, depth + 1);
+        }
+    }
+    let mut text = String::new();
+    write(&mut text, spans, &[], 0);
+    text
+}
+
+/// The spans from one to the root of its trace.
+fn ancestry<'a>(spans: &'a [Span], of: &'a Span) -> Vec<&'a Span> {
+    std::iter::successors(Some(of), |span| spans.iter().find(|other| other.id == span.parent)).collect()
+}
+
+/// `docs/security-requirements.md#t4`
 #[tokio::test(flavor = "multi_thread")]
-async fn one_trace_joins_gateway_authenticator_and_directory_processes() {
-    let (address, traces) = collector().await;
+async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
+    let (address, collector) = Collector::start().await;
     let mut layout = Layout::new("process-traces", false);
     layout.set("OCIS_TRACING_ENABLED", "true");
     layout.set("OCIS_TRACING_ENDPOINT", &address);
+    layout.set("PROXY_TLS", "false");
+    layout.set("PROXY_URL", "http://cloud.example");
+    layout.set("PROXY_ENABLE_APP_AUTH", "true");
+    let routes = layout.folder().join("routes.yaml");
+    std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n").unwrap();
+    layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
+    let edge = layout.variables()["PROXY_HTTP_ADDR"].clone();
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
-    family.authenticate("machine", "einstein", &family.layout.machine_key).await.expect("einstein");
+    let token = family.app_token("einstein").await;
+    let authorization = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("einstein:{token}")));
+    let path = "/files/a-path-that-is-secret?code=a-query-that-is-secret";
+    let answer = tokio::task::spawn_blocking(move || get(&edge, path, &authorization)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 502"), "the user is authenticated, and the application is away: {answer}");
     family.stop().await;
-    let joined = |services: &BTreeSet<String>| {
-        ["\"gateway\"", "\"auth-machine\"", "\"users\""]
-            .iter()
-            .all(|name| services.iter().any(|said| said.contains(name)))
-    };
-    let traces = traces.lock().unwrap();
-    assert!(traces.values().any(joined), "no trace has all three: {:?}", traces.values().collect::<Vec<_>>());
+
+    let traces = collector.traces();
+    let of_edge = traces.values().find(|spans| {
+        let is_root = |span: &&Span| span.parent.is_empty() && span.service == "proxy" && span.name.starts_with("GET");
+        spans.iter().any(|span| is_root(&span)) && spans.iter().any(|span| span.service == "gateway")
+    });
+    let spans = of_edge.unwrap_or_else(|| panic!("no trace begins at the edge: {traces:?}"));
+    eprintln!("{}", tree(spans));
+    let statement = spans.iter().find(|span| span.service == "auth-app" && span.name.starts_with("SELECT "));
+    let statement = statement.unwrap_or_else(|| panic!("no statement of auth-app in:\n{}", tree(spans)));
+    let mut services: Vec<_> = ancestry(spans, statement).iter().map(|span| span.service.as_str()).collect();
+    services.dedup();
+    assert_eq!(services, ["auth-app", "gateway", "proxy"], "{}", tree(spans));
+    let names: Vec<_> = ancestry(spans, statement).iter().map(|span| span.name.as_str()).collect();
+    assert!(names.contains(&"authenticate appauth"), "{names:?}");
+    assert!(spans.iter().any(|span| span.service == "users"), "{}", tree(spans));
+    for secret in [&token, "that-is-secret", "einstein"] {
+        assert!(!spans.iter().any(|span| span.name.contains(secret) || span.attributes.contains(secret)), "{secret}");
+    }
 }
 
 /// The answer to a GET, head and body.
@@ -87,13 +168,30 @@ async fn debug_server_requires_its_token_for_metrics() {
     let jwt_secret = family.layout.jwt_secret.clone();
     let answers = tokio::task::spawn_blocking(move || {
         let metrics = get(&address, "/metrics", "Authorization: Bearer a token for metrics\r\n");
-        [get(&address, "/healthz", ""), get(&address, "/readyz", ""), get(&address, "/metrics", ""), metrics]
+        let [health, ready, refused, config] =
+            ["/healthz", "/readyz", "/metrics", "/config"].map(|path| get(&address, path, ""));
+        [health, ready, refused, metrics, config]
     });
-    let [health, ready, refused, metrics] = answers.await.unwrap();
+    let [health, ready, refused, metrics, config] = answers.await.unwrap();
     assert!(health.starts_with("HTTP/1.0 200") && health.ends_with("OK"), "{health}");
     assert!(ready.starts_with("HTTP/1.0 200"), "{ready}");
     assert!(refused.starts_with("HTTP/1.0 401"), "{refused}");
+    assert_metrics_are_listed(&metrics);
     assert!(metrics.contains("doorward_requests") && metrics.contains("GatewayAPI/Authenticate"), "{metrics}");
     assert!(!metrics.contains(&jwt_secret));
+    assert!(config.contains("jwt_secret: '***'") && config.contains("max_groups_size: "), "{config}");
+    assert!(!config.contains(&jwt_secret) && !config.contains("a token for metrics"), "{config}");
     assert!(family.layout.address(ServiceId::Gateway).ip().is_loopback());
+}
+
+/// The list in the documentation is generated from the sources, where one that is registered otherwise would be missed.
+fn assert_metrics_are_listed(exposition: &str) {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md")).unwrap();
+    let types = exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let types: Vec<_> = types.collect();
+    assert!(types.len() > 8, "{exposition}");
+    for (name, kind) in types {
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        assert!(page.contains(&format!("| `{name}` | {kind} | ")), "{name} ({kind}) is not in docs/metrics.md");
+    }
 }

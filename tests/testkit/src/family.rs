@@ -76,8 +76,8 @@ impl TestFamily {
                 let settings = Box::new(settings.expect("the configuration is good"));
                 let enabled = EnabledServices::of(&environment).expect("the services are known");
                 // Once a process: where tests share one, they share the first one's log.
-                let (log, tracing) = (&settings.gateway.log, &settings.gateway.tracing);
-                runtime::telemetry::init("doorward", log, tracing).expect("the log can be written");
+                let telemetry = settings.listeners(ServiceId::Gateway).telemetry();
+                runtime::telemetry::init("doorward", telemetry).expect("the log can be written");
                 let started = Box::pin(Family::start(&settings, &enabled, &family.context)).await;
                 family.inside = Some(started.expect("the family starts"));
             }

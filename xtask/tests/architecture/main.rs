@@ -1,11 +1,12 @@
 //! Rules of the architecture that the workspace is held against: which crate may import which, by what cargo knows of it; no cycle
 //! among the top-level modules of a crate, nor among those of idp's engine; no trait with a single implementation; and no link to a
-//! security requirement, nor from one to a test, that does not exist.
+//! security requirement, nor from one to a test, that does not exist. The dashboard and the alerts use metrics that exist.
 
 mod files;
 mod graph;
 mod links;
 mod modules;
+mod observability;
 mod rules;
 mod sources;
 mod traits;
@@ -59,6 +60,48 @@ fn links_to_security_requirements_have_a_target() {
     let page = files.iter().find(|file| file.path == "docs/security-requirements.md").expect("the page exists");
     assert_eq!(links::broken(&page.text, &files), Vec::<String>::new());
     assert_eq!(links::missing_tests(&page.text, &files), Vec::<String>::new());
+}
+
+#[test]
+fn dashboard_and_alerts_use_metrics_that_exist() {
+    let page = files::below("docs", "md").into_iter().find(|file| file.path == "docs/metrics.md").expect("the page");
+    let listed = observability::listed(&page.text);
+    assert!(listed.contains("doorward_requests_total") && listed.len() > 20, "the list is read: {listed:?}");
+    let folder = "deploy/observability";
+    let files = ["json", "yaml"].map(|extension| files::below(folder, extension)).into_iter().flatten();
+    let mut read = 0;
+    for file in files {
+        assert_eq!(observability::unknown(&file, &listed), Vec::<&str>::new(), "{}", file.path);
+        read += observability::used(&file.text).count();
+    }
+    assert!(read > 30, "names of metrics are found: {read}");
+    let made_up = files::File { path: String::new(), text: "rate(doorward_made_up_total[5m])".to_owned() };
+    assert_eq!(observability::unknown(&made_up, &listed), ["doorward_made_up_total"]);
+}
+
+#[test]
+fn each_alert_has_a_paragraph_in_the_runbook() {
+    let rules = files::below("deploy/observability", "yaml").into_iter();
+    let rules = rules.filter(|file| file.text.contains("- alert: ")).map(|file| file.text).collect::<String>();
+    let docs = files::below("docs", "md");
+    let runbook = docs.iter().find(|file| file.path == "docs/runbook.md").expect("the page");
+    assert!(rules.matches("- alert: ").count() >= 7, "the alerts are read");
+    assert_eq!(observability::missing_paragraphs(&rules, &runbook.text), Vec::<String>::new());
+    let made_up = "- alert: MadeUp\n  runbook_url: docs/runbook.md#made-up\n- alert: Without\n";
+    let missing = observability::missing_paragraphs(made_up, &runbook.text);
+    assert_eq!(missing, ["MadeUp: made-up", "Without: no runbook_url"]);
+}
+
+#[test]
+fn each_field_of_audit_events_is_documented() {
+    let sources = files::below("shared/authn/src", "rs");
+    let source = sources.iter().find(|file| file.path.ends_with("authn/src/audit.rs")).expect("the source");
+    let fields = observability::fields_of_audit_events(&source.text);
+    assert!(fields.contains(&"outcome") && fields.len() > 15, "the fields are read: {fields:?}");
+    let docs = files::below("docs", "md");
+    let page = docs.iter().find(|file| file.path == "docs/audit-log.md").expect("the page");
+    let missing: Vec<_> = fields.into_iter().filter(|field| !page.text.contains(&format!("| `{field}` | "))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
 
 /// The crates of the tests below; each test adds what is wrong.

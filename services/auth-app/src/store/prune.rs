@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use authn::UserId;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    Statement,
 };
 use store::columns::{self, micros, span};
-use store::{OUTBOX_WINDOW, StoreError};
+use store::{OUTBOX_WINDOW, StoreError, Transaction};
 use uuid::Uuid;
 
 use super::entity::{token, usage};
@@ -123,7 +123,7 @@ impl TokenStore {
 }
 
 /// Writes revocations for the other replicas, in the transaction that revokes.
-async fn publish(transaction: &DatabaseTransaction, revoked: &[Uuid]) -> Result<(), StoreError> {
+async fn publish(transaction: &Transaction, revoked: &[Uuid]) -> Result<(), StoreError> {
     let now = columns::now(DbBackend::Postgres);
     for some in revoked.chunks(1000) {
         let rows: Vec<String> = some.iter().map(|id| format!("('{id}'::uuid, {now})")).collect();

@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Order, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use store::columns::{micros, time};
-use store::{Database, StoreError};
+use store::{Database, StoreError, Transaction};
 
 use super::attempts::{ActiveModel, Column, Entity, Model};
 use crate::digest::Digest;
@@ -124,7 +123,7 @@ fn in_order(keys: &[Digest], found: &[Model]) -> Vec<Record> {
     keys.iter().map(record).collect()
 }
 
-async fn write(transaction: &DatabaseTransaction, key: &Digest, record: &Record) -> Result<(), StoreError> {
+async fn write(transaction: &Transaction, key: &Digest, record: &Record) -> Result<(), StoreError> {
     if record.is_empty() {
         Entity::delete_by_id(key.to_vec()).exec(transaction).await?;
     } else {

@@ -97,7 +97,7 @@ async fn tokens_stay_valid_while_the_issuer_is_away_for_ten_minutes() {
     let failures = metrics.split(&failures).nth(1).and_then(|rest| rest.split('\n').next()).expect("is counted");
     assert!(failures.parse::<u32>().is_ok_and(|count| count >= 10), "{metrics}");
     assert!(metrics.contains(&format!(r#"doorward_issuer_up{{issuer="{}"}} 0"#, provider.url)), "{metrics}");
-    let app = auth_bearer::app(&service.bearer, &auth_bearer::Config::default());
+    let app = auth_bearer::app(&service.bearer, &auth_bearer::Config::default(), &service.context);
     assert!(app.checks.is_empty(), "readiness is not the issuer's: other issuers, and keys that are known, go on");
 }
 

@@ -211,7 +211,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read<S: Service>(&mut self, defaults: &S::Config) -> Result<S::Config, ConfigError> {
         let Loaded { config, warnings, files, named_files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
-        self.warnings.extend(warnings);
+        // settings that all services have warn once
+        let known = &self.warnings;
+        let new: Vec<_> = warnings.into_iter().filter(|warning| !known.contains(warning)).collect();
+        self.warnings.extend(new);
         self.files.extend(files);
         self.named_files.extend(named_files.into_iter().map(|file| (S::IDENTITY.name, file)));
         Ok(config)

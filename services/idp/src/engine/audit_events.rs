@@ -97,7 +97,7 @@ pub struct AuditEvents {
 impl AuditEvents {
     /// An empty queue.
     pub fn new(metrics: &Metrics, random: Random) -> Self {
-        let dropped = metrics.register(
+        let dropped = metrics.counter(
             "doorward_idp_audit_events_dropped",
             "How many events of users' accounts were not stored, since too many were waiting; they are in the audit log",
             Counter::default(),

@@ -14,11 +14,11 @@ mod tending;
 mod tests;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use oidc::jose::{Algorithm, KeyError, SigningKey, UnverifiedJwt};
-use runtime::{Clock, Random};
+use runtime::{Clock, Metrics, Random};
 use status::Kind;
 use store::StoreError;
 use tokio::sync::Mutex;
@@ -152,6 +152,26 @@ impl Keys {
     /// The key set as it is published.
     pub fn published(&self) -> Rendered {
         self.0.set.load().rendered().clone()
+    }
+
+    /// Shows how long the keys that sign have been signing.
+    pub fn measure(&self, metrics: &Metrics) {
+        for &algorithm in &self.0.parts.algorithms {
+            let inner = Arc::downgrade(&self.0);
+            metrics.gauge_of(
+                "doorward_signing_key_age_seconds",
+                "How long the key that signs with an algorithm has been signing, in seconds",
+                vec![("algorithm", algorithm.to_string())],
+                move || Some(Keys(inner.upgrade()?).age(algorithm)?.as_secs_f64()),
+            );
+        }
+    }
+
+    /// How long the key that signs with this algorithm has been signing.
+    fn age(&self, algorithm: Algorithm) -> Option<Duration> {
+        let signs = |key: &Listed| key.state == State::Current && key.algorithm == algorithm;
+        let key = self.list().into_iter().find(signs)?;
+        Some(self.0.parts.clock.now().duration_since(key.active).unwrap_or_default())
     }
 
     /// The known keys, in the order of the algorithms, the newest first.

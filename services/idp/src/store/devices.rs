@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
-use store::StoreError;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::columns::{micros, time};
+use store::{StoreError, Transaction};
 
 use super::Store;
 use super::entity::device;
@@ -126,7 +126,7 @@ impl Store {
 }
 
 /// Stores the time of a poll without a decision.
-async fn asked(transaction: &DatabaseTransaction, row: device::Model, now: i64) -> Result<Poll, StoreError> {
+async fn asked(transaction: &Transaction, row: device::Model, now: i64) -> Result<Poll, StoreError> {
     let patience = row.interval.saturating_mul(SECOND);
     let is_early = row.polled.is_some_and(|polled| now < polled.saturating_add(patience));
     let interval = if is_early { row.interval.saturating_add(SLOWER) } else { row.interval };

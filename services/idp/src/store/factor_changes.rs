@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
-use store::StoreError;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 use store::columns::micros;
+use store::{StoreError, Transaction};
 use uuid::Uuid;
 
 use super::Store;
@@ -113,14 +113,14 @@ impl Store {
 }
 
 /// Deletes the factors of a kind; returns how many there were.
-async fn delete_factor(transaction: &DatabaseTransaction, person: &str, kind: FactorKind) -> Result<u64, StoreError> {
+async fn delete_factor(transaction: &Transaction, person: &str, kind: FactorKind) -> Result<u64, StoreError> {
     let delete = factor::Entity::delete_many()
         .filter(factor::Column::Person.eq(person))
         .filter(factor::Column::Kind.eq(kind.name()));
     Ok(delete.exec(transaction).await?.rows_affected)
 }
 
-async fn forget_devices(transaction: &DatabaseTransaction, person: &str) -> Result<(), StoreError> {
+async fn forget_devices(transaction: &Transaction, person: &str) -> Result<(), StoreError> {
     let delete = trusted_device::Entity::delete_many().filter(trusted_device::Column::Person.eq(person));
     Ok(delete.exec(transaction).await.map(drop)?)
 }

@@ -4,11 +4,9 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use store::StoreError;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::{micros, time};
+use store::{StoreError, Transaction};
 use uuid::Uuid;
 
 use super::Store;
@@ -248,7 +246,7 @@ pub(super) fn forgive() -> sea_orm::UpdateMany<factor::Entity> {
 
 /// Puts recovery codes with these digests in the place of those of a user.
 pub(super) async fn replace_codes(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     person: &str,
     codes: &[[u8; 32]],
 ) -> Result<(), StoreError> {

@@ -4,12 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
-use store::StoreError;
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::{micros, span, time};
+use store::{StoreError, Transaction};
 use uuid::Uuid;
 
 use super::entity::grant;
@@ -166,7 +163,7 @@ impl Store {
 }
 
 /// Removes families; of which grants.
-pub(super) async fn end(transaction: &DatabaseTransaction, which: Condition) -> Result<Vec<Uuid>, StoreError> {
+pub(super) async fn end(transaction: &Transaction, which: Condition) -> Result<Vec<Uuid>, StoreError> {
     let delete =
         Query::delete().from_table(grant::Entity).cond_where(which).returning_col(grant::Column::Id).to_owned();
     let rows = transaction.query_all(&delete).await?;

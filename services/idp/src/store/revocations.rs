@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::{self, micros, span, time};
-use store::{OUTBOX_WINDOW, StoreError};
+use store::{OUTBOX_WINDOW, StoreError, Transaction};
 use uuid::Uuid;
 
 use super::Store;
@@ -77,7 +77,7 @@ impl Store {
 /// Writes revocations in the transaction that revokes. An existing one is announced again, and its expiry never becomes earlier:
 /// if the former transaction took too long to commit, replicas may have missed its announcement.
 pub(super) async fn write(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     ids: &[Uuid],
     until: SystemTime,
     now: SystemTime,

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use aws_lc_rs::digest::{self, SHA256};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use store::StoreError;
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use store::columns::{micros, span, time};
+use store::{StoreError, Transaction};
 use uuid::{Builder, Uuid};
 
 use super::Store;
@@ -185,7 +185,7 @@ fn live(person: &str, now: SystemTime) -> Select<session::Entity> {
 }
 
 /// Locks a session, so that other transactions that change or join it wait.
-async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<session::Model>, StoreError> {
+async fn lock(transaction: &Transaction, id: Uuid) -> Result<Option<session::Model>, StoreError> {
     Ok(session::Entity::find_by_id(id).lock_exclusive().all(transaction).await?.into_iter().next())
 }
 

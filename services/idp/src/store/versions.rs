@@ -1,8 +1,8 @@
 //! The number that tells replicas that clients or keys have changed.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter};
-use store::StoreError;
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+use store::{StoreError, Transaction};
 
 use super::Store;
 use super::entity::version;
@@ -23,7 +23,7 @@ impl Store {
 
 /// Counts a change, in its transaction: a reader of the new number also reads the change. Other transactions that change
 /// something wait from here on.
-pub(super) async fn count(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+pub(super) async fn count(transaction: &Transaction) -> Result<(), StoreError> {
     let update = version::Entity::update_many()
         .col_expr(version::Column::Number, Expr::col(version::Column::Number).add(1))
         .filter(version::Column::Id.eq(ROW));

@@ -34,10 +34,10 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 impl Metrics {
     /// Registers them.
     pub fn new(metrics: &runtime::Metrics) -> Self {
-        let requests = metrics.register("proxy_requests", "Requests by route and class of status", Family::default());
+        let requests = metrics.counter("proxy_requests", "Requests by route and class of status", Family::default());
         let histogram: fn() -> Histogram = || Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0]);
         let family = Family::new_with_constructor(histogram);
-        let duration = metrics.register("proxy_answer_seconds", "Time until an answer begins", family);
+        let duration = metrics.histogram("proxy_answer_seconds", "Time until an answer begins", family);
         Self { requests, duration }
     }
 

@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use authn::{Login, UserStatus, role};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
+    ConnectionTrait, DbErr, QueryResult,
     sea_query::{Condition, Expr, ExprTrait, IntoCondition, Order, Query, SelectStatement, SimpleExpr, UnionType},
 };
-use store::StoreError;
 use store::columns::{micros, time};
+use store::{StoreError, Transaction};
 
 use super::{Key, PageRange, UserStore, along, contains};
 use crate::{Author, Change, GroupName, PeopleError, Person, rules::fold};
@@ -136,7 +136,7 @@ impl UserStore {
 
     /// What an issuer writes depends on what was read: of two who take each other's name at the same time only one may succeed. So does
     /// what takes away an administrator.
-    async fn begin(&self, depends_on_others: bool) -> Result<DatabaseTransaction, StoreError> {
+    async fn begin(&self, depends_on_others: bool) -> Result<Transaction, StoreError> {
         if depends_on_others { self.database.begin_serializable().await } else { self.database.begin_write().await }
     }
 

@@ -1,4 +1,4 @@
-//! Traces, logs and the debug server.
+//! Logs and the debug server.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,26 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ListenAddr, Secret};
-
-/// `tracing`: where spans are sent.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Tracing {
-    /// Activates tracing.
-    #[schemars(extend("x-env" = ["OCIS_TRACING_ENABLED", "<P>_TRACING_ENABLED"]))]
-    pub enabled: bool,
-    /// The type of tracing. Defaults to '', which is the same as 'jaeger'. Allowed tracing types are 'jaeger' and '' as
-    /// of now.
-    #[serde(rename = "type")]
-    #[schemars(extend("x-env" = ["OCIS_TRACING_TYPE", "<P>_TRACING_TYPE"], "enum" = ["", "jaeger", "otlp"]))]
-    pub kind: String,
-    /// The endpoint of the tracing agent.
-    #[schemars(extend("x-env" = ["OCIS_TRACING_ENDPOINT", "<P>_TRACING_ENDPOINT"]))]
-    pub endpoint: String,
-    /// The HTTP endpoint for sending spans directly to a collector, i.e. <http://jaeger-collector:14268/api/traces>.
-    /// Only used if the tracing endpoint is unset.
-    #[schemars(extend("x-env" = ["OCIS_TRACING_COLLECTOR", "<P>_TRACING_COLLECTOR"]))]
-    pub collector: String,
-}
 
 /// `log`: what is logged, and how it looks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

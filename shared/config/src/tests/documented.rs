@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{AuthAppLike, Folder, IDENTITY, JWT_SECRET, read_ok};
-use crate::{Grpc, ListenAddr, docs, example, schema};
+use crate::{Grpc, ListenAddr, docs, example, schema, shown};
 
 /// Every wanted line is there, in this order; others may stand between them.
 fn assert_in_order(wanted: impl Iterator<Item = String>, printed: &str) {
@@ -87,6 +87,15 @@ fn the_example_says_what_is_the_default_anyway() {
     let folder = Folder::holding("auth-app.yaml", &example::<AuthAppLike>(&IDENTITY));
     let read = read_ok(&folder.env());
     assert_eq!(values(&read.shown), values(&read_ok(&Folder::new().env()).shown));
+}
+
+#[test]
+fn configuration_is_shown_as_it_is_read() {
+    let env = Folder::new().env().with("AUTH_APP_LOG_LEVEL", "debug").with("AUTH_APP_DEBUG_TOKEN", "hush-hush");
+    let read = read_ok(&env);
+    let text = shown(&IDENTITY, &read.config);
+    assert_eq!(values(&text), values(&read.shown));
+    assert!(text.contains("level: debug") && !text.contains("hush-hush") && !text.contains(JWT_SECRET), "{text}");
 }
 
 /// Printed YAML without its comments.

@@ -85,16 +85,16 @@ struct Route {
 impl Requests {
     pub(crate) fn new(metrics: &Metrics, service: &'static str, protocol: Protocol) -> Arc<Self> {
         let labels = ListenerLabels { service, protocol: protocol.name() };
-        let counts = metrics.register("doorward_requests", "Requests, by how they ended", Family::default());
+        let counts = metrics.counter("doorward_requests", "Requests, by how they ended", Family::default());
         let durations = Family::new_with_constructor(histogram as fn() -> Histogram);
-        let durations = metrics.register("doorward_request_duration_seconds", "How long requests took", durations);
-        let in_flight = metrics.register(
+        let durations = metrics.histogram("doorward_request_duration_seconds", "How long requests took", durations);
+        let in_flight = metrics.gauge(
             "doorward_requests_in_flight",
             "Requests being handled",
             Family::<ListenerLabels, Gauge>::default(),
         );
         let connections =
-            metrics.register("doorward_connections", "Open connections", Family::<ListenerLabels, Gauge>::default());
+            metrics.gauge("doorward_connections", "Open connections", Family::<ListenerLabels, Gauge>::default());
         Arc::new(Self {
             protocol,
             counts,

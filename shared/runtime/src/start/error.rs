@@ -90,6 +90,7 @@ pub(crate) fn is_configuration(error: &(dyn std::error::Error + 'static)) -> boo
             || cause.is::<crate::Misconfigured>()
             || cause.is::<EndpointError>()
             || cause.is::<TlsError>()
+            || cause.is::<TelemetryError>()
             || cause.downcast_ref::<StartError>().is_some_and(nested)
     })
 }

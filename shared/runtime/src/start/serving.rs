@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -17,25 +17,49 @@ use crate::readiness::Readiness;
 use crate::server::{Listener, Server, Shutdown};
 use crate::service::Listeners;
 use crate::serving::{HttpListener, Serving, limits};
-use crate::{App, TrustedProxies};
+use crate::{App, TrustedProxies, telemetry};
 use config::Debug;
 
-const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
+/// How many requests the debug server answers at the same time.
+const DEBUG_REQUESTS: usize = 64;
 
 impl Serving {
+    /// Adds what is read of the service at each scrape: whether it is ready, and for how long its certificates are valid.
+    pub(super) fn measure(&self, readiness: &Readiness, sockets: &Sockets) {
+        let (metrics, service) = (&self.context.metrics, self.identity.name);
+        let readiness = readiness.downgrade();
+        metrics.gauge_of(
+            "doorward_ready",
+            "Whether the service was ready (1) or not (0) when that was last asked, by probes or by its own gRPC health check",
+            vec![("service", service.to_owned())],
+            move || Some(if readiness.upgrade()?.was_ready() { 1.0 } else { 0.0 }),
+        );
+        for (listener, tls) in sockets.tls() {
+            let clock = self.context.clock.clone();
+            metrics.gauge_of(
+                "doorward_certificate_remaining_seconds",
+                "How long the certificate of a listener is still valid, in seconds; negative when it has expired",
+                vec![("service", service.to_owned()), ("listener", listener.name().to_owned())],
+                move || Some(remaining(tls.upgrade()?.validity()?.1, clock.now())),
+            );
+        }
+    }
+
     /// Serves the debug server.
     pub(super) fn debug(
         &self,
         listener: Option<Listener>,
         debug: &Debug,
         readiness: &Readiness,
-        shown: Option<String>,
+        shown: String,
     ) -> Shutdown {
         let shutdown = Shutdown::default();
         let metrics = self.context.metrics.clone();
-        let insight = Insight { readiness: readiness.clone(), metrics, shown, token: debug.token.clone() };
+        let (token, spans) = (debug.token.clone(), telemetry::recent_spans());
+        let insight = Insight { readiness: readiness.clone(), metrics, shown, token, spans };
         if let Some(listener) = listener {
-            let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, DEBUG_LIMITS);
+            let limits = Limits { concurrent: DEBUG_REQUESTS, timeout: Some(debug::timeout(debug)) };
+            let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, limits);
             let (limits, random) = (self.connection_limits, self.context.random.clone());
             Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }.spawn();
         }
@@ -78,6 +102,11 @@ impl Serving {
         }
         shutdown
     }
+}
+
+/// The seconds from now to this moment.
+fn remaining(until: SystemTime, now: SystemTime) -> f64 {
+    until.duration_since(now).map_or_else(|past| -past.duration().as_secs_f64(), |left| left.as_secs_f64())
 }
 
 /// Runs a background task. If it panics, the service is no longer ready.

@@ -12,7 +12,7 @@ use super::*;
 use crate::client::channel_within;
 use crate::inherited_listeners::InheritedListener;
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
-use crate::{Check, InheritedListeners, Pages, Task};
+use crate::{Check, InheritedListeners, Pages, Task, telemetry};
 use config::{GrpcClientTls, ListenAddr, Secret};
 
 fn channel(running: &Running) -> authn::Channel {
@@ -29,7 +29,9 @@ async fn serves_grpc_health_and_the_debug_server() {
         assert_eq!(get(debug, path, "").await, (200, "OK".into()), "{path}");
     }
     assert_eq!(get(debug, "/config", "").await, (200, "grpc:\n".into()));
-    assert_eq!(get(debug, "/debug/pprof/profile", "").await.0, 404, "off unless it is turned on");
+    for page in ["/debug/pprof/profile", "/debug/pprof/heap", "/debug/zpages"] {
+        assert_eq!(get(debug, page, "").await.0, 404, "{page} is off unless it is turned on");
+    }
     let (status, metrics) = get(debug, "/metrics", "").await;
     let counted = r#"doorward_requests_total{service="echo",protocol="grpc",route="/echo.Echo/Say",code="OK"} 1"#;
     assert!(status == 200 && metrics.contains(counted), "{metrics}");
@@ -48,16 +50,41 @@ async fn service_is_among_those_of_its_process_until_it_ends() {
 }
 
 #[tokio::test]
-async fn metrics_are_guarded_by_the_token() {
+async fn kept_spans_are_shown() {
+    let mut sections = Sections::default();
+    sections.debug.zpages = true;
+    let settings = telemetry::Settings { log: &sections.log, tracing: &sections.tracing, keeps_spans: true };
+    telemetry::init("echo", settings).expect("nothing is opened");
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let debug = running.debug.expect("a debug server");
+    assert_eq!(code(&channel(&running), "hello").await, Code::Ok);
+    let (status, spans) = get(debug, "/debug/zpages", "Accept: application/json\r\n").await;
+    assert!(status == 200 && spans.contains(r#""name": "/echo.Echo/Say""#), "{spans}");
+    assert!(spans.contains(r#""service": "echo""#), "{spans}");
+    let (status, page) = get(debug, "/debug/zpages?name=%2Fecho.Echo%2FSay", "Accept: text/html\r\n").await;
+    assert!(status == 200 && page.contains("<h2>/echo.Echo/Say</h2>"), "{page}");
+    running.stop().await;
+}
+
+/// `docs/security-requirements.md#t2`
+#[tokio::test]
+async fn metrics_and_debug_pages_require_the_token() {
     let mut sections = Sections::default();
     sections.debug.token = Secret::from("a-debug-token");
-    sections.debug.pprof = true;
+    (sections.debug.pprof, sections.debug.zpages) = (true, true);
     let running = sections.serve(App::default(), &context()).await.expect("starts");
     let debug = running.debug.expect("a debug server");
     assert_eq!(get(debug, "/metrics", "").await.0, 401);
     assert_eq!(get(debug, "/metrics", "Authorization: Bearer wrong\r\n").await.0, 401);
     assert_eq!(get(debug, "/metrics", "Authorization: Bearer a-debug-token\r\n").await.0, 200);
-    assert_eq!(get(debug, "/debug/pprof/profile", "").await.0, 501);
+    for page in ["/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile?seconds=0", "/debug/zpages"] {
+        assert_eq!(get(debug, page, "").await.0, 401, "{page}");
+    }
+    let authorized = |page: &'static str| get(debug, page, "Authorization: Bearer a-debug-token\r\n");
+    assert!(authorized("/debug/pprof/").await.1.contains("profile?seconds="));
+    assert!(authorized("/debug/pprof/heap").await.1.contains("resident_bytes"));
+    assert_eq!(authorized("/debug/pprof/profile?seconds=0").await.0, 400);
+    assert_eq!(authorized("/debug/zpages").await, (404, "this process keeps no spans".into()));
     running.stop().await;
 }
 
@@ -135,7 +162,7 @@ async fn service_of_a_shared_process_serves_until_it_is_stopped() {
         background = Some(built.shutdown);
         async { Ok(echoing()) }
     };
-    let running = launch(crate::testing::IDENTITY, listeners, build, &context).await.expect("starts");
+    let running = launch(crate::testing::IDENTITY, listeners, String::new(), build, &context).await.expect("starts");
     let background = background.expect("is built");
     context.shutdown.cancel();
     let debug = running.debug.expect("a debug server");

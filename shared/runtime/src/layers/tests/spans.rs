@@ -97,3 +97,19 @@ async fn exported_spans_bear_these_names() {
     assert_eq!(names, ["GET /tokens/{id}", "GET"]);
     assert!(!format!("{spans:?}").contains(SECRET));
 }
+
+#[tokio::test]
+async fn failures_of_the_server_are_marked() {
+    for (path, status, outcome) in
+        [("/panics/7", "500", &["error"][..]), ("/waits/7", "504", &["error"]), ("/tokens/7", "200", &[])]
+    {
+        let (recorder, _guard) = Recorder::here();
+        ask(Protocol::Http, "GET", path).await;
+        assert_eq!(recorder.values("http.response.status_code"), [status], "{path}");
+        assert_eq!(recorder.values("otel.status_code"), outcome, "{path}");
+    }
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Grpc, "POST", "/waits/7").await;
+    assert_eq!(recorder.values("rpc.grpc.status_code"), ["4"]);
+    assert_eq!(recorder.values("otel.status_code"), ["error"]);
+}

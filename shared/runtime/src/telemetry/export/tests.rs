@@ -1,0 +1,143 @@
+//! Spans arrive at a collector, whatever it speaks.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use bytes::Bytes;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use prost::Message;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use super::*;
+use crate::testing::{Authority, Sections, context};
+use crate::{App, Running};
+
+/// What a collector received: the header `authorization` and the spans of each request.
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>);
+
+impl Received {
+    fn note(&self, authorization: Option<&str>, spans: ExportTraceServiceRequest) {
+        self.0.lock().expect("no panic").push((authorization.unwrap_or_default().to_owned(), spans));
+    }
+
+    /// The header, the name of the service and the name of the span of each request.
+    fn summary(&self) -> Vec<(String, String, String)> {
+        let received = self.0.lock().expect("no panic");
+        let summary = received.iter().map(|(authorization, request)| {
+            let spans = &request.resource_spans[0];
+            let attributes = &spans.resource.as_ref().expect("a resource").attributes;
+            let name = attributes.iter().find(|attribute| attribute.key == "service.name").expect("a name");
+            (authorization.clone(), format!("{:?}", name.value), spans.scope_spans[0].spans[0].name.clone())
+        });
+        summary.collect()
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Received {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let (metadata, _, spans) = request.into_parts();
+        self.note(metadata.get("authorization").and_then(|value| value.to_str().ok()), spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+async fn post_spans(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> Vec<u8> {
+    let spans = ExportTraceServiceRequest::decode(body).expect("spans in protobuf");
+    received.note(headers.get("authorization").and_then(|value| value.to_str().ok()), spans);
+    ExportTraceServiceResponse::default().encode_to_vec()
+}
+
+/// A collector of both protocols, with certificates of this authority if there is one.
+async fn collector(authority: Option<&Authority>) -> (Running, Received) {
+    let received = Received::default();
+    let mut sections = Sections::default();
+    if let Some(authority) = authority {
+        let (cert, key) = authority.sign("collector", "localhost");
+        sections.grpc.tls.enabled = true;
+        (sections.grpc.tls.cert, sections.grpc.tls.key) = (Some(cert.clone()), Some(key.clone()));
+        sections.http.tls.enabled = true;
+        (sections.http.tls.cert, sections.http.tls.key) = (Some(cert), Some(key));
+    }
+    let http = Router::new().route("/v1/traces", post(post_spans)).with_state(received.clone());
+    let grpc = Routes::new(TraceServiceServer::new(received.clone()));
+    let app = App { grpc: Some(grpc), http: Some(http.into()), ..App::default() };
+    (sections.serve(app, &context()).await.expect("starts"), received)
+}
+
+/// Sends one span, and returns whether the collector accepted it.
+async fn send(tracing: &Tracing) -> bool {
+    let provider = provider("echo", tracing).expect("settings").expect("a collector");
+    provider.tracer("test").start("a span");
+    tokio::task::spawn_blocking(move || provider.shutdown().is_ok()).await.expect("no panic")
+}
+
+#[tokio::test]
+async fn spans_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
+    let authority = Authority::new();
+    for authority in [None, Some(&authority)] {
+        let (running, received) = collector(authority).await;
+        let scheme = if authority.is_some() { "https" } else { "http" };
+        let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
+        let tracing = Tracing {
+            headers: "authorization=Bearer%20abc".into(),
+            cacert: authority.map(|authority| authority.path("ca.pem")),
+            ..Tracing::default()
+        };
+        let over_grpc = Tracing { endpoint: format!("{scheme}://localhost:{grpc}"), ..tracing.clone() };
+        assert!(send(&over_grpc).await, "{scheme}");
+        let (protocol, otlp_endpoint) = ("http/protobuf".to_owned(), format!("{scheme}://localhost:{http}"));
+        let over_http = Tracing { protocol, otlp_endpoint, service_name: "edge".into(), ..tracing };
+        assert!(send(&over_http).await, "{scheme}");
+        let summary = received.summary();
+        let [of_grpc, of_http] = &*summary else { panic!("{summary:?}") };
+        for ((authorization, service, span), name) in [(of_grpc, "\"echo\""), (of_http, "\"edge\"")] {
+            assert_eq!((authorization.as_str(), span.as_str()), ("Bearer abc", "a span"), "{scheme}");
+            assert!(service.contains(name), "{service}");
+        }
+        running.stop().await;
+    }
+}
+
+/// `docs/security-requirements.md#t1`
+#[tokio::test]
+async fn spans_are_not_sent_to_a_collector_with_a_certificate_of_another_authority() {
+    let (running, received) = collector(Some(&Authority::new())).await;
+    let cacert = Authority::new();
+    let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
+    let tracing = Tracing { cacert: Some(cacert.path("ca.pem")), ..Tracing::default() };
+    let over_grpc = Tracing { endpoint: format!("https://localhost:{grpc}"), ..tracing.clone() };
+    let over_http = Tracing { endpoint: format!("https://localhost:{http}/v1/traces"), ..tracing };
+    tokio::join!(send(&over_grpc), send(&over_http));
+    assert!(received.summary().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_where_jaegers_thrift_is_spoken() {
+    let tracing = Tracing { collector: "http://jaeger:14268/api/traces".into(), ..Tracing::default() };
+    assert!(provider("echo", &tracing).expect("settings").is_none());
+    let missing = Tracing { cacert: Some("/nonexistent/ca.pem".into()), ..Tracing::default() };
+    let problem = provider("echo", &missing).expect_err("no such file").to_string();
+    assert!(problem.starts_with(CACERT), "{problem}");
+}
+
+#[tokio::test]
+async fn attributes_are_those_of_the_settings() {
+    let tracing = Tracing { resource_attributes: "service.name=a,region=eu%2Cwest".into(), ..Tracing::default() };
+    let value = |resource: &Resource, key: &'static str| resource.get(&key.into()).map(|value| value.to_string());
+    let of_attributes = resource("echo", &tracing).expect("pairs");
+    assert_eq!(value(&of_attributes, "service.name").as_deref(), Some("a"));
+    assert_eq!(value(&of_attributes, "region").as_deref(), Some("eu,west"));
+    let named = resource("echo", &Tracing { service_name: "b".into(), ..tracing }).expect("pairs");
+    assert_eq!(value(&named, "service.name").as_deref(), Some("b"));
+}
