@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `cargo xtask soak` and `cargo xtask scale`.
+//! `cargo xtask bench`, `soak`, `scale` and `simulate`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,9 +37,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     tools::run(&mut bench)
 }
 
-/// Runs the load tool in a role that measures the services in one process.
-pub(crate) fn run_role(workspace: &Workspace, role: &str, arguments: &RoleArguments) -> Outcome {
-    let mut bench = load_tool(workspace, &["doorward"])?;
+/// Runs the load tool in a role, which measures these packages.
+pub(crate) fn run_role(workspace: &Workspace, role: &str, measured: &[&str], arguments: &RoleArguments) -> Outcome {
+    let mut bench = load_tool(workspace, measured)?;
     tools::run(bench.arg(role).args(&arguments.passed_on))
 }
 

@@ -42,6 +42,8 @@ enum Command {
     Soak(bench::RoleArguments),
     /// Measure calls in stores of 1,000 to 1,000,000 app tokens, and fail if their CPU time grows with the store.
     Scale(bench::RoleArguments),
+    /// Compute how soon revocations reach every replica of a region, and what its replicas read from the database.
+    Simulate(bench::RoleArguments),
 }
 
 fn main() -> ExitCode {
@@ -63,7 +65,8 @@ fn run(command: Command) -> Outcome {
         Command::Openapi => openapi::run(&workspace),
         Command::Package(arguments) => release::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
-        Command::Soak(arguments) => bench::run_role(&workspace, "soak", &arguments),
-        Command::Scale(arguments) => bench::run_role(&workspace, "scale", &arguments),
+        Command::Soak(arguments) => bench::run_role(&workspace, "soak", &["doorward"], &arguments),
+        Command::Scale(arguments) => bench::run_role(&workspace, "scale", &["doorward"], &arguments),
+        Command::Simulate(arguments) => bench::run_role(&workspace, "simulate", &[], &arguments),
     }
 }

@@ -15,8 +15,6 @@ use crate::last_used::Usage;
 use crate::model::{AppToken, Digest};
 use crate::revoked::Revoked;
 
-/// The bound of the tokens that are kept, in bytes: some 4,000.
-const BOUND: u64 = 8 * MIB;
 /// The bound of the digests of which it is kept that no token has them, in bytes.
 const UNKNOWN_BOUND: u64 = MIB;
 /// How long an entry is valid.
@@ -67,6 +65,15 @@ pub enum Miss {
     Failed(StoreError),
 }
 
+/// What the cache holds at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Memory for tokens, in bytes.
+    pub bytes: u64,
+    /// How long an entry is valid.
+    pub cached_for: Duration,
+}
+
 /// The cache.
 pub struct Cache {
     tokens: future::Cache<Digest, Arc<Known>>,
@@ -81,10 +88,11 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A cache whose entries are valid for this long.
-    pub fn new(cached_for: Duration) -> Self {
+    /// A cache within these limits.
+    pub fn new(limits: Limits) -> Self {
+        let Limits { bytes, cached_for } = limits;
         Self {
-            tokens: bounded_cache::future(BOUND).time_to_live(cached_for).build(),
+            tokens: bounded_cache::future(bytes).time_to_live(cached_for).build(),
             cached_for,
             forgotten: AtomicU64::new(0),
             unknown: bounded_cache::sync(UNKNOWN_BOUND).time_to_live(UNKNOWN_FOR).build(),
@@ -181,6 +189,8 @@ mod tests {
     use crate::last_used::Uses;
     use crate::model::{Kind, Life};
 
+    const LIMITS: Limits = Limits { bytes: 8 * MIB, cached_for: Duration::from_mins(15) };
+
     fn known(number: u32) -> Known {
         let token = AppToken {
             id: Uuid::from_u128(number.into()),
@@ -203,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_tokens_stay_within_the_bound() {
-        let cache = Cache::new(Duration::from_mins(15));
+        let cache = Cache::new(LIMITS);
         for number in 0..20_000_u32 {
             let mut digest = [0; 32];
             digest[..4].copy_from_slice(&number.to_be_bytes());
@@ -212,14 +222,14 @@ mod tests {
         }
         cache.tokens.run_pending_tasks().await;
         cache.unknown.run_pending_tasks();
-        assert!(cache.tokens.weighted_size() <= BOUND, "{}", cache.tokens.weighted_size());
+        assert!(cache.tokens.weighted_size() <= LIMITS.bytes, "{}", cache.tokens.weighted_size());
         assert!((1_000..10_000).contains(&cache.tokens.entry_count()), "{}", cache.tokens.entry_count());
         assert!(cache.unknown.weighted_size() <= UNKNOWN_BOUND, "{}", cache.unknown.weighted_size());
     }
 
     #[tokio::test]
     async fn evicted_token_stays_revoked() {
-        let cache = Cache::new(Duration::from_mins(15));
+        let cache = Cache::new(LIMITS);
         let first = cache.read(&[1; 32], async { Ok(Some(known(1))) }).await.expect("it is read");
         cache.revoke(first.token.id);
         for number in 2..200_000_u32 {

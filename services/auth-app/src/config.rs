@@ -66,6 +66,10 @@ pub struct Config {
     /// under the current one when they are used.
     #[schemars(extend("x-env" = ["<P>_TOKEN_KEY_PREVIOUS"], "x-min-bytes" = 32))]
     pub token_key_previous: Secret,
+    /// Memory for app tokens that were read from the database, in MiB; 8 hold about 4,000. A replica that serves more tokens
+    /// within minutes reads from the database more often, and needs more.
+    #[schemars(extend("x-env" = ["<P>_CACHE_SIZE"], "default" = 8))]
+    pub cache_size: u32,
     /// What tokens are made and when they end.
     #[serde(flatten)]
     pub tokens: Tokens,
@@ -92,6 +96,7 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        Invalid::unless(self.cache_size > 0, "cache_size", "must be at least 1 (MiB)")?;
         store::validate_url(&self.database_url)?;
         store::validate_listen_url(&self.database_listen_url)
     }

@@ -29,6 +29,7 @@ use ::config::Identity;
 use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups, kind};
+use bounded_cache::MIB;
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::{App, Check, Clock, Context, Listeners, Pages, Task};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,7 @@ pub use command::Command;
 pub use migration::Migrator;
 pub use token_service::TokenService;
 
+use cache::Limits;
 use digest_keys::DigestKeys;
 use prune::Pruner;
 use store::TokenStore;
@@ -122,7 +124,8 @@ async fn assemble(
 ) -> Result<Components, BoxError> {
     let digest_keys = DigestKeys::new(&config.token_key, &config.token_key_previous);
     let store = Arc::new(TokenStore::new(database.clone()));
-    let tokens = Arc::new(TokenService::open(Arc::clone(&store), digest_keys, CACHED_FOR).await?);
+    let limits = Limits { bytes: u64::from(config.cache_size) * MIB, cached_for: CACHED_FOR };
+    let tokens = Arc::new(TokenService::open(Arc::clone(&store), digest_keys, limits).await?);
     context.metrics.cache("app_tokens", tokens.cache.lookups());
     tokens.sync.measure(&context.metrics);
     let (clock, random) = (context.clock.clone(), context.random.clone());

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::cache::{Cache, Known, Miss};
+use crate::cache::{Cache, Known, Limits, Miss};
 use crate::digest_keys::{self, DigestKeys};
 use crate::last_used::Uses;
 use crate::legacy_hashes::{self, Admission, Claimant, Found, Search};
@@ -75,19 +75,15 @@ struct Presented<'a> {
 }
 
 impl TokenService {
-    /// Tokens in this store, digested with these keys. What was read is kept for `cached_for`, unless it is known to
+    /// Tokens in this store, digested with these keys. What was read is kept within these limits, unless it is known to
     /// be revoked, or other replicas may have revoked it unnoticed.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(
-        store: Arc<TokenStore>,
-        digest_keys: DigestKeys,
-        cached_for: Duration,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(store: Arc<TokenStore>, digest_keys: DigestKeys, limits: Limits) -> Result<Self, StoreError> {
         let has_legacy_hashes = AtomicBool::new(store.has_legacy_hashes().await?);
         let sync = Arc::new(ReplicaSync::new(CHANNEL, store.database()));
-        let (cache, search) = (Arc::new(Cache::new(cached_for)), Arc::default());
+        let (cache, search) = (Arc::new(Cache::new(limits)), Arc::default());
         Ok(Self { store, cache, sync, digest_keys, uses: Uses::default(), search, has_legacy_hashes })
     }
 

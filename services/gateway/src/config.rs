@@ -43,6 +43,10 @@ pub struct Config {
     /// A token is a third larger than its content, and headers may have 32 KiB. At most 45056.
     #[schemars(extend("x-env" = ["GATEWAY_MAX_GROUPS_SIZE"], "default" = MAX_GROUPS_SIZE))]
     pub max_groups_size: usize,
+    /// Memory for internal tokens that are reused for a minute, in MiB. A larger one saves signatures where more
+    /// credentials are in use within a minute.
+    #[schemars(extend("x-env" = ["GATEWAY_CACHE_SIZE"], "default" = 12))]
+    pub cache_size: u32,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -97,6 +101,7 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        Invalid::unless(self.cache_size > 0, "cache_size", "must be at least 1 (MiB)")?;
         let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
         Invalid::unless(fits, "max_groups_size", "must be at most 45056: services read tokens of 64 KiB")?;
         let problem =

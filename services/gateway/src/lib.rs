@@ -70,7 +70,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
         .with_max_groups_size(config.max_groups_size);
-    let minted = Minted::new(keys.clone());
+    let minted = Minted::new(keys.clone(), config.cache_size);
     context.metrics.cache("minted_tokens", minted.lookups());
     Ok(InProcessGateway(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),

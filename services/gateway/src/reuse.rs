@@ -12,8 +12,6 @@ use moka::sync::Cache;
 use secrecy::ExposeSecret;
 use token::KeyRing;
 
-/// The bound of the cache, in bytes.
-const BOUND: u64 = 12 * MIB;
 /// The longest that a token is reused; never longer than half its lifetime.
 const REUSED_FOR: Duration = Duration::from_mins(1);
 
@@ -56,9 +54,10 @@ impl HeapSize for Entry {
 }
 
 impl Minted {
-    /// A cache of tokens that this key ring signs.
-    pub(crate) fn new(keys: Arc<KeyRing>) -> Self {
-        let tokens = bounded_cache::sync(BOUND).time_to_live(REUSED_FOR).build();
+    /// A cache of so many MiB for tokens that this key ring signs.
+    pub(crate) fn new(keys: Arc<KeyRing>, size: u32) -> Self {
+        let bound = u64::from(size) * MIB;
+        let tokens = bounded_cache::sync(bound).time_to_live(REUSED_FOR).build();
         Self { tokens, keys, lookups: Lookups::default() }
     }
 
@@ -134,7 +133,7 @@ mod tests {
     const START: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn minted() -> Minted {
-        Minted::new(Arc::new(KeyRing::new(&"k".repeat(32).into(), None).expect("a secret")))
+        Minted::new(Arc::new(KeyRing::new(&"k".repeat(32).into(), None).expect("a secret")), 12)
     }
 
     fn answer() -> Authenticated {
@@ -221,8 +220,9 @@ mod tests {
             keep_for(&minted, key, &Authenticated::full(Arc::new(user), "pwd"), 300);
         }
         minted.tokens.run_pending_tasks();
-        assert!(minted.tokens.weighted_size() <= BOUND, "{}", minted.tokens.weighted_size());
-        let most = BOUND / (300 * (24 + 36));
+        let bound = 12 * MIB;
+        assert!(minted.tokens.weighted_size() <= bound, "{}", minted.tokens.weighted_size());
+        let most = bound / (300 * (24 + 36));
         assert!((1..most).contains(&minted.tokens.entry_count()), "{}", minted.tokens.entry_count());
     }
 

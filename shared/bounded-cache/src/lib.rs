@@ -36,7 +36,7 @@ where
 }
 
 /// What an entry takes, in bytes.
-fn weight<K: HeapSize, V: HeapSize>(key: &K, value: &V) -> u32 {
+pub fn weight<K: HeapSize, V: HeapSize>(key: &K, value: &V) -> u32 {
     let bytes = ENTRY + size_of::<K>() + size_of::<V>() + key.heap_size() + value.heap_size();
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

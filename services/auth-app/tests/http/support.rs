@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use auth_app::cache::Limits;
 use auth_app::digest_keys::DigestKeys;
 use auth_app::http::{Api, router};
 use auth_app::store::TokenStore;
@@ -84,7 +85,8 @@ impl Service {
         database.migrate::<Migrator>().await.expect("migrates");
         let digest_keys = DigestKeys::new(&Secret::from(KEY), &Secret::from(""));
         let store = Arc::new(TokenStore::new(database));
-        let service = TokenService::open(store, digest_keys, Duration::from_mins(1)).await.expect("opens");
+        let limits = Limits { bytes: 1024 * 1024, cached_for: Duration::from_mins(1) };
+        let service = TokenService::open(store, digest_keys, limits).await.expect("opens");
         let directory = MemoryDirectory::new(["einstein", "marie", "admin", "blocked"].map(user));
         let (service, clock) = (Arc::new(service), Clock::manual(start()));
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth_app::applications::TokenRequest;
+use auth_app::cache::Limits;
 use auth_app::digest_keys::DigestKeys;
 use auth_app::model::{AppToken, Kind};
 use auth_app::policy::LifetimeRequest;
@@ -125,7 +126,8 @@ impl Fixture {
         let counted = Arc::clone(&statements);
         let store = TokenStore::new(database.clone().observed(move |sql| counted.count(sql)));
         let digest_keys = DigestKeys::new(&Secret::from(current), &Secret::from(previous));
-        let tokens = TokenService::open(Arc::new(store), digest_keys, HOUR).await.expect("opens");
+        let limits = Limits { bytes: 1024 * 1024, cached_for: HOUR };
+        let tokens = TokenService::open(Arc::new(store), digest_keys, limits).await.expect("opens");
         let tokens = Arc::new(tokens);
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
         let ends_with_password = settings.end_on_password_change;
