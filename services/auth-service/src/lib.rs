@@ -14,8 +14,9 @@ mod stored_accounts;
 
 use std::sync::Arc;
 
-use ::config::{Identity, load_over};
-use ::store::Database;
+use ::config::{Environment, Identity, load_over};
+use ::store::transfer::no_credentials;
+use ::store::{Database, Migrations, ServiceState};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason};
@@ -128,6 +129,18 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     });
     let authenticator = Arc::new(ServiceAccounts { configured, stored, clock });
     Ok(Components { authenticator, administration, database })
+}
+
+/// The state of this service, for commands that work with the state of all services; `None` where accounts are not stored. What it
+/// stores are secrets that operators have given to programs: a restore does not end them.
+pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState> {
+    config.store_accounts.then(|| ServiceState {
+        service: <AuthService as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: no_credentials,
+    })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
