@@ -25,8 +25,8 @@ pub mod token_service;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::config::Identity;
-use ::store::{Database, Options};
+use ::config::{Environment, Identity};
+use ::store::{Database, Migrations, Options, ServiceState};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups, kind};
 use bounded_cache::MIB;
@@ -113,6 +113,17 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     assemble(config, database, keys, directory, context).await
+}
+
+/// The state of this service, for commands that work with the state of all services.
+pub fn state(config: &Config, environment: &Environment) -> ServiceState {
+    ServiceState {
+        service: <AuthApp as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: store::end_credentials,
+    }
 }
 
 async fn assemble(

@@ -4,6 +4,7 @@ mod entity;
 mod imported;
 mod last_used;
 mod prune;
+mod restore;
 mod rows;
 mod search;
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use crate::model::{AppToken, Digest, Fingerprint, LastUse, Stored};
 use entity::{token, usage};
+pub(crate) use restore::end_credentials;
 pub use search::{Found, Position, PositionError, TokenFilter};
 
 /// What became of a token that was to be added.

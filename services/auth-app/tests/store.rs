@@ -55,7 +55,7 @@ async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
     let has_replicas = database.is_postgres();
-    let tokens = TokenStore::new(database);
+    let tokens = TokenStore::new(database.clone());
     kept_and_ended(&tokens).await;
     let recent = tokens.recent_revocations().await.expect("asks");
     assert_eq!(
@@ -68,6 +68,24 @@ async fn suite(database: Database) {
     taken_over(&tokens).await;
     pruned(&tokens).await;
     searched(&tokens).await;
+    ended_by_a_restore(&tokens, &database).await;
+}
+
+/// `docs/security-requirements.md#k3`
+async fn ended_by_a_restore(tokens: &TokenStore, database: &Database) {
+    let planck = owner("planck");
+    let (one, two) = (stored(201, planck.clone()), stored(202, planck.clone()));
+    add(tokens, &one).await;
+    add(tokens, &two).await;
+    assert!(tokens.revoke(&planck, two.token.id, at(1100)).await.expect("revokes"));
+    let state = auth_app::state(&auth_app::Config::default(), &config::Environment::default());
+    let replacement = database.begin_replacement().await.expect("begins");
+    let ended = replacement.end(state.end_credentials, at(1200)).await.expect("ends");
+    replacement.commit().await.expect("is durable");
+    assert!(matches!(ended.as_slice(), [("app tokens", count)] if *count > 0), "{ended:?}");
+    assert_eq!(ids(tokens, &planck, at(1300)).await, Vec::<u128>::new());
+    let revoked = async |token: &Stored| find(tokens, &token.fingerprint).await.expect("is there").token.revoked;
+    assert_eq!((revoked(&one).await, revoked(&two).await), (Some(at(1200)), Some(at(1100))));
 }
 
 async fn kept_and_ended(tokens: &TokenStore) {

@@ -21,9 +21,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use ::config::Identity;
+use ::config::{Environment, Identity};
 use ::ldap::{Binder, Directory as LdapDirectory};
-use ::store::Database;
+use ::store::transfer::no_credentials;
+use ::store::{Database, Migrations, ServiceState};
 use authn::{Authenticator, BoxError, Directory, kind};
 use crypto::{HMAC_LEN, HmacKey};
 use runtime::{App, Check, Clock, Context, Listeners, Task};
@@ -125,6 +126,18 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
         hashing: Some(hashing),
         kept: Kept::InDatabase(database),
     })
+}
+
+/// The state of this service, for commands that work with the state of all services. With passwords in LDAP, it is the failed
+/// attempts.
+pub fn state(config: &Config, environment: &Environment) -> ServiceState {
+    ServiceState {
+        service: <AuthBasic as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: no_credentials,
+    }
 }
 
 /// Passwords are in LDAP; the database has the failed attempts only.

@@ -15,8 +15,9 @@ mod stored_accounts;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::config::{Identity, load_over};
-use ::store::Database;
+use ::config::{Environment, Identity, load_over};
+use ::store::transfer::no_credentials;
+use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
 use runtime::{App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, Task};
@@ -127,6 +128,18 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     let service = <AuthService as runtime::Service>::IDENTITY.name;
     let authenticator = runtime::measured(accounts.clone(), service, kind::SERVICE, &context.metrics);
     Ok(Components { authenticator, administration, accounts, database })
+}
+
+/// The state of this service, for commands that work with the state of all services; `None` where accounts are not stored. What it
+/// stores are secrets that operators have given to programs: a restore does not end them.
+pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState> {
+    config.store_accounts.then(|| ServiceState {
+        service: <AuthService as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: no_credentials,
+    })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {

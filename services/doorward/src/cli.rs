@@ -3,6 +3,7 @@
 mod import;
 mod profile;
 mod service_account;
+mod state;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::services::ServiceId;
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
 pub(crate) use service_account::{AddServiceAccount, End, ServiceAccount, UpdateServiceAccount};
+pub(crate) use state::{Backup, Db, DbCopy, Migrate, PassphraseSource, Restore};
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app has to be added), \
     OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
@@ -92,6 +94,17 @@ pub(crate) enum Command {
     Audit {
         #[command(subcommand)]
         command: idp::command::AuditCommand,
+    },
+    /// Brings the schemas of the databases up to date, for roles that may not do it when they start
+    Migrate(Migrate),
+    /// Writes everything that is stored to one file, while the services run
+    Backup(Backup),
+    /// Replaces what is stored by what a backup has; no service may run
+    Restore(Restore),
+    /// Moves what is stored to another database
+    Db {
+        #[command(subcommand)]
+        command: Db,
     },
     /// Prints the completions of a shell
     Completions {

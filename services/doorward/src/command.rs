@@ -1,11 +1,16 @@
 //! What each subcommand does.
 
 pub(crate) mod authenticate;
+pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod db;
 mod factors;
 pub(crate) mod group;
 pub(crate) mod health;
 mod invitation;
+pub(crate) mod migrate;
+mod passphrase;
+pub(crate) mod restore;
 pub(crate) mod service_account;
 pub(crate) mod shell;
 pub(crate) mod user;

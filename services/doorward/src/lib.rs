@@ -11,6 +11,7 @@ mod running;
 mod secrets;
 mod service_accounts;
 mod services;
+mod state;
 mod user_administration;
 
 pub use family::Family;

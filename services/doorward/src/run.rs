@@ -8,7 +8,7 @@ use clap::Parser;
 use config::{ConfigError, Environment, base_data_path};
 use runtime::{Context, ForeignToken, Misconfigured, Random, telemetry};
 
-use crate::cli::{Admin, Cli, Command, UserOrToken};
+use crate::cli::{Admin, Backup, Cli, Command, Db, Migrate, Restore, UserOrToken};
 use crate::family::Family;
 use crate::running::{RunningFile, RunningService};
 use crate::secrets::Secrets;
@@ -56,6 +56,15 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
             let defaults = Defaults::new(&kept(&environment)?).idp();
             runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
+        Command::Migrate(arguments) => migrate(&arguments, environment),
+        Command::Backup(arguments) => backup(&arguments, environment),
+        Command::Restore(arguments) => restore(&arguments, environment),
+        Command::Db { command: Db::Copy(arguments) } => {
+            let place = store::redacted(arguments.to.expose());
+            audited(environment, ("database_copy", &place), async |settings, context| {
+                command::db::copy(&arguments, &settings, &context).await
+            })
+        }
         Command::Completions { shell } => command::shell::completions(shell),
         Command::Man { folder } => command::shell::man(folder.as_deref()),
         Command::Health { output } => {
@@ -98,6 +107,33 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
             runtime::block_on(token.run(&defaults, &Context::new(environment)))
         }
     }
+}
+
+fn migrate(arguments: &Migrate, environment: Environment) -> Result<(), BoxError> {
+    let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+    let secrets = any(&environment)?;
+    call(environment, &secrets, async |settings, context| {
+        let states = settings.states(&context.environment).into_iter();
+        let states = states.filter(|(service, _)| enabled.contains(*service)).map(|(_, state)| state);
+        command::migrate::run(states.collect(), arguments.check).await
+    })
+}
+
+fn backup(arguments: &Backup, environment: Environment) -> Result<(), BoxError> {
+    let passphrase = command::backup::prepare(arguments)?;
+    let file = arguments.file.display().to_string();
+    audited(environment, ("backup", &file), async |settings, context| {
+        command::backup::run(arguments, passphrase.as_ref(), &settings, &context).await
+    })
+}
+
+fn restore(arguments: &Restore, environment: Environment) -> Result<(), BoxError> {
+    let secrets = command::restore::prepare(arguments, &base_data_path(&environment))?;
+    let Some(secrets) = secrets else { return Ok(()) };
+    let file = arguments.file.display().to_string();
+    audited(environment, ("restore", &file), async |settings, context| {
+        command::restore::run(arguments, &secrets, &settings, &context).await
+    })
 }
 
 /// The services that run with this configuration, and where they answer for their health.
@@ -162,6 +198,32 @@ fn call(
     let context = Context::new(environment);
     let settings = Settings::load(&context.environment, secrets)?;
     runtime::block_on(work(settings, context))
+}
+
+/// Runs a command that works with everything that is stored: the audit log has a line about it, with the name of the event and the file
+/// or database. It can be interrupted.
+fn audited(
+    environment: Environment,
+    (event, object): (&'static str, &str),
+    work: impl AsyncFnOnce(Settings, Context) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
+    let secrets = any(&environment)?;
+    let context = Context::new(environment);
+    let mut settings = Settings::load(&context.environment, &secrets)?;
+    if settings.data.is_dir() {
+        settings.keep_audit_log(&context.environment);
+    }
+    let log = settings.gateway.log.clone();
+    runtime::host("doorward", &log, &Tracing::default(), context, async |context| {
+        let shutdown = context.shutdown.clone();
+        let outcome = shutdown.run_until_cancelled(work(settings, context)).await;
+        let outcome = outcome.unwrap_or_else(|| Err("interrupted before it was complete".into()));
+        match &outcome {
+            Ok(()) => tracing::info!(target: "audit", event, outcome = "success", object),
+            Err(error) => tracing::info!(target: "audit", event, outcome = "failure", object, reason = %error),
+        }
+        outcome.map(|()| std::future::ready(()))
+    })
 }
 
 /// The secrets of the data folder; none if there is no folder, for commands make nothing.

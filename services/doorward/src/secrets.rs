@@ -11,7 +11,7 @@ use config::Secret;
 use runtime::Random;
 
 /// The file in the data folder that holds them.
-const FILE: &str = "secrets";
+pub(crate) const FILE: &str = "secrets";
 
 /// Generated secrets. Each is the default of its setting: a configured value takes precedence.
 #[derive(Debug, Clone, Default)]

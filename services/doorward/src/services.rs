@@ -6,6 +6,7 @@ mod enabled;
 mod page_links;
 mod public_url;
 mod settings;
+mod states;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

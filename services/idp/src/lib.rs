@@ -24,8 +24,8 @@ mod testing;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::config::Identity;
-use ::store::{Database, Options};
+use ::config::{Environment, Identity};
+use ::store::{Database, Migrations, Options, ServiceState};
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
@@ -190,6 +190,17 @@ pub async fn open(
         audit_events,
     });
     Ok(IdpService { provider, context: context.clone() })
+}
+
+/// The state of this service, for commands that work with the state of all services.
+pub fn state(config: &Config, environment: &Environment) -> ServiceState {
+    ServiceState {
+        service: <Idp as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: store::end_credentials,
+    }
 }
 
 /// The service with this state.

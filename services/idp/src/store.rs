@@ -19,6 +19,7 @@ mod passkeys;
 mod people;
 mod prune;
 mod pushed;
+mod restore;
 mod revocations;
 mod rows;
 mod secrets;
@@ -44,6 +45,7 @@ pub use keys::StoredKey;
 pub use links::{LinkPurpose, StoredLink};
 pub use page::{Position, PositionError};
 pub use people::Begun;
+pub(crate) use restore::end_credentials;
 pub use sessions::Participant;
 
 use crate::revocations::{Revocation, Revocations};

@@ -50,6 +50,7 @@ use tonic::service::Routes;
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};

@@ -1,9 +1,12 @@
 //! The tables. An acknowledged write is durable.
 
+mod restore;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
 
 use std::time::SystemTime;
+
+pub(crate) use restore::end_credentials;
 
 /// What a logout token ends: the sessions of a subject, the one of a `sid`, or the one that is both.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,13 +18,14 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::config::Identity;
+use ::config::{Environment, Identity};
 use authn::{Access, BoxError, Directory, directory::MaySearch};
 use runtime::{App, Check, Context, Listeners, Service, Task};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
-use ::store::{Database, Options, StoreError};
+use ::store::transfer::no_credentials;
+use ::store::{Database, Migrations, Options, ServiceState, StoreError};
 
 pub use self::config::Config;
 pub use administration::Administration;
@@ -93,6 +94,18 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
     Ok(over(database, config, context).await?)
+}
+
+/// The state of this service, for commands that work with the state of all services. With users in LDAP, it is the times of password
+/// changes.
+pub fn state(config: &Config, environment: &Environment) -> ServiceState {
+    ServiceState {
+        service: Users::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<migration::Migrator>(),
+        end_credentials: no_credentials,
+    }
 }
 
 /// Users and groups are in LDAP; the database has the times of password changes only.

@@ -20,9 +20,45 @@ pub fn fingerprint_of_parts(parts: &[&str]) -> [u8; FINGERPRINT_LEN] {
     context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
+/// The SHA-256 of a text that is too long to be in memory at once: that of all its parts, one after the other.
+#[derive(Clone)]
+pub struct Fingerprinter(Context);
+
+impl Fingerprinter {
+    /// Begins with no text.
+    pub fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// Adds a part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The fingerprint of the parts.
+    pub fn finish(self) -> [u8; FINGERPRINT_LEN] {
+        self.0.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl Default for Fingerprinter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_in_parts_has_the_fingerprint_of_the_whole() {
+        let mut parts = Fingerprinter::new();
+        for part in ["a", "", "bc"] {
+            parts.update(part.as_bytes());
+        }
+        assert_eq!(parts.finish(), fingerprint(b"abc"));
+    }
 
     #[test]
     fn parts_are_fingerprinted_with_their_lengths() {

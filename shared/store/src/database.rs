@@ -1,5 +1,6 @@
 //! The one handle to a database.
 
+mod single;
 mod writable;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
+pub use single::OtherUsers;
 use writable::Writes;
 
 use crate::connection::{Connection, Session};

@@ -75,6 +75,16 @@ impl StoreError {
         Self::Unavailable(Cause::new("no answer in time"))
     }
 
+    /// The same error, with what it is about before its text.
+    pub(crate) fn about(self, what: &str) -> Self {
+        let with = |cause: Cause| Cause { text: format!("{what}: {}", cause.text), ..cause };
+        match self {
+            Self::Unavailable(cause) => Self::Unavailable(with(cause)),
+            Self::Conflict(cause) => Self::Conflict(with(cause)),
+            Self::Internal(cause) => Self::Internal(with(cause)),
+        }
+    }
+
     /// An internal error, described in text.
     pub fn internal(text: impl Into<String>) -> Self {
         Self::Internal(Cause::new(text))

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod announce;
+pub mod backup;
 mod claim;
 pub mod columns;
 mod connection;
@@ -17,22 +18,27 @@ mod retry;
 pub mod schema;
 mod settings;
 mod sqlite;
+mod state;
 mod statement;
+mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;
+pub mod transfer;
 mod url;
 
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
-pub use database::Database;
+pub use database::{Database, OtherUsers};
 pub use error::{Cause, StoreError};
+pub use migrate::{Migrations, SchemaStatus};
 pub use options::Options;
 pub use prune::{keep_pruning, prune};
 pub use recent::{Forgetting, MAX_STALENESS, Recent, read_or_recent};
 pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};
 pub use settings::{LISTEN_URL, Pool, url_or_file, validate_listen_url, validate_url};
+pub use state::{ServiceState, sqlite_file};
 pub use transaction::Transaction;
-pub use url::{redacted, sqlite_url};
+pub use url::{check_url, redacted, sqlite_url};

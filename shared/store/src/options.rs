@@ -37,3 +37,19 @@ impl Default for Options {
         }
     }
 }
+
+impl Options {
+    /// The same for commands that read or write all rows at once: no limit on the duration of a statement or a transaction.
+    #[must_use]
+    pub fn for_transfer(self) -> Self {
+        Self {
+            max_connections: 2,
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::ZERO,
+            idle_in_transaction_timeout: Duration::ZERO,
+            call_timeout: Duration::MAX,
+            patience: Duration::ZERO,
+            ..self
+        }
+    }
+}

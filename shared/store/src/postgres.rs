@@ -89,6 +89,11 @@ impl Server {
         }
     }
 
+    /// Whether each connection has a session of the server to itself, as was found when it was reached.
+    pub(crate) fn has_sessions_of_its_own(&self) -> bool {
+        matches!(self.session, Session::Own)
+    }
+
     /// Whether each connection has a session of the server to itself.
     async fn has_own_sessions(&self, options: &Options) -> Result<bool, StoreError> {
         match PgConnection::connect_with(&self.with_own_session(options)).await {

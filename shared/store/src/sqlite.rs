@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use sea_orm::sqlx::{
     ConnectOptions, Connection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
 use crate::measures::acquired;
@@ -19,6 +21,8 @@ use crate::{Cause, StoreError};
 const CACHE_KIB: u32 = 512;
 /// Connections that read; each is a thread and a page cache.
 const READERS: u32 = 4;
+/// The page cache of the one connection of a command that moves all rows, in KiB.
+const TRANSFER_CACHE_KIB: u32 = 64 * 1024;
 /// `SQLite` has one writer at a time. In this process the next one waits in the pool, in the order of arrival, and not with a
 /// connection in its hands.
 const WRITERS: u32 = 1;
@@ -33,23 +37,61 @@ pub(crate) struct Pools {
 }
 
 pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Pools, StoreError> {
-    let file = options.get_filename().to_owned();
-    create(&file).map_err(|error| {
-        StoreError::Unavailable(Cause::new(format!("cannot open or create {}: {error}", file.display())))
-    })?;
-    let options = options
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // a WAL that is not synced at each commit loses acknowledged writes when the power fails
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        // a negative number is KiB, a positive one is pages
-        .pragma("cache_size", format!("-{CACHE_KIB}"))
-        .disable_statement_logging();
+    make(options.get_filename())?;
+    let options = durable(options, CACHE_KIB).journal_mode(SqliteJournalMode::Wal).busy_timeout(BUSY_TIMEOUT);
     let writer = pool(WRITERS).connect_with(options.clone()).await?;
     let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
     Ok(Pools { writer, readers })
+}
+
+/// One connection to a file that no other one has open, until it is closed: with the locking mode `EXCLUSIVE` a database in WAL mode
+/// is opened under its exclusive lock, and each connection in WAL mode holds the shared one.
+pub(crate) async fn connect_exclusively(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    make(options.get_filename())?;
+    let options = durable(options, TRANSFER_CACHE_KIB)
+        .locking_mode(SqliteLockingMode::Exclusive)
+        .journal_mode(SqliteJournalMode::Wal)
+        .busy_timeout(Duration::ZERO);
+    Ok(pool(1).connect_with(options).await?)
+}
+
+/// One connection to a file that is complete in itself once it is closed.
+pub(crate) async fn connect_without_log(file: &Path) -> Result<SqlitePool, StoreError> {
+    make(file)?;
+    let options = SqliteConnectOptions::new().filename(file);
+    let options = durable(options, TRANSFER_CACHE_KIB).journal_mode(SqliteJournalMode::Delete);
+    Ok(pool(1).connect_with(options.busy_timeout(Duration::ZERO)).await?)
+}
+
+/// One connection to a file that nothing writes to.
+pub(crate) async fn connect_read_only(file: &Path) -> Result<SqlitePool, StoreError> {
+    let options =
+        SqliteConnectOptions::new().filename(file).read_only(true).immutable(true).disable_statement_logging();
+    Ok(pool(1).connect_with(options).await?)
+}
+
+/// One connection to a database in memory.
+pub(crate) async fn in_memory() -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new().foreign_keys(true).disable_statement_logging();
+    Ok(pool(1).connect_with(options).await?)
+}
+
+/// What is the same for every connection to a file.
+fn durable(options: SqliteConnectOptions, cache_kib: u32) -> SqliteConnectOptions {
+    options
+        .create_if_missing(true)
+        // what is not synced at each commit loses acknowledged writes when the power fails
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // a negative number is KiB, a positive one is pages
+        .pragma("cache_size", format!("-{cache_kib}"))
+        .disable_statement_logging()
+}
+
+fn make(file: &Path) -> Result<(), StoreError> {
+    create(file).map_err(|error| {
+        StoreError::Unavailable(Cause::new(format!("cannot open or create {}: {error}", file.display())))
+    })
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -1,12 +1,14 @@
 //! What a database does, on both kinds.
 
 mod announce;
+mod backup;
 mod disk;
 mod measures;
 mod migrate;
 mod pooler;
 mod serializable;
 mod server;
+mod transfer;
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -13,7 +13,10 @@ pub(crate) enum Target {
 
 /// Whether [`Database::connect`](crate::Database::connect) understands this URL; the error says what is wrong with it
 /// without repeating it.
-pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
+///
+/// # Errors
+/// When it does not.
+pub fn check_url(url: &str) -> Result<(), &'static str> {
     parse(url).map(drop)
 }
 

@@ -13,6 +13,8 @@ const REMEMBERED: Duration = Duration::from_hours(25);
 /// The tokens to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of<'a> {
+    /// The tokens of all users and clients.
+    Everyone,
     /// All tokens of a user.
     Person(&'a str),
     /// The tokens of a client for a user.
@@ -28,6 +30,7 @@ impl Of<'_> {
     /// The key under which it is stored among the other revocations.
     fn id(self) -> Uuid {
         derive(&match self {
+            Self::Everyone => ["everyone", "", ""],
             Self::Person(person) => ["person", person, ""],
             Self::Consent { person, client } => ["consent", person, client],
         })
@@ -51,25 +54,28 @@ pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
     Revocation { id: of.id(), until: time_of(second) + REMEMBERED }
 }
 
-/// Under what is kept that everything of a grant's user, of its client and that user, or of its session was ended; nothing for a grant
-/// without a user.
+/// The keys under which it is stored that everything was ended, or everything of a grant's user, of its client and that user, or of its
+/// session.
 pub(crate) fn cutoff_ids(grant: &Grant) -> Vec<Uuid> {
-    let Grant { person: Some(person), client, sign_in, .. } = grant else { return Vec::new() };
+    let Grant { person: Some(person), client, sign_in, .. } = grant else { return vec![Of::Everyone.id()] };
     let session = sign_in.as_ref().and_then(|sign_in| sign_in.session);
-    let of_user = [Of::Person(person), Of::Consent { person, client }].map(Of::id);
+    let of_user = [Of::Everyone, Of::Person(person), Of::Consent { person, client }].map(Of::id);
     of_user.into_iter().chain(session.map(grants_of_session)).collect()
 }
 
 impl Revocations {
-    /// Before which second everything was ended by [`before`].
+    /// Before which second everything was ended by [`before`], of these tokens or of everyone's.
     pub fn cutoff(&self, of: Of<'_>) -> Option<Seconds> {
-        self.until(of.id()).map(|until| seconds(until - REMEMBERED))
+        let cutoff = |of: Of<'_>| self.until(of.id()).map(|until| seconds(until - REMEMBERED));
+        cutoff(of).max(cutoff(Of::Everyone))
     }
 
     /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued, or its session with its grants. Checked
     /// at every redemption: codes, device codes, refresh tokens, access tokens, exchanged ID tokens.
     pub fn cuts_off_grant(&self, grant: &Grant, issued: Seconds) -> bool {
-        let Grant { person: Some(person), client, sign_in, .. } = grant else { return false };
+        let Grant { person: Some(person), client, sign_in, .. } = grant else {
+            return self.cuts_off(Of::Everyone, issued);
+        };
         // whatever was issued for such a sign-in since, by a request or a replica that did not know yet
         if sign_in.as_ref().is_some_and(|sign_in| self.ends_sign_in(person, sign_in.at)) {
             return true;
@@ -156,6 +162,33 @@ mod tests {
         assert!(is_cut_off(None, 999_999) && !is_cut_off(None, 1_000_000));
     }
 
+    /// `docs/security-requirements.md#k3`
+    #[test]
+    fn end_of_everything_cuts_off_every_user_and_client() {
+        let grant = |person: Option<&str>| Grant {
+            id: Uuid::from_u128(1),
+            layout: EndpointProfile::OpenCloud,
+            client: "app".to_owned(),
+            person: person.map(str::to_owned),
+            sign_in: None,
+            scope: Scopes::default(),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+            limited: false,
+        };
+        let revocations = Revocations::alone();
+        let cut_off = |issued| [None, Some("curie")].map(|person| revocations.cuts_off_grant(&grant(person), issued));
+        assert_eq!(cut_off(999_999), [false, false]);
+        let everything = before(Of::Everyone, 1_000_000);
+        revocations.add([everything]);
+        assert_eq!((cut_off(999_999), cut_off(1_000_000)), ([true, true], [false, false]));
+        assert!(revocations.ends_sign_in("bohr", 999_998) && !revocations.ends_sign_in("bohr", 999_999));
+        revocations.add([before(CURIE, 500_000)]);
+        assert_eq!(revocations.cutoff(CURIE), Some(1_000_000), "the later end counts");
+        assert!([None, Some("curie")].iter().all(|person| cutoff_ids(&grant(*person)).contains(&everything.id)));
+    }
+
     #[test]
     fn an_end_follows_the_one_that_a_clock_which_was_ahead_has_noted() {
         let revocations = Revocations::alone();
@@ -172,7 +205,8 @@ mod tests {
     fn no_two_are_taken_for_one() {
         let consent = |person, client| Of::Consent { person, client }.id();
         let session = grants_of_session(Uuid::from_u128(1));
-        let all = [consent("ab", "c"), consent("a", "bc"), consent("a", ""), Of::Person("a").id(), CURIE.id(), session];
+        let users = [Of::Person("a").id(), CURIE.id(), Of::Person("").id(), Of::Everyone.id()];
+        let all = [&[consent("ab", "c"), consent("a", "bc"), consent("a", ""), session][..], &users].concat();
         assert!(all.iter().enumerate().all(|(index, one)| !all[..index].contains(one)));
     }
 }

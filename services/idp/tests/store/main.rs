@@ -11,6 +11,7 @@ mod keys;
 mod one_time_values;
 mod prune;
 mod races;
+mod restore;
 mod revocations;
 mod sessions;
 mod support;
@@ -34,6 +35,7 @@ async fn suite(store: Store) {
     factors::last_two(&store).await;
     factors::unusable(&store).await;
     prune::suite(&store).await;
+    restore::suite(&store).await;
 }
 
 #[tokio::test]

@@ -31,8 +31,8 @@ const SECOND: Step = Step("m2_colours", "ALTER TABLE pets ADD COLUMN colour VARC
 const THIRD: Step = Step("m3_ages", "ALTER TABLE pets ADD COLUMN age INTEGER");
 const OTHER: Step = Step("m2_weights", "ALTER TABLE pets ADD COLUMN weight INTEGER");
 
-struct Before;
-struct After;
+pub(super) struct Before;
+pub(super) struct After;
 struct Otherwise;
 
 impl MigratorTrait for Before {

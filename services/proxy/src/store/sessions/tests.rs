@@ -32,11 +32,22 @@ fn ended(subject: Option<&str>, sid: Option<&str>, at: SystemTime) -> Ended {
 async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
-    let rows = Rows::new(database);
+    let rows = Rows::new(database.clone());
     kept_and_used(&rows).await;
     exchanged_once(&rows).await;
     ended_by_the_issuer(&rows).await;
     pruned(&rows).await;
+    ended_by_a_restore(&rows, &database).await;
+}
+
+/// `docs/security-requirements.md#k3`
+async fn ended_by_a_restore(rows: &Rows, database: &Database) {
+    rows.add(&session("z", "planck", None)).await.expect("adds");
+    let replacement = database.begin_replacement().await.expect("begins");
+    let ended = replacement.end(crate::store::end_credentials, at(1000)).await.expect("ends");
+    replacement.commit().await.expect("is durable");
+    assert!(matches!(ended.as_slice(), [("sessions at the edge", 1..), ("keys of signed URLs", _)]), "{ended:?}");
+    assert_eq!(rows.find("z").await.expect("reads"), None);
 }
 
 async fn kept_and_used(rows: &Rows) {

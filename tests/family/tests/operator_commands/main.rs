@@ -1,4 +1,6 @@
-//! Commands of operators: imports, changes of clients, health, and the check of files.
+//! Commands of operators: imports, changes of clients, health, the check of files, and everything that is stored.
+
+mod state;
 
 use std::fs;
 

@@ -1,0 +1,117 @@
+//! `doorward migrate`, `backup`, `restore` and `db`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use config::Secret;
+use runtime::Confirmation;
+
+use crate::services::ServiceId;
+
+/// `migrate`
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Changes nothing; exits 1 if a schema is not up to date
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Where a passphrase comes from; without any of these it is asked for.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct PassphraseSource {
+    /// Reads the passphrase from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Reads the passphrase from standard input
+    #[arg(long)]
+    pub(crate) passphrase_stdin: bool,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// Adds the secrets of the data folder, sealed under a passphrase
+    #[arg(long)]
+    pub(crate) with_secrets: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseSource,
+    /// Replaces a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// Ends no session and no token: what was revoked after the backup was made is valid again
+    #[arg(long)]
+    pub(crate) keep_credentials: bool,
+    /// Replaces data that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Leaves out the secrets of the backup
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_stdin"])]
+    pub(crate) without_secrets: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseSource,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
+}
+
+/// `db`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Copies everything that is stored to another database, as from SQLite to PostgreSQL, and compares both
+    Copy(DbCopy),
+}
+
+/// `db copy`
+#[derive(Debug, Args)]
+pub(crate) struct DbCopy {
+    /// The other database: `postgres://user@host/database` (the password from PGPASSWORD or the file ~/.pgpass) or `sqlite:///path/to/file.db`
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    pub(crate) to: Secret,
+    /// Copies what this service stores only
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<ServiceId>,
+    /// Copies while the services run: what they store from then on is not in the copy
+    #[arg(long)]
+    pub(crate) online: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+fn secret(text: &str) -> Result<Secret, &'static str> {
+    Ok(Secret::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        restore: Restore,
+    }
+
+    #[test]
+    fn one_passphrase_is_named_and_none_without_secrets() {
+        let parse = |line: &[&str]| Line::try_parse_from([&["restore", "backup.db"], line].concat());
+        let restore = parse(&["--passphrase-stdin", "--yes", "--force"]).expect("is understood").restore;
+        assert!(restore.passphrase.passphrase_stdin && restore.force && !restore.keep_credentials);
+        for refused in [
+            &["--passphrase-stdin", "--passphrase-file", "a"][..],
+            &["--passphrase-stdin", "--without-secrets"],
+            &["--passphrase-file", "a", "--without-secrets"],
+        ] {
+            parse(refused).map(drop).expect_err("is a contradiction");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `doorward backup`
+
+use authn::BoxError;
+use config::Secret;
+use runtime::Context;
+use store::ServiceState;
+use store::backup::BackupWriter;
+use store::transfer::Tables;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{passphrase, say};
+use crate::cli::Backup;
+use crate::services::Settings;
+use crate::state::needed_secrets;
+use crate::state::sealed_files::{self, SealedFiles};
+use crate::state::sources::{self, Source, Use};
+
+/// The property of a backup with the time at which it was made.
+pub(super) const CREATED: &str = "created";
+/// The property with the salt of the passphrase.
+pub(super) const SALT: &str = "salt";
+
+/// Asks for what is needed before anything is opened: the passphrase, if secrets are to be in the backup.
+///
+/// # Errors
+/// When there is such a file, or the passphrase cannot be used.
+pub(crate) fn prepare(arguments: &Backup) -> Result<Option<Secret>, BoxError> {
+    let Backup { file, with_secrets, passphrase, force } = arguments;
+    if file.exists() && !force {
+        return Err(format!("{}: there is such a file already; --force replaces it", file.display()).into());
+    }
+    with_secrets.then(|| passphrase::new(passphrase)).transpose()
+}
+
+/// The secrets of the data folder, sealed.
+fn seal(passphrase: &Secret, settings: &Settings, context: &Context) -> Result<SealedFiles, BoxError> {
+    let files = sealed_files::read(&settings.data)?;
+    if files.is_empty() {
+        return Err(format!("{}: has no secrets; configured ones are in no backup", settings.data.display()).into());
+    }
+    Ok(sealed_files::seal(&files, passphrase, &context.random))
+}
+
+/// Writes a backup of everything that is stored, while the services run or not.
+///
+/// # Errors
+/// When a database or the file fails; then there is no new file.
+pub(crate) async fn run(
+    arguments: &Backup,
+    passphrase: Option<&Secret>,
+    settings: &Settings,
+    context: &Context,
+) -> Result<(), BoxError> {
+    let file = &arguments.file;
+    let sealed = passphrase.map(|passphrase| seal(passphrase, settings, context)).transpose()?;
+    let states = settings.states(&context.environment).into_iter().map(|(_, state)| state).collect();
+    let (sources, absent) = sources::open(states, Use::Shared).await?;
+    let created = OffsetDateTime::from(context.clock.now());
+    let all = || sources.iter().flat_map(|source| source.states.iter().map(move |state| (source, state)));
+    if all().next().is_none() {
+        return Err(format!("nothing is stored in {} yet", settings.data.display()).into());
+    }
+    let migrations: Vec<_> = all().map(|(_, state)| state.migrations).collect();
+    let writer = BackupWriter::create(file, &suffix(context), &migrations).await?;
+    let mut services = Vec::new();
+    for (source, state) in all() {
+        add(&writer, source, state).await.map_err(|error| format!("{}: {error}", state.service))?;
+        services.push(state.service);
+    }
+    absent.iter().try_for_each(|service| say(format_args!("{service:13} has stored nothing yet")))?;
+    if let Some(SealedFiles { salt, files }) = sealed {
+        writer.add_property(SALT, &salt).await?;
+        for (name, sealed) in files {
+            say(format_args!("{name:13} sealed under the passphrase"))?;
+            writer.add_secret(&name, sealed).await?;
+        }
+    }
+    writer.add_property(CREATED, &created.format(&Rfc3339)?).await?;
+    writer.finish(env!("CARGO_PKG_VERSION")).await?;
+    say(format_args!("{} is complete", file.display()))?;
+    say_what_else_is_needed(&services, passphrase.is_some())
+}
+
+/// Adds what a service has stored.
+async fn add(writer: &BackupWriter, source: &Source, state: &ServiceState) -> Result<(), BoxError> {
+    let tables = Tables::of(state.migrations).await?;
+    let summaries = writer.add(state.service, &source.snapshot, &tables).await?;
+    let rows: u64 = summaries.iter().map(|table| table.rows).sum();
+    say(format_args!("{:13} {}: {rows} rows in {} tables", state.service, state.location(), summaries.len()))
+}
+
+/// What a temporary file is called after.
+pub(super) fn suffix(context: &Context) -> String {
+    context.random.uuid().simple().to_string()
+}
+
+/// Says which secrets a backup is of no use without.
+fn say_what_else_is_needed(services: &[&str], with_secrets: bool) -> Result<(), BoxError> {
+    let needed = needed_secrets(services).join(", ");
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let remedy = if with_secrets {
+        "those that are configured are not in the backup"
+    } else {
+        "they are not in the backup; --with-secrets adds those of the data folder, not those that are configured"
+    };
+    say(format_args!("to use what is restored, have these secrets at hand: {needed}; {remedy}"))
+}

@@ -1,0 +1,59 @@
+//! The state of each service.
+
+use config::Environment;
+use store::ServiceState;
+
+use super::{ServiceId, Settings};
+
+impl Settings {
+    /// The state of each service that stores something, in the order in which the services start.
+    pub(crate) fn states(&self, environment: &Environment) -> Vec<(ServiceId, ServiceState)> {
+        let states = [
+            (ServiceId::Users, Some(users::state(&self.users, environment))),
+            (ServiceId::AuthBasic, Some(auth_basic::state(&self.auth_basic, environment))),
+            (ServiceId::AuthService, auth_service::state(&self.auth_service, environment)),
+            (ServiceId::AuthApp, Some(auth_app::state(&self.auth_app, environment))),
+            (ServiceId::Idp, Some(idp::state(&self.idp, environment))),
+            (ServiceId::Proxy, proxy::state(&self.proxy, environment)),
+        ];
+        states.into_iter().filter_map(|(service, state)| Some((service, state?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use runtime::{Random, block_on};
+    use store::transfer::Tables;
+
+    use super::*;
+    use crate::secrets::Secrets;
+
+    /// In a backup, and where `OCIS_DATABASE_URL` is set, all services share one database.
+    #[test]
+    fn tables_of_services_have_names_of_their_own() {
+        let environment = Environment::default();
+        let settings = Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read");
+        let states = settings.states(&environment);
+        let names: Vec<_> = states.iter().map(|(service, state)| (service.name(), state.service)).collect();
+        let stateful = ["users", "auth-basic", "auth-service", "auth-app", "idp", "proxy"];
+        assert_eq!(names, stateful.map(|name| (name, name)));
+        let outcome = block_on(async {
+            let mut all = BTreeSet::new();
+            for (_, state) in &states {
+                let tables = Tables::of(state.migrations).await?;
+                assert!(tables.names().count() > 0, "{} has tables", state.service);
+                for name in tables.names() {
+                    assert!(all.insert(name.to_owned()), "{}: {name} is another service's table", state.service);
+                }
+            }
+            assert!(
+                ["people", "passwords", "app_tokens", "idp_grants"].iter().all(|name| all.contains(*name)),
+                "{all:?}"
+            );
+            Ok(())
+        });
+        outcome.expect("every table can be copied");
+    }
+}

@@ -1,0 +1,81 @@
+//! Databases that are read.
+
+use authn::BoxError;
+use store::transfer::Snapshot;
+use store::{Database, SchemaStatus, ServiceState};
+
+use super::{by_database, names};
+
+/// How the databases may be used at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// By services that run.
+    Shared,
+    /// By nothing else.
+    Exclusive,
+}
+
+/// A database that is read, in one consistent state.
+pub(crate) struct Source {
+    pub(crate) snapshot: Snapshot,
+    /// The services that store something there.
+    pub(crate) states: Vec<ServiceState>,
+    _database: Database,
+}
+
+/// Opens the databases of these services: first all of them, so that they are read as they are at nearly the same moment. The second
+/// value has the names of services that have stored nothing yet.
+pub(crate) async fn open(states: Vec<ServiceState>, usage: Use) -> Result<(Vec<Source>, Vec<&'static str>), BoxError> {
+    let (mut opened, mut sources, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+    for (url, states) in by_database(states) {
+        // to open it would make it
+        if states.iter().any(|state| state.file().is_some_and(|file| !file.exists())) {
+            absent.extend(states.iter().map(|state| state.service));
+        } else {
+            let failed = |error| format!("{}: {error}", names(&states));
+            opened.push((connect(&url, &states, usage).await.map_err(failed)?, states));
+        }
+    }
+    let mut snapshots = Vec::new();
+    for (database, states) in opened {
+        let snapshot = database.snapshot().await.map_err(|error| format!("{}: {error}", names(&states)))?;
+        snapshots.push((snapshot, states, database));
+    }
+    for (snapshot, states, database) in snapshots {
+        let mut present = Vec::new();
+        for state in states {
+            if has_state(&snapshot, &state).await? { present.push(state) } else { absent.push(state.service) }
+        }
+        if !present.is_empty() {
+            sources.push(Source { snapshot, states: present, _database: database });
+        }
+    }
+    Ok((sources, absent))
+}
+
+async fn connect(url: &str, states: &[ServiceState], usage: Use) -> Result<Database, BoxError> {
+    let options = states.first().map(|state| state.options.clone()).unwrap_or_default().for_transfer();
+    Ok(match usage {
+        Use::Shared => Database::connect(url, &options).await?,
+        Use::Exclusive => Database::connect_alone(url, &options).await?.0,
+    })
+}
+
+/// Whether a service has stored something, with a schema that can be copied.
+async fn has_state(snapshot: &Snapshot, state: &ServiceState) -> Result<bool, BoxError> {
+    let failed = |error| format!("{}: {error}", state.service);
+    let SchemaStatus { is_absent, pending, newer } = snapshot.schema_status(state.migrations).await.map_err(failed)?;
+    let place = || format!("{}: the schema in {}", state.service, state.location());
+    if is_absent {
+        Ok(false)
+    } else if !newer.is_empty() {
+        let newer = newer.join(", ");
+        Err(format!("{} is that of a newer version ({newer}): use the program of that version", place()).into())
+    } else if !pending.is_empty() {
+        let pending = pending.join(", ");
+        Err(format!("{} lacks {pending}: run doorward migrate, or use the program of the earlier version", place())
+            .into())
+    } else {
+        Ok(true)
+    }
+}

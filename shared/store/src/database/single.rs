@@ -1,0 +1,113 @@
+//! Databases of one connection: for commands that move all rows of a service at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, SqlxSqliteConnector, Statement, sqlx::SqlitePool};
+use tokio::time::Instant;
+
+use super::{Database, Place};
+use crate::connection::{Connection, Session};
+use crate::url::{self, Target};
+use crate::{Cause, Options, StoreError, redacted, sqlite, sqlite_url};
+
+/// How long a session of this process may take to be gone from the server's list after it was closed.
+const SESSION_END: Duration = Duration::from_secs(1);
+
+/// What is known of the other users of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherUsers {
+    /// There are none.
+    None,
+    /// It is not known: a pooler hands out the sessions of the server.
+    Unknown,
+}
+
+impl Database {
+    /// Opens a database that nothing else has open. A `SQLite` file cannot be opened by another process until this is closed, and is
+    /// made if there is none; on `PostgreSQL` other sessions of the same role are looked for once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] also if another process has it open.
+    pub async fn connect_alone(url: &str, options: &Options) -> Result<(Self, OtherUsers), StoreError> {
+        let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
+        if let Target::Sqlite(file) = target {
+            let path = file.get_filename().to_owned();
+            let pool = sqlite::connect_exclusively(file).await.map_err(|error| if_busy(error, &path))?;
+            return Ok((Self::of_one_connection(pool, path), OtherUsers::None));
+        }
+        let database = Self::connect(url, options).await?;
+        let users = database.look_for_sessions().await?;
+        Ok((database, users))
+    }
+
+    /// Opens a `SQLite` file that is written or read once, without files beside it; it is made for its owner only if it does not exist.
+    pub(crate) async fn open_file(path: &Path) -> Result<Self, StoreError> {
+        let pool = sqlite::connect_without_log(path).await?;
+        Ok(Self::of_one_connection(pool, path.to_owned()))
+    }
+
+    /// Opens a `SQLite` file that is not written to, by this or any other process.
+    pub(crate) async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::of_one_connection(sqlite::connect_read_only(path).await?, path.to_owned()))
+    }
+
+    /// An empty `SQLite` database in memory, gone when it is closed.
+    pub(crate) async fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self::of_one_connection(sqlite::in_memory().await?, PathBuf::new()))
+    }
+
+    fn of_one_connection(pool: SqlitePool, path: PathBuf) -> Self {
+        let connection = Connection::new(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Session::Own);
+        Self {
+            writer: connection.clone(),
+            reader: connection,
+            shown: redacted(&sqlite_url(&path)),
+            place: Place::File(path),
+            call_timeout: Options::default().call_timeout,
+            writes: Arc::default(),
+            claim: None,
+        }
+    }
+
+    /// Where it is, without user and password.
+    pub fn location(&self) -> &str {
+        &self.shown
+    }
+
+    /// Fails if sessions of the same role but this process's own use the database.
+    async fn look_for_sessions(&self) -> Result<OtherUsers, StoreError> {
+        let begin = Instant::now();
+        if self.server().is_none_or(|server| !server.has_sessions_of_its_own()) {
+            return Ok(OtherUsers::Unknown);
+        }
+        loop {
+            match self.count_sessions().await? {
+                0 => return Ok(OtherUsers::None),
+                _ if begin.elapsed() < SESSION_END => tokio::time::sleep(Duration::from_millis(100)).await,
+                count => {
+                    let text =
+                        format!("{count} other sessions of its role are connected: stop the services that use it");
+                    return Err(StoreError::Unavailable(Cause::new(text)));
+                }
+            }
+        }
+    }
+
+    async fn count_sessions(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) AS sessions FROM pg_stat_activity WHERE datname = current_database() \
+                   AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let row = self.connection().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let row = row.ok_or_else(|| StoreError::internal("the server does not list its sessions"))?;
+        Ok(row.try_get("", "sessions")?)
+    }
+}
+
+fn if_busy(error: StoreError, path: &Path) -> StoreError {
+    if error.is_transient() {
+        let text = format!("another process has {} open: stop the services that use it", path.display());
+        return StoreError::Unavailable(Cause::new(text));
+    }
+    error
+}
