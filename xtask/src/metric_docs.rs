@@ -76,7 +76,7 @@ fn metrics(root: &Path) -> Outcome<BTreeMap<String, Metric>> {
             for file in files {
                 let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
                 for registration in source::registrations(&text) {
-                    add(&mut metrics, registration, &name)?;
+                    add(&mut metrics, &registration, &name)?;
                 }
             }
         }
@@ -84,12 +84,12 @@ fn metrics(root: &Path) -> Outcome<BTreeMap<String, Metric>> {
     Ok(metrics)
 }
 
-fn add(metrics: &mut BTreeMap<String, Metric>, registration: Registration, crate_name: &str) -> Outcome {
+fn add(metrics: &mut BTreeMap<String, Metric>, registration: &Registration, crate_name: &str) -> Outcome {
     let name = registration.name.clone();
     let metric = metrics
         .entry(name.clone())
         .or_insert_with(|| Metric { registration: registration.clone(), crates: Vec::new() });
-    if metric.registration != registration {
+    if metric.registration != *registration {
         return Err(format!("{name} is registered with two types or descriptions"));
     }
     if !metric.crates.iter().any(|known| known == crate_name) {

@@ -82,7 +82,7 @@ pub struct Components {
 
 /// What has to answer for the service to be ready.
 enum Kept {
-    InDatabase(Database),
+    InDatabase(Box<Database>),
     InLdap(LdapDirectory, Arc<LdapPasswords>),
 }
 
@@ -124,7 +124,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
         throttle,
         administration: Some(Arc::new(administration)),
         hashing: Some(hashing),
-        kept: Kept::InDatabase(database),
+        kept: Kept::InDatabase(Box::new(database)),
     })
 }
 

@@ -124,7 +124,7 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
         Authorities::follow(setting, context)
     });
     let authorities = authorities.transpose()?;
-    let files = config.issuer_files();
+    let file = config.auth_providers.issuers_file.clone();
     let (config, surroundings) = (config.clone(), context.clone());
     let read = move |before: Option<&Issuers>| {
         let settings = config.issuers()?;
@@ -136,10 +136,8 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
         let value = Issuers::new(settings, before, &calls, &surroundings)?;
         Ok::<_, BoxError>(Reading { value, files: config.issuer_files() })
     };
-    if files.is_empty() {
-        return Ok(FileValue::fixed(read(None)?.value));
-    }
-    let setting = FileSetting { service, name: "AUTH_BEARER_OIDC_ISSUERS_FILE", files };
+    let Some(file) = file else { return Ok(FileValue::fixed(read(None)?.value)) };
+    let setting = FileSetting { service, name: "AUTH_BEARER_OIDC_ISSUERS_FILE", files: vec![file] };
     FileValue::open(setting, read, Issuers::changes, context)
 }
 

@@ -104,7 +104,6 @@ pub struct Components {
     pub authenticator: Arc<dyn Authenticator>,
     /// Administers stored accounts; `None` where accounts are not stored.
     pub administration: Option<Arc<Administration>>,
-    accounts: Arc<ServiceAccounts>,
     database: Option<Database>,
 }
 
@@ -126,8 +125,8 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     });
     let accounts = Arc::new(ServiceAccounts { configured, stored, clock });
     let service = <AuthService as runtime::Service>::IDENTITY.name;
-    let authenticator = runtime::measured(accounts.clone(), service, kind::SERVICE, &context.metrics);
-    Ok(Components { authenticator, administration, accounts, database })
+    let authenticator = runtime::measured(accounts, service, kind::SERVICE, &context.metrics);
+    Ok(Components { authenticator, administration, database })
 }
 
 /// The state of this service, for commands that work with the state of all services; `None` where accounts are not stored. What it

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use authn::BoxError;
 use clap::Parser;
-use config::{ConfigError, Environment, base_data_path};
+use config::{ConfigError, Environment, Tracing, base_data_path};
 use runtime::{Context, ForeignToken, Misconfigured, Random, telemetry};
 
 use crate::cli::{Admin, Backup, Cli, Command, Db, Migrate, Restore, UserOrToken};
@@ -214,7 +214,8 @@ fn audited(
         settings.keep_audit_log(&context.environment);
     }
     let log = settings.gateway.log.clone();
-    runtime::host("doorward", &log, &Tracing::default(), context, async |context| {
+    let telemetry = telemetry::Settings { log: &log, tracing: &Tracing::default(), keeps_spans: false };
+    runtime::host("doorward", telemetry, context, async |context| {
         let shutdown = context.shutdown.clone();
         let outcome = shutdown.run_until_cancelled(work(settings, context)).await;
         let outcome = outcome.unwrap_or_else(|| Err("interrupted before it was complete".into()));

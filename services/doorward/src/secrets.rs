@@ -234,12 +234,12 @@ mod tests {
     fn processes_that_start_at_the_same_time_use_the_same_secrets() {
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();
-            let make = |seed| Secrets::read_or_make(folder.path(), &Random::seeded(seed)).unwrap().0;
+            let start = |seed| Secrets::read_or_make(folder.path(), &Random::seeded(seed)).unwrap().0;
             let made: Vec<_> = std::thread::scope(|scope| {
-                let threads: Vec<_> = (1..9).map(|seed| scope.spawn(move || make(seed))).collect();
+                let threads: Vec<_> = (1..9).map(|seed| scope.spawn(move || start(seed))).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
-            let kept = make(9);
+            let kept = start(9);
             assert!(made.iter().all(|secrets| secrets.jwt.expose() == kept.jwt.expose()));
         }
     }

@@ -70,14 +70,14 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
         .with_max_groups_size(config.max_groups_size);
-    let minted = Minted::new(keys.clone(), config.cache_size);
-    context.metrics.cache("minted_tokens", minted.lookups());
+    let reusable = Minted::new(keys.clone(), config.cache_size);
+    context.metrics.cache("minted_tokens", reusable.lookups());
     Ok(InProcessGateway(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
-        minted,
+        minted: reusable,
         authentications: Authentications::new(&context.metrics, Gateway::IDENTITY.name, &kind::ALL),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),

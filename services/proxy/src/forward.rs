@@ -2,7 +2,6 @@
 
 mod client;
 mod connection;
-mod metrics;
 mod upgrade;
 mod upload;
 
@@ -21,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use web::header::single;
 
 pub use client::Clients;
-pub use metrics::{Metrics, RouteMetrics};
 
 use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
@@ -34,6 +32,7 @@ use crate::refusal::Refusal;
 use crate::request_body::read_body;
 use crate::request_head;
 use crate::request_info::{RequestInfo, source};
+use crate::route_metrics::RouteMetrics;
 use crate::routes::Route;
 use crate::routing::Routing;
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;

@@ -24,9 +24,11 @@ pub mod refusal;
 mod request_body;
 mod request_head;
 pub mod request_info;
+pub mod route_metrics;
 pub mod routes;
 pub mod routes_file;
 pub mod routing;
+mod routing_file;
 pub mod rules;
 mod service;
 pub mod session;
@@ -60,7 +62,6 @@ use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
 use crate::routes_file::RoutesFile;
-use crate::routing::Routing;
 use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
@@ -127,8 +128,8 @@ pub async fn app(
 ) -> Result<App, BoxError> {
     let (ended_sessions, following) = provider_sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
-    let metrics = forward::Metrics::new(&context.metrics);
-    let routing = Routing::follow(config, metrics.clone(), context)?;
+    let metrics = route_metrics::Metrics::new(&context.metrics);
+    let routing = routing_file::follow(config, metrics.clone(), context)?;
     let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
@@ -175,7 +176,7 @@ fn edge(
     config: &Config,
     entrypoint: &Arc<Entrypoint>,
     identity_headers: &Arc<IdentityHeaders>,
-    metrics: &forward::Metrics,
+    metrics: &route_metrics::Metrics,
     context: &Context,
 ) -> Result<Edge, BoxError> {
     let forwarder = Arc::new(Forwarder {

@@ -1,11 +1,10 @@
 //! Files that settings name, and that are read again while a service runs.
 
-mod metrics;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
@@ -13,9 +12,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::reload::{self, Content};
+use crate::reload_metrics::ReloadMetrics;
 use crate::tls::KEPT;
 use crate::{Clock, Context, Reload};
-pub(crate) use metrics::Metrics as ReloadMetrics;
 
 /// A setting that names a file, as logs and metrics name it.
 #[derive(Clone, Debug)]
@@ -104,6 +103,26 @@ fn contents(files: &[PathBuf]) -> Vec<Content> {
     files.iter().map(|file| reload::read(file)).collect()
 }
 
+/// A file that says nothing any more.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is empty; write an empty list into it to remove what it had", .0.display())]
+pub struct EmptyFile(PathBuf);
+
+impl EmptyFile {
+    /// Refuses a file that has nothing but blank lines and comments: while a service runs, that is a file of which an editor or a copy has
+    /// not written more yet. Without its rules and clients the service would refuse too little, and revoke too much
+    /// (`docs/security-requirements.md#e30`). A file that cannot be read passes, as reading it fails too.
+    ///
+    /// # Errors
+    /// [`EmptyFile`].
+    pub fn refuse(file: &Path) -> Result<(), Self> {
+        let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) };
+        let says_nothing = |line: &str| line.is_empty() || line == "---" || line.starts_with('#');
+        let text = text.trim_start_matches('\u{feff}');
+        if text.lines().all(|line| says_nothing(line.trim())) { Err(Self(file.to_owned())) } else { Ok(()) }
+    }
+}
+
 /// What was read of the files of a setting.
 #[derive(Debug)]
 pub struct Reading<T> {
@@ -140,12 +159,17 @@ impl<T: Send + Sync + 'static> FileValue<T> {
         context: &Context,
     ) -> Result<Arc<Self>, E>
     where
-        E: Display + Send + 'static,
+        E: Display + 'static,
     {
+        let named = setting.files.clone();
         let mut reloads = FileReloads::new(setting, context);
         let Reading { value, files } = read(None)?;
         reloads.watch(files);
         let value = Self::fixed(value);
+        let read = move |before: &T| {
+            named.iter().try_for_each(|file| EmptyFile::refuse(file)).map_err(|error| error.to_string())?;
+            read(Some(before)).map_err(|error| error.to_string())
+        };
         tokio::spawn(follow(Arc::downgrade(&value), Arc::new(read), changes, reloads, context.shutdown.clone()));
         Ok(value)
     }
@@ -162,7 +186,7 @@ impl<T: Send + Sync + 'static> FileValue<T> {
 }
 
 /// Reads a value again whenever its files may have changed, as long as it is in use.
-async fn follow<T, R, E>(
+async fn follow<T, R>(
     value: Weak<FileValue<T>>,
     read: Arc<R>,
     changes: impl Fn(&T, &T) -> String + Send,
@@ -170,13 +194,12 @@ async fn follow<T, R, E>(
     shutdown: CancellationToken,
 ) where
     T: Send + Sync + 'static,
-    R: Fn(Option<&T>) -> Result<Reading<T>, E> + Send + Sync + 'static,
-    E: Display + Send + 'static,
+    R: Fn(&T) -> Result<Reading<T>, String> + Send + Sync + 'static,
 {
     while reloads.next(&shutdown).await {
         let Some(value) = value.upgrade() else { return };
         let (read, before) = (Arc::clone(&read), value.current());
-        let blocking = tokio::task::spawn_blocking(move || (read(Some(before.as_ref())), before));
+        let blocking = tokio::task::spawn_blocking(move || (read(before.as_ref()), before));
         let outcome = match blocking.await {
             Ok((Ok(Reading { value: after, files }), before)) => {
                 let changes = changes(&before, &after);
@@ -184,7 +207,7 @@ async fn follow<T, R, E>(
                 reloads.watch(files);
                 Ok(changes)
             }
-            Ok((Err(error), _)) => Err(error.to_string()),
+            Ok((Err(problem), _)) => Err(problem),
             Err(error) => Err(error.to_string()),
         };
         reloads.record(outcome);

@@ -34,6 +34,9 @@ enum ReadingKind {
     Gauge,
 }
 
+/// A count of the lookups of a cache.
+type Count = fn(&Lookups) -> u64;
+
 /// The names and values of the labels of a metric.
 pub type MetricLabels = Vec<(&'static str, String)>;
 
@@ -103,7 +106,7 @@ impl Metrics {
     /// Counts the lookups of a cache of this name.
     #[expect(clippy::cast_precision_loss, reason = "a count of more than 2^53 is not reached")]
     pub fn cache(&self, name: &'static str, lookups: &Lookups) {
-        let outcomes: [(&str, fn(&Lookups) -> u64); 2] = [("hit", Lookups::hits), ("miss", Lookups::misses)];
+        let outcomes: [(&str, Count); 2] = [("hit", Lookups::hits), ("miss", Lookups::misses)];
         for (outcome, count) in outcomes {
             let labels = vec![("cache", name.to_owned()), ("outcome", outcome.to_owned())];
             let lookups = lookups.clone();

@@ -10,9 +10,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use tower::{Service, ServiceExt};
 
-use crate::file_reloads::ReloadMetrics;
 use crate::layers::{Limits, Stack};
 use crate::metrics::{Protocol, Requests};
+use crate::reload_metrics::ReloadMetrics;
 use crate::request_body::RequestBody;
 use crate::server::{ConnectionLimits, Listener, Server, Shutdown};
 use crate::tls::{ServerFiles, ServerTls};

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
-use crate::file_reloads::ReloadMetrics;
+use crate::reload_metrics::ReloadMetrics;
 use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;

@@ -121,9 +121,9 @@ impl Database {
             vec![("read", &self.reader), ("write", &self.writer)]
         };
         for (pool, connection) in pools {
-            let states: [(&str, fn((u32, u32)) -> u32); 2] = [("used", |(used, _)| used), ("idle", |(_, idle)| idle)];
-            for (state, select) in states {
+            for state in ["used", "idle"] {
                 let count = connection.used_and_idle();
+                let select = move |(used, idle): (u32, u32)| if state == "used" { used } else { idle };
                 metrics.gauge_of(
                     "doorward_database_connections",
                     "Open connections to the database, by pool and state",

@@ -1,5 +1,6 @@
 //! What is measured of a database: its statements, and the wait for a connection.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -30,7 +31,10 @@ pub(crate) fn acquired() {
 
 /// What is measured. Clones count together.
 #[derive(Clone, Debug)]
-pub(crate) struct Measures {
+pub(crate) struct Measures(Arc<Histograms>);
+
+#[derive(Debug)]
+struct Histograms {
     /// In the order of [`OPERATIONS`].
     statements: [Histogram; OPERATIONS.len()],
     waits: Histogram,
@@ -44,7 +48,7 @@ struct OperationLabels {
 impl Default for Measures {
     /// Measures that are shown nowhere.
     fn default() -> Self {
-        Self { statements: OPERATIONS.map(|_| histogram()), waits: histogram() }
+        Self(Arc::new(Histograms { statements: OPERATIONS.map(|_| histogram()), waits: histogram() }))
     }
 }
 
@@ -64,23 +68,23 @@ impl Measures {
             histogram(),
         );
         let of = |operation| statements.get_or_create_owned(&OperationLabels { operation });
-        Self { statements: OPERATIONS.map(of), waits }
+        Self(Arc::new(Histograms { statements: OPERATIONS.map(of), waits }))
     }
 
     /// A statement that begins.
     pub(crate) fn begin(&self, backend: DbBackend, sql: &str) -> Run<'_> {
         let operation = statement::operation(sql);
-        let known = OPERATIONS.iter().zip(&self.statements).find(|(known, _)| **known == operation);
-        let duration = known.map_or(&self.waits, |(_, duration)| duration);
+        let known = OPERATIONS.iter().zip(&self.0.statements).find(|(known, _)| **known == operation);
+        let duration = known.map_or(&self.0.waits, |(_, duration)| duration);
         Run { span: statement::span(backend, sql), duration, begin: Instant::now() }
     }
 
     /// Does work that first waits for a connection.
     pub(crate) async fn waiting<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         let begin = Instant::now();
-        let result = WAIT.scope(Wait { begin, waits: self.waits.clone() }, work).await;
+        let result = WAIT.scope(Wait { begin, waits: self.0.waits.clone() }, work).await;
         if matches!(result, Err(DbErr::ConnectionAcquire(_))) {
-            self.waits.observe(begin.elapsed().as_secs_f64());
+            self.0.waits.observe(begin.elapsed().as_secs_f64());
         }
         result
     }

@@ -33,11 +33,7 @@ pub(crate) fn span(backend: DbBackend, sql: &str) -> Span {
 }
 
 fn system(backend: DbBackend) -> &'static str {
-    match backend {
-        DbBackend::Postgres => "postgresql",
-        DbBackend::MySql => "mysql",
-        DbBackend::Sqlite => "sqlite",
-    }
+    if backend == DbBackend::Postgres { "postgresql" } else { "sqlite" }
 }
 
 /// The name of a statement: operation and table.

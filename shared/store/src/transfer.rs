@@ -204,7 +204,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn begin_replacement(&self) -> Result<Replacement, StoreError> {
-        Ok(Replacement(self.begin_write().await?))
+        Ok(Replacement(self.begin_as_writer().await?))
     }
 }
 

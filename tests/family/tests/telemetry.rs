@@ -120,13 +120,23 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     let routes = layout.folder().join("routes.yaml");
     std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n").unwrap();
     layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
-    let edge = layout.variables()["PROXY_HTTP_ADDR"].clone();
+    layout.set("AUTH_APP_DEBUG_ZPAGES", "true");
+    let [edge, debug] = ["PROXY_HTTP_ADDR", "AUTH_APP_DEBUG_ADDR"].map(|name| layout.variables()[name].clone());
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
     let token = family.app_token("einstein").await;
     let authorization = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("einstein:{token}")));
     let path = "/files/a-path-that-is-secret?code=a-query-that-is-secret";
-    let answer = tokio::task::spawn_blocking(move || get(&edge, path, &authorization)).await.unwrap();
+    let answers = tokio::task::spawn_blocking(move || {
+        let answer = get(&edge, path, &authorization);
+        let kept =
+            ["application/json", "text/html"].map(|kind| get(&debug, "/debug/zpages", &format!("Accept: {kind}\r\n")));
+        (answer, kept)
+    });
+    let (answer, [spans, page]) = answers.await.unwrap();
     assert!(answer.starts_with("HTTP/1.0 502"), "the user is authenticated, and the application is away: {answer}");
+    let name = "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate";
+    assert!(spans.contains(&format!(r#""name": "{name}""#)) && spans.contains(r#""service": "auth-app""#), "{spans}");
+    assert!(page.contains(&format!(">{name}</a>")), "{page}");
     family.stop().await;
 
     let traces = collector.traces();

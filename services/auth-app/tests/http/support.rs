@@ -85,7 +85,7 @@ impl Service {
         database.migrate::<Migrator>().await.expect("migrates");
         let digest_keys = DigestKeys::new(&Secret::from(KEY), &Secret::from(""));
         let store = Arc::new(TokenStore::new(database));
-        let limits = Limits { bytes: 1024 * 1024, cached_for: Duration::from_mins(1) };
+        let limits = Limits { bytes: 8 * 1024 * 1024, cached_for: Duration::from_mins(1) };
         let service = TokenService::open(store, digest_keys, limits).await.expect("opens");
         let directory = MemoryDirectory::new(["einstein", "marie", "admin", "blocked"].map(user));
         let (service, clock) = (Arc::new(service), Clock::manual(start()));

@@ -126,7 +126,7 @@ impl Fixture {
         let counted = Arc::clone(&statements);
         let store = TokenStore::new(database.clone().observed(move |sql| counted.count(sql)));
         let digest_keys = DigestKeys::new(&Secret::from(current), &Secret::from(previous));
-        let limits = Limits { bytes: 1024 * 1024, cached_for: HOUR };
+        let limits = Limits { bytes: 8 * 1024 * 1024, cached_for: HOUR };
         let tokens = TokenService::open(Arc::new(store), digest_keys, limits).await.expect("opens");
         let tokens = Arc::new(tokens);
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);

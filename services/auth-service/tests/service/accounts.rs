@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_service::model::Change;
 use auth_service::{AdministrationError, Config, NewAccount};
-use authn::{Authenticator, Caller, Credentials, Reason, UserType};
+use authn::{Caller, Credentials, Reason, UserType};
 use config::Section;
 
 use crate::support::{Bench, JOBS_SECRET, MOSS, stored, text};

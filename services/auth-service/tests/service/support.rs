@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth_service::{Administration, Components, Config, NewAccount, ServiceAccount, Verification, WithSecret};
-use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use authn::{AuthError, Authenticated, Credentials, Reason};
 use config::Environment;
 use runtime::{Clock, Context, Random};
 use secrecy::ExposeSecret;

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
-use store::StoreError;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use store::columns::{micros, time};
+use store::{StoreError, Transaction};
 use uuid::Uuid;
 
 use super::entity::{client, consent, grant, initial_access};
@@ -173,7 +173,7 @@ impl Store {
 
 /// Removes the consents of a client and ends its grants; the grants that have ended.
 async fn revoke_grants(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &str,
     until: SystemTime,
     now: SystemTime,

@@ -302,7 +302,7 @@ async fn many_changes_affect_all_users(place: &TestDatabase) {
     let columns = "id, username, username_key, search_text, display_name, status, created, updated";
     let people = format!(
         "INSERT INTO people ({columns}) SELECT 'id-' || n, 'user-' || n, 'user-' || n, '', '', 0, 0, 0 \
-         FROM generate_series(1, 1001) n"
+         FROM generate_series(1, 301) n"
     );
     let all = "SELECT count(*) AS n FROM user_changes WHERE user_id IS NULL AND at > 0";
     let named = "SELECT count(*) AS n FROM user_changes WHERE user_id LIKE 'id-%'";

@@ -25,14 +25,14 @@ const NOBODY: &str = "4c510ada-c86b-4815-8820-42cdf82c3d51";
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_on_sqlite() {
     let databases = || async { testing::sqlite() };
-    suite(databases).await;
+    Box::pin(suite(databases)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     let databases = || async { cluster.fresh_database().await };
-    suite(databases).await;
+    Box::pin(suite(databases)).await;
 }
 
 async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {

@@ -21,6 +21,8 @@ use tower::{Service, ServiceExt};
 
 /// How often a replica that answers is asked for its health.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a replica is asked that answers that it does not serve.
+const STARTING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long its answer may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a replica that does not answer is left alone, at first and at last.
@@ -160,14 +162,12 @@ async fn keep_checking(channel: Channel, state: Arc<State>) {
     loop {
         let begin = Instant::now();
         let health = check(channel.clone()).await;
-        let pause = if matches!(health, Health::Unreachable(_)) {
-            let pause = backoff;
-            backoff = (backoff * 2).min(BACKOFF[1]);
-            pause
-        } else {
-            backoff = BACKOFF[0];
-            CHECK_INTERVAL
+        let (pause, next) = match health {
+            Health::Unreachable(_) => (backoff, (backoff * 2).min(BACKOFF[1])),
+            Health::NotServing => (STARTING_INTERVAL, BACKOFF[0]),
+            Health::Serving | Health::Unknown => (CHECK_INTERVAL, BACKOFF[0]),
         };
+        backoff = next;
         state.set(health);
         let _ = timeout(pause, state.check_now.notified()).await;
         sleep_until(begin + LEAST_PAUSE).await;

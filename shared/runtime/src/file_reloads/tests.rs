@@ -61,6 +61,21 @@ async fn invalid_file_changes_nothing_and_is_counted_until_a_valid_one_replaces_
     assert!(open(&file, &context).is_err(), "it is needed at the start");
 }
 
+#[test]
+fn file_with_nothing_but_comments_is_empty_and_a_missing_one_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("routes.yaml");
+    EmptyFile::refuse(&file).expect("is missing");
+    for text in ["", "\n", "\u{feff}", "# routes of the cloud\n", "---\n  # more\n\t\n"] {
+        std::fs::write(&file, text).expect("writes");
+        EmptyFile::refuse(&file).expect_err(text);
+    }
+    for text in ["{}", "[]", "# routes\naccess: []\n", "x"] {
+        std::fs::write(&file, text).expect("writes");
+        EmptyFile::refuse(&file).expect(text);
+    }
+}
+
 #[tokio::test]
 async fn folder_that_a_link_replaces_is_noticed() {
     let folder = tempfile::tempdir().expect("a folder");

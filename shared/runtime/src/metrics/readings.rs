@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use super::{MetricLabels, ReadingKind};
@@ -48,14 +48,21 @@ impl Collector for Readings {
             let mut values = encoder.encode_descriptor(name, reading.help, None, kind)?;
             for (labels, read) in &reading.values {
                 let Some(value) = read() else { continue };
-                let mut one = values.encode_family(labels)?;
-                match reading.kind {
-                    ReadingKind::Counter => one.encode_counter::<NoLabelSet, _, u64>(&value, None)?,
-                    ReadingKind::Gauge => one.encode_gauge(&value)?,
+                if labels.is_empty() {
+                    encode(&mut values, reading.kind, value)?;
+                } else {
+                    encode(&mut values.encode_family(labels)?, reading.kind, value)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+fn encode(encoder: &mut MetricEncoder<'_>, kind: ReadingKind, value: f64) -> Result<(), fmt::Error> {
+    match kind {
+        ReadingKind::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        ReadingKind::Gauge => encoder.encode_gauge(&value),
     }
 }
 

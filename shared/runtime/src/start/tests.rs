@@ -12,7 +12,7 @@ use super::*;
 use crate::client::channel_within;
 use crate::inherited_listeners::InheritedListener;
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
-use crate::{Check, InheritedListeners, Pages, Task, telemetry};
+use crate::{Check, InheritedListeners, Pages, Task};
 use config::{GrpcClientTls, ListenAddr, Secret};
 
 fn channel(running: &Running) -> authn::Channel {
@@ -47,23 +47,6 @@ async fn service_is_among_those_of_its_process_until_it_ends() {
     assert_eq!((echo.name, &*echo.failing, &*echo.certificates), ("echo", &["database"][..], &[][..]));
     running.stop().await;
     assert!(context.running.health().await.is_empty());
-}
-
-#[tokio::test]
-async fn kept_spans_are_shown() {
-    let mut sections = Sections::default();
-    sections.debug.zpages = true;
-    let settings = telemetry::Settings { log: &sections.log, tracing: &sections.tracing, keeps_spans: true };
-    telemetry::init("echo", settings).expect("nothing is opened");
-    let running = sections.serve(echoing(), &context()).await.expect("starts");
-    let debug = running.debug.expect("a debug server");
-    assert_eq!(code(&channel(&running), "hello").await, Code::Ok);
-    let (status, spans) = get(debug, "/debug/zpages", "Accept: application/json\r\n").await;
-    assert!(status == 200 && spans.contains(r#""name": "/echo.Echo/Say""#), "{spans}");
-    assert!(spans.contains(r#""service": "echo""#), "{spans}");
-    let (status, page) = get(debug, "/debug/zpages?name=%2Fecho.Echo%2FSay", "Accept: text/html\r\n").await;
-    assert!(status == 200 && page.contains("<h2>/echo.Echo/Say</h2>"), "{page}");
-    running.stop().await;
 }
 
 /// `docs/security-requirements.md#t2`
@@ -235,12 +218,15 @@ async fn lives_and_is_not_ready_while_it_is_built() {
         mtls: None,
     };
     let context = context();
-    let failed = launch(crate::testing::IDENTITY, listeners, |_| async { Err("no database".into()) }, &context).await;
+    let failed =
+        launch(crate::testing::IDENTITY, listeners, String::new(), |_| async { Err("no database".into()) }, &context)
+            .await;
     let problem = failed.expect_err("is not built");
     assert_eq!((problem.to_string().as_str(), problem.exit_code()), ("no database", 1));
 
     context.shutdown.cancel();
-    let stopped = launch(crate::testing::IDENTITY, listeners, |_| std::future::pending(), &context).await;
+    let stopped =
+        launch(crate::testing::IDENTITY, listeners, String::new(), |_| std::future::pending(), &context).await;
     assert_eq!(stopped.expect_err("was stopped").exit_code(), 0);
 }
 

@@ -93,7 +93,7 @@ impl RecentSpans {
         }
         let of_name = spans.by_name.entry(Arc::clone(&span.name)).or_default();
         of_name.last = number;
-        of_name.add(Arc::new(span));
+        of_name.add(&Arc::new(span));
     }
 
     fn lock(&self) -> MutexGuard<'_, Spans> {
@@ -114,18 +114,18 @@ impl Spans {
 }
 
 impl OfName {
-    fn add(&mut self, span: Arc<EndedSpan>) {
+    fn add(&mut self, span: &Arc<EndedSpan>) {
         self.count += 1;
         if span.has_failed {
             self.failures += 1;
-            push(&mut self.failed, &span);
+            push(&mut self.failed, span);
         }
         let place = self.slow.partition_point(|slower| slower.took >= span.took);
         if place < MAX_SPANS {
-            self.slow.insert(place, Arc::clone(&span));
+            self.slow.insert(place, Arc::clone(span));
             self.slow.truncate(MAX_SPANS);
         }
-        push(&mut self.recent, &span);
+        push(&mut self.recent, span);
     }
 
     fn named(&self, name: &Arc<str>) -> NamedSpans {

@@ -6,7 +6,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DynIden, Statement, Value, sea_query::IntoIden};
+use sea_orm::{ConnectionTrait, DbBackend, DynIden, Statement, Value, sea_query::IntoIden};
 use sea_orm_migration::prelude::{ForeignKey, Index, MigrationTrait, MigratorTrait, Table};
 use sea_orm_migration::schema::{
     big_integer_null, big_pk_auto, blob_null, boolean, double, integer, pk_uuid, text, text_null, uuid_null,
@@ -93,7 +93,7 @@ fn rows() -> impl Strategy<Value = Rows> {
         .prop_map(|(species, visits, tickets)| Rows { species, visits, tickets })
 }
 
-async fn insert(database: &DatabaseTransaction, table: &str, values: Vec<Value>) {
+async fn insert(database: &impl ConnectionTrait, table: &str, values: Vec<Value>) {
     let sql = format!("INSERT INTO {table} VALUES ({})", vec!["?"; values.len()].join(", "));
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
     database.execute_raw(statement).await.expect("is inserted");

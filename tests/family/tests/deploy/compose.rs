@@ -199,7 +199,10 @@ fn services_accept_the_settings_of_their_containers() {
             let given = environment(&container).into_iter().map(|(name, value)| (name, by_default(&value)));
             let place = format!("{name}: {service}");
             let said = said(&place, &service, files.local(given.collect()));
-            assert!(!said.contains("warning: "), "{place}: {said}");
+            // programs of this machine call its ports, each as one source
+            let is_known = |line: &str| service == "doorward" && line.contains("count as one source");
+            let mut warnings = said.lines().filter(|line| line.starts_with("warning: "));
+            assert!(warnings.all(is_known), "{place}: {said}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use auth_service::{NewAccount, ServiceAccount, Verification};
 use authn::testing::{MemoryDirectory, user};
-use authn::{Authenticator, Credentials, Directory, User, role};
+use authn::{Credentials, Directory, User, role};
 use axum::http::StatusCode;
 use proto::doorward::idp::v1::{AccountSession, GetCurrentSessionResponse};
 use secrecy::ExposeSecret;

@@ -133,7 +133,7 @@ fn changed_at(at: SystemTime) -> impl FnOnce(&mut Option<authn::User>) {
 
 #[tokio::test]
 async fn i38_until_then_everything_is_good() {
-    let mut one = signed_in().await;
+    let mut one = Box::pin(signed_in()).await;
     one.bench.advance(10 * SECOND);
     Round::default().advance(&one.bench.provider).await.expect("looks");
     for token in one.tokens.clone() {
@@ -152,7 +152,7 @@ async fn i38_until_then_everything_is_good() {
 #[tokio::test]
 async fn i38_the_first_use_after_a_password_change_ends_everything_from_before() {
     for used in ["userinfo", "introspection", "refresh", "authorization"] {
-        let mut one = signed_in().await;
+        let mut one = Box::pin(signed_in()).await;
         one.bench.advance(10 * SECOND);
         one.bench.change(changed_at(one.bench.clock.now()));
         let token = one.tokens[0].clone();
@@ -169,7 +169,7 @@ async fn i38_the_first_use_after_a_password_change_ends_everything_from_before()
 #[tokio::test]
 async fn i38_a_change_is_noticed_without_any_use() {
     for what in ["password", "disabled", "deleted"] {
-        let mut one = signed_in().await;
+        let mut one = Box::pin(signed_in()).await;
         one.bench.advance(10 * SECOND);
         let now = one.bench.clock.now();
         one.bench.change(|user| match what {
@@ -184,7 +184,7 @@ async fn i38_a_change_is_noticed_without_any_use() {
 
 #[tokio::test]
 async fn i38_what_is_begun_with_the_new_password_stays() {
-    let mut one = signed_in().await;
+    let mut one = Box::pin(signed_in()).await;
     one.bench.advance(10 * SECOND);
     one.bench.change(changed_at(one.bench.clock.now()));
     one.bench.advance(SECOND);
@@ -203,7 +203,7 @@ async fn i38_what_is_begun_with_the_new_password_stays() {
 
 #[tokio::test]
 async fn i38_taking_back_a_consent_ends_every_token_of_that_client_and_no_other() {
-    let mut one = signed_in().await;
+    let mut one = Box::pin(signed_in()).await;
     let other = one.bench.grant(&one.session, "robot", one.bench.endpoints(), "openid").await;
     let other = one.bench.tokens(&other).await.1;
     let scope = "openid offline_access";
@@ -236,7 +236,7 @@ fn notified(listener: &Listener) -> Vec<Uuid> {
 
 #[tokio::test]
 async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
-    let one = signed_in().await;
+    let one = Box::pin(signed_in()).await;
     let provider = &one.bench.provider;
     let again = sessions::begin(provider, Some(&one.session), with_password(EINSTEIN), &Caller::default())
         .await
@@ -249,7 +249,7 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);
     assert_eq!(notified(&one.listener), [one.session.id]);
 
-    let one = signed_in().await;
+    let one = Box::pin(signed_in()).await;
     let (provider, endpoints) = (&one.bench.provider, one.bench.endpoints());
     let again = sessions::begin(provider, Some(&one.session), with_password(EINSTEIN), &Caller::default())
         .await
@@ -263,7 +263,7 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
 
 #[tokio::test]
 async fn i38_another_user_who_signs_in_ends_the_former_session() {
-    let one = signed_in().await;
+    let one = Box::pin(signed_in()).await;
     let provider = &one.bench.provider;
     sessions::begin(provider, Some(&one.session), with_password("u-curie"), &Caller::default()).await.expect("begins");
     assert!(!one.is_good(&one.tokens[0]) && !one.bench.is_signed_in(one.session.id).await);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use runtime::{Context, FileReloads, FileSetting, Service};
+use runtime::{Context, EmptyFile, FileReloads, FileSetting, Service};
 use store::StoreError;
 
 use super::change::LONGEST_TOKEN;
@@ -16,6 +16,9 @@ pub enum FileChangeError {
     /// The file is invalid, and nothing has changed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file has become empty, and nothing has changed.
+    #[error(transparent)]
+    Empty(#[from] EmptyFile),
     /// The file could not be read to its end.
     #[error("the file was not read: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -47,7 +50,13 @@ impl Clients {
     pub async fn read_file_again(&self) -> Result<String, FileChangeError> {
         let reader = self.clone();
         // reading a file blocks
-        let after = tokio::task::spawn_blocking(move || reader.read_file()).await??;
+        let read = move || {
+            if let Some(file) = &reader.0.file {
+                EmptyFile::refuse(file)?;
+            }
+            Ok::<_, FileChangeError>(reader.read_file()?)
+        };
+        let after = tokio::task::spawn_blocking(read).await??;
         let before = self.0.fixed.swap(Arc::new(after.clone()));
         self.forget();
         let mut pending = self.0.removed.lock().await;

@@ -60,7 +60,8 @@ async fn profile_has_the_stacks_of_what_works() {
         let function = profile.function.iter().find(|function| function.id == id).expect("a function");
         string(function.name)
     });
-    assert!(names.any(|name| name.ends_with("profile::tests::work")), "{profile:?}");
+    // with debug information a function has its own name, without that of its module
+    assert!(names.any(|name| name == "work" || name.ends_with("profile::tests::work")), "{profile:?}");
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn failures_of_the_server_are_marked() {
         assert_eq!(recorder.values("otel.status_code"), outcome, "{path}");
     }
     let (recorder, _guard) = Recorder::here();
-    ask(Protocol::Grpc, "POST", "/waits/7").await;
+    ask(Protocol::Grpc, "GET", "/waits/7").await;
     assert_eq!(recorder.values("rpc.grpc.status_code"), ["4"]);
     assert_eq!(recorder.values("otel.status_code"), ["error"]);
 }

@@ -43,7 +43,8 @@ impl HttpClient for CollectorClient {
     async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         request.headers_mut().extend(self.headers.clone());
         let exchange = exchange(self.client.clone(), request.map(Full::new));
-        self.runtime.spawn(timeout(TIMEOUT, exchange)).await??
+        // the timer is made on the runtime too: a thread of the SDK has none
+        self.runtime.spawn(async { timeout(TIMEOUT, exchange).await }).await??
     }
 }
 

@@ -121,15 +121,20 @@ fn print_revocations(arguments: &Arguments) -> Result<(), BoxError> {
 
 fn print_reads(arguments: &Arguments) -> Result<(), BoxError> {
     report::line(
-        "\nWhat the replicas read from the database, by the memory of each for tokens (AUTH_APP_CACHE_SIZE):\n",
+        "\nWhat the replicas read from the database, by the memory of each for tokens (AUTH_APP_CACHE_SIZE), if a token is used at \
+         any replica or always at the same one:\n",
     )?;
-    report::line("| MiB | tokens | found there | reads in a second |")?;
-    report::line("|---:|---:|---:|---:|")?;
+    let heads = ["any replica", "one replica"].map(|place| format!("{place}: found | reads in a second"));
+    report::line(&format!("| MiB | tokens | {} |", heads.join(" | ")))?;
+    report::line("|---:|---:|---:|---:|---:|---:|")?;
+    let active_of_one = arguments.active.div_ceil(u64::from(arguments.nodes.get()));
     for mib in &arguments.cache {
-        let traffic = Traffic::new(arguments, *mib);
-        let (capacity, hits) = (traffic.capacity(), traffic.hit_ratio());
-        let reads = f64::from(arguments.rate) * (1.0 - hits);
-        report::line(&format!("| {mib} | {} | {:.1} % | {reads:.0} |", capacity, hits * 100.0))?;
+        let capacity = Traffic::new(arguments, arguments.active, *mib).capacity();
+        let cells = [arguments.active, active_of_one].map(|active| {
+            let hits = Traffic::new(arguments, active, *mib).hit_ratio();
+            format!("{:.1} % | {:.0}", hits * 100.0, f64::from(arguments.rate) * (1.0 - hits))
+        });
+        report::line(&format!("| {mib} | {capacity} | {} |", cells.join(" | ")))?;
     }
     Ok(())
 }

@@ -33,7 +33,8 @@ async fn without_database() -> (Running, RunningServices) {
     let identity = Identity { name: "auth-app", prefix: "AUTH_APP" };
     let checks = vec![Check::new("database", async || Err(SECRET_PROBLEM.to_owned()))];
     let app = App { checks, ..App::default() };
-    let running = runtime::launch(identity, listeners, |_| async { Ok(app) }, &context).await.expect("starts");
+    let running =
+        runtime::launch(identity, listeners, String::new(), |_| async { Ok(app) }, &context).await.expect("starts");
     (running, context.running)
 }
 

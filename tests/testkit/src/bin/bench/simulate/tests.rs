@@ -49,7 +49,7 @@ fn every_revocation_is_counted_at_every_other_replica() {
 #[test]
 fn more_memory_answers_more_calls() {
     let arguments = arguments(&["--active", "100000", "--tokens", "100000", "--calls", "200000"]);
-    let ratios: Vec<_> = [1, 8, 64, 512].map(|mib| Traffic::new(&arguments, mib).hit_ratio()).into();
+    let ratios: Vec<_> = [1, 8, 64, 512].map(|mib| Traffic::new(&arguments, arguments.active, mib).hit_ratio()).into();
     assert!(ratios.is_sorted() && ratios[0] > 0.05 && ratios[0] < 0.6, "{ratios:?}");
     assert!(ratios[3] > 0.999, "all tokens fit: {ratios:?}");
 }
@@ -58,7 +58,7 @@ fn more_memory_answers_more_calls() {
 fn cached_tokens_are_read_again_after_their_time() {
     let never = arguments(&["--active", "1000", "--tokens", "1000", "--calls", "200000", "--cached-for", "900"]);
     let often = Arguments { cached_for: 1, ..never.clone() };
-    let [never, often] = [&never, &often].map(|arguments| Traffic::new(arguments, 64).hit_ratio());
+    let [never, often] = [&never, &often].map(|arguments| Traffic::new(arguments, arguments.active, 64).hit_ratio());
     assert!(never > 0.999 && often < 0.99, "{never} {often}");
 }
 

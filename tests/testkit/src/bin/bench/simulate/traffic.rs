@@ -37,8 +37,8 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// A replica with so many MiB for tokens.
-    pub(super) fn new(arguments: &Arguments, mib: u32) -> Self {
+    /// A replica with so many MiB for tokens, whose calls are with so many tokens.
+    pub(super) fn new(arguments: &Arguments, active: u64, mib: u32) -> Self {
         let bound = u64::from(mib) * bounded_cache::MIB;
         let cache = bounded_cache::sync(bound).build();
         let empty = bounded_cache::weight(&0_u64, &Entry { bytes: 0, read: 0 });
@@ -47,7 +47,7 @@ impl Traffic {
             cache,
             random: SmallRng::seed_from_u64(arguments.seed),
             capacity: bound / u64::from(arguments.entry.max(empty)),
-            active: arguments.active,
+            active,
             skew: arguments.skew,
             bytes: arguments.entry.saturating_sub(empty) as usize,
             cached_for: u64::from(arguments.cached_for) * 1_000_000,

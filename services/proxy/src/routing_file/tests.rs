@@ -7,6 +7,7 @@ use runtime::Clock;
 
 use super::*;
 use crate::path::{Leniency, Path as RequestPath};
+use crate::request_info::RequestInfo;
 use crate::rules::Ruling;
 
 /// How long a test waits at most for what happens at once on an idle machine.
@@ -45,7 +46,7 @@ async fn changed_file_replaces_routes_and_rules_together_and_an_invalid_one_neit
     let backends = Backends { account: String::new(), ..config::defaults() };
     let config = Config { routes_file: Some(file.clone()), backends, ..Config::default() };
     let context = Context { clock: Clock::system(), ..Context::new(Environment::default()) };
-    let routing = Routing::follow(&config, Metrics::new(&context.metrics), &context).expect("a valid file");
+    let routing = follow(&config, Metrics::new(&context.metrics), &context).expect("a valid file");
     let mut readings = routing.readings();
     let mut reread = async || -> Arc<Routing> {
         context.reload.announce();
@@ -74,6 +75,6 @@ async fn changed_file_replaces_routes_and_rules_together_and_an_invalid_one_neit
     assert_eq!(ruling(&second, "/one"), (None, false));
     assert_eq!(ruling(&second, "/oidc").0.as_deref(), Some("/oidc"), "the built-in routes stay");
     assert_eq!(ruling(&first, "/one"), (Some("/one".to_owned()), true), "a request in flight has what it began with");
-    let changes = Routing::changes(&first, &second);
+    let changes = changes(&first, &second);
     assert!(changes.ends_with("1 access rules; added: /two; removed: /one"), "{changes}");
 }

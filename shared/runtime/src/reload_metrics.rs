@@ -15,19 +15,19 @@ struct Labels {
 
 /// The metrics of one setting.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub(crate) struct ReloadMetrics {
     last_success: Gauge,
     failures: Counter,
 }
 
-impl Metrics {
+impl ReloadMetrics {
     pub(crate) fn of(metrics: &crate::Metrics, service: &'static str, setting: &'static str) -> Self {
-        let last_success = metrics.register(
+        let last_success = metrics.gauge(
             "doorward_file_reload_success_timestamp_seconds",
             "When the file of a setting was last read and found valid, in seconds since 1970",
             Family::<Labels, Gauge>::default(),
         );
-        let failures = metrics.register(
+        let failures = metrics.counter(
             "doorward_file_reload_failures",
             "How often the file of a setting was read again and not found valid, so that what was read before stays in use",
             Family::<Labels, Counter>::default(),
