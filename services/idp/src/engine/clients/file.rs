@@ -55,6 +55,21 @@ struct Document {
     clients: Vec<Map<String, Value>>,
 }
 
+/// Refuses a file that does not name its clients, or names none where a list should begin: while idp runs, it may not be written to its end
+/// yet, and what users have granted to clients that are gone is revoked for good.
+///
+/// # Errors
+/// [`FileError`] also when it cannot be read.
+pub(super) fn require_list(path: &Path) -> Result<(), FileError> {
+    let unreadable = |problem: String| FileError::Unreadable { file: path.display().to_string(), problem };
+    let text = read_yaml_file(path).map_err(|error| unreadable(error.to_string()))?;
+    let document: Value = serde_yaml_ng::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    if document.get("clients").is_some_and(Value::is_array) {
+        return Ok(());
+    }
+    Err(unreadable("has no list of clients; write \"clients: []\" to remove all of them".to_owned()))
+}
+
 /// The clients of a file.
 ///
 /// # Errors

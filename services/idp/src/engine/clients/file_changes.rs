@@ -51,8 +51,10 @@ impl Clients {
         let reader = self.clone();
         // reading a file blocks
         let read = move || {
-            if let Some(file) = &reader.0.file {
+            let is_configured = |described: &Described| described.client.source == Source::Configured;
+            if let Some(file) = reader.0.file.as_ref().filter(|_| reader.0.fixed.load().values().any(is_configured)) {
                 EmptyFile::refuse(file)?;
+                file::require_list(file)?;
             }
             Ok::<_, FileChangeError>(reader.read_file()?)
         };

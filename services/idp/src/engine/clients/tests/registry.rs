@@ -273,6 +273,10 @@ async fn client_removed_from_the_file_loses_its_grants_and_others_do_not() {
     bench.provider.clients.read_file_again().await.expect_err("is refused");
     std::fs::write(&file, "").expect("writes");
     bench.provider.clients.read_file_again().await.expect_err("an editor has begun to write");
+    for begun in ["clients:\n", "{}\n", "routes: []\n"] {
+        std::fs::write(&file, begun).expect("writes");
+        bench.provider.clients.read_file_again().await.expect_err("it has no list");
+    }
     std::fs::remove_file(&file).expect("removes");
     bench.provider.clients.read_file_again().await.expect_err("is missing");
     assert!(find(&bench, "wiki").await.is_some() && is_there(wiki).await == (true, true), "nothing has changed");
