@@ -101,6 +101,8 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         // there is no network in between: a ping proves nothing
         .test_before_acquire(false)
         .max_lifetime(None)
+        // an open file is how `Database::connect_alone` sees that a service runs
+        .idle_timeout(None)
         .before_acquire(|_, _| {
             acquired();
             Box::pin(async { Ok(true) })

@@ -27,8 +27,11 @@ pub(crate) fn prepare(arguments: &Restore, data: &Path) -> Result<Option<Vec<Sec
         Ok(())
     })?;
     let contents = contents.ok_or("the backup was not read")?;
-    let question = question(&contents, arguments);
+    let mut question = question(&contents, arguments);
     let secrets = secrets(contents, arguments)?;
+    if sealed_files::check(data, &secrets).is_err() {
+        question.push_str(" The secrets of the data folder are replaced, and kept as secrets.replaced.");
+    }
     if !arguments.force {
         let other = |error| format!("{error}; --force replaces it, --without-secrets leaves it as it is");
         sealed_files::check(data, &secrets).map_err(other)?;

@@ -96,7 +96,8 @@ pub(crate) fn check(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
     }
 }
 
-/// Writes files into a data folder, for its owner only, each whole or not at all.
+/// Writes files into a data folder, for its owner only, each whole or not at all. A file that is replaced by another content is kept
+/// under another name: without its secrets what was stored with it could not be used.
 ///
 /// # Errors
 /// When one cannot be written.
@@ -105,16 +106,40 @@ pub(crate) fn write(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
         let path = data.join(name);
         let temporary = data.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
-            let mut file =
-                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(content)?;
             file.sync_all()?;
+            keep_replaced(&path, content)?;
             fs::rename(&temporary, &path)
         };
         write().map_err(|error| format!("{}: {error}", path.display()))?;
     }
     // a file that lacks a secret is found now, not at the next start
     Secrets::read(data)?;
+    Ok(())
+}
+
+/// Gives a file of another content a name of its own, `NAME.replaced`, or with a number if there is one already.
+fn keep_replaced(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(present) if present != content => {}
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for number in 1.. {
+        let mut kept = path.to_owned();
+        kept.as_mut_os_string().push(if number == 1 { ".replaced".to_owned() } else { format!(".replaced-{number}") });
+        // unlike a rename it replaces nothing
+        match fs::hard_link(path, kept) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            outcome => return outcome,
+        }
+    }
     Ok(())
 }
 
@@ -172,6 +197,13 @@ mod tests {
         check(to.path(), &opened).expect("it is the same");
         fs::write(to.path().join("secrets"), "another").expect("writes");
         check(to.path(), &opened).expect_err("it is another one");
+        write(to.path(), &opened).expect("writes");
+        fs::write(to.path().join("secrets"), "a third").expect("writes");
+        write(to.path(), &opened).expect("writes");
+        for (name, kept) in [("secrets.replaced", "another"), ("secrets.replaced-2", "a third")] {
+            assert_eq!(fs::read_to_string(to.path().join(name)).expect("is kept"), kept);
+        }
+        assert_eq!(fs::read(to.path().join("secrets")).expect("reads"), text);
 
         let (one, other) = (sealed.files[0].1.clone(), sealed.files[1].1.clone());
         sealed.files[0].1 = other;

@@ -11,6 +11,7 @@ use crate::model::seconds;
 use crate::revocations::{Of, Revocation, before};
 
 /// Ends sessions, refresh tokens, codes of all kinds, links and remembered devices, and everything stateless that was issued until now.
+/// Consents go, as one that was withdrawn after the backup would give an application tokens without a question.
 /// The signing keys go too, as one that was retired after the backup would sign again: new ones are made at the next start
 /// (`docs/security-requirements.md#k3`).
 pub(crate) fn end_credentials(now: SystemTime, backend: DbBackend) -> Vec<Ending> {
@@ -18,6 +19,7 @@ pub(crate) fn end_credentials(now: SystemTime, backend: DbBackend) -> Vec<Ending
     vec![
         all("sessions at idp", "idp_sessions"),
         all("refresh tokens", "idp_grants"),
+        all("consents", "idp_consents"),
         all("device codes", "idp_devices"),
         all("pushed requests", "idp_pushed"),
         all("one-time links", "idp_links"),

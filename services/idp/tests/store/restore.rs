@@ -13,6 +13,7 @@ use crate::support::{at, family, id};
 pub(crate) async fn suite(store: &Store) {
     store.begin_session(&session(900, "planck")).await.expect("begins");
     store.begin_family(&family(901, Some("planck"), "app")).await.expect("begins");
+    store.give_consent("planck", "app", "openid", at(1000)).await.expect("gives");
     store.add_device(&device(90, "WXZK")).await.expect("adds");
     store.push_request([90; 32], "web", "client_id=web", at(2000)).await.expect("adds");
     store.add_key(&key("restored", "RS256", 1000), None).await.expect("adds");
@@ -21,11 +22,12 @@ pub(crate) async fn suite(store: &Store) {
     let replacement = store.database().begin_replacement().await.expect("begins");
     let ended = replacement.end(state.end_credentials, at(1000)).await.expect("ends");
     replacement.commit().await.expect("is durable");
-    for what in ["sessions at idp", "refresh tokens", "device codes", "pushed requests", "signing keys"] {
+    for what in ["sessions at idp", "refresh tokens", "consents", "device codes", "pushed requests", "signing keys"] {
         assert!(ended.iter().any(|(name, count)| *name == what && *count > 0), "{what}: {ended:?}");
     }
     assert!(store.sessions_of("planck", at(1000)).await.expect("reads").is_empty());
     assert_eq!(store.family(id(901), at(1000)).await.expect("reads"), None);
+    assert!(store.consents("planck").await.expect("reads").is_empty());
     assert_eq!(store.device("WXZK", at(1500)).await.expect("reads"), None);
     assert_eq!(store.pushed_request([90; 32], "web", at(1500)).await.expect("reads"), None);
     assert!(store.keys().await.expect("reads").is_empty());

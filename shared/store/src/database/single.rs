@@ -26,7 +26,7 @@ pub enum OtherUsers {
 
 impl Database {
     /// Opens a database that nothing else has open. A `SQLite` file cannot be opened by another process until this is closed, and is
-    /// made if there is none; on `PostgreSQL` other sessions of the same role are looked for once.
+    /// made if there is none; on `PostgreSQL` other sessions, of any role, are looked for once.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] also if another process has it open.
@@ -76,31 +76,32 @@ impl Database {
         &self.shown
     }
 
-    /// Fails if sessions of the same role but this process's own use the database.
+    /// Fails if other sessions use the database: services may have another role than the operator.
     async fn look_for_sessions(&self) -> Result<OtherUsers, StoreError> {
         let begin = Instant::now();
         if self.server().is_none_or(|server| !server.has_sessions_of_its_own()) {
             return Ok(OtherUsers::Unknown);
         }
         loop {
-            match self.count_sessions().await? {
-                0 => return Ok(OtherUsers::None),
+            match self.other_sessions().await? {
+                (0, _) => return Ok(OtherUsers::None),
                 _ if begin.elapsed() < SESSION_END => tokio::time::sleep(Duration::from_millis(100)).await,
-                count => {
-                    let text =
-                        format!("{count} other sessions of its role are connected: stop the services that use it");
+                (count, roles) => {
+                    let text = format!("{count} other sessions are connected ({roles}): stop the services that use it");
                     return Err(StoreError::Unavailable(Cause::new(text)));
                 }
             }
         }
     }
 
-    async fn count_sessions(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT count(*) AS sessions FROM pg_stat_activity WHERE datname = current_database() \
-                   AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    /// How many other sessions there are, and the names of their roles.
+    async fn other_sessions(&self) -> Result<(i64, String), StoreError> {
+        let sql = "SELECT count(*) AS sessions, coalesce(string_agg(DISTINCT usename::text, ', '), '') AS roles \
+                   FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL \
+                   AND pid <> pg_backend_pid()";
         let row = self.connection().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
         let row = row.ok_or_else(|| StoreError::internal("the server does not list its sessions"))?;
-        Ok(row.try_get("", "sessions")?)
+        Ok((row.try_get("", "sessions")?, row.try_get("", "roles")?))
     }
 }
 
