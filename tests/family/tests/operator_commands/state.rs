@@ -122,7 +122,7 @@ async fn family_moves_to_postgres_and_back() {
     let backup = family.layout.folder().join("doorward.backup").display().to_string();
     succeeded(&family.command(&["backup", &backup], "").await);
     let refused = family.command(&["restore", &backup, "--yes", "--force"], "").await;
-    assert!(refused.code == 1 && refused.stderr.contains("sessions of its role"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("other sessions are connected"), "{}", refused.stderr);
 
     let file = store::sqlite_url(&family.layout.folder().join("all.db"));
     let family = family.restart(Mode::OneProcess, |layout| {
