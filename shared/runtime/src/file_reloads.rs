@@ -106,7 +106,7 @@ fn contents(files: &[PathBuf]) -> Vec<Content> {
 /// A file that says nothing any more.
 #[derive(Debug, thiserror::Error)]
 #[error("{} is empty; write an empty list into it to remove what it had", .0.display())]
-pub struct EmptyFile(PathBuf);
+pub(crate) struct EmptyFile(PathBuf);
 
 impl EmptyFile {
     /// Refuses a file that has nothing but blank lines and comments: while a service runs, that is a file of which an editor or a copy has
@@ -115,7 +115,7 @@ impl EmptyFile {
     ///
     /// # Errors
     /// [`EmptyFile`].
-    pub fn refuse(file: &Path) -> Result<(), Self> {
+    pub(crate) fn refuse(file: &Path) -> Result<(), Self> {
         let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) };
         let says_nothing = |line: &str| line.is_empty() || line == "---" || line.starts_with('#');
         let text = text.trim_start_matches('\u{feff}');

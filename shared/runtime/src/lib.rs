@@ -60,7 +60,7 @@ pub use clock::Clock;
 pub use confirmation::Confirmation;
 pub use context::Context;
 pub use ended_sessions::{ProviderSessions, ended_sessions};
-pub use file_reloads::{EmptyFile, FileReloads, FileSetting, FileValue, Reading};
+pub use file_reloads::{FileReloads, FileSetting, FileValue, Reading};
 pub use folder_lock::lock_folder;
 pub use forwarded::TrustedProxies;
 pub use host::{block_on, health, host, report, usage};

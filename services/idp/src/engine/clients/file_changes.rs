@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use runtime::{Context, EmptyFile, FileReloads, FileSetting, Service};
+use runtime::{Context, FileReloads, FileSetting, Service};
 use store::StoreError;
 
 use super::change::LONGEST_TOKEN;
@@ -16,9 +16,6 @@ pub enum FileChangeError {
     /// The file is invalid, and nothing has changed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file has become empty, and nothing has changed.
-    #[error(transparent)]
-    Empty(#[from] EmptyFile),
     /// The file could not be read to its end.
     #[error("the file was not read: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -53,7 +50,6 @@ impl Clients {
         let read = move || {
             let is_configured = |described: &Described| described.client.source == Source::Configured;
             if let Some(file) = reader.0.file.as_ref().filter(|_| reader.0.fixed.load().values().any(is_configured)) {
-                EmptyFile::refuse(file)?;
                 file::require_list(file)?;
             }
             Ok::<_, FileChangeError>(reader.read_file()?)
