@@ -3,12 +3,13 @@
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use config::Secret;
-use runtime::Random;
+use runtime::{Random, StagedFile};
+use zeroize::Zeroizing;
 
 /// The file in the data folder that holds them.
 pub(crate) const FILE: &str = "secrets";
@@ -144,11 +145,10 @@ impl Secrets {
         }
     }
 
-    /// Writes a temporary file and renames it, so that a crash leaves the whole file or none.
+    /// Writes the file as a whole, so that a crash leaves all of it or none.
     fn write(&self, path: &Path) -> io::Result<()> {
-        let temporary = path.with_extension("new");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        writeln!(file, "# Made on the first start. Whoever reads this can be anyone: keep it, and keep it secret.")?;
+        let mut text = Zeroizing::new(Vec::new());
+        writeln!(text, "# Made on the first start. Whoever reads this can be anyone: keep it, and keep it secret.")?;
         let lines = [
             (JWT, self.jwt.expose()),
             (MACHINE_KEY, self.machine_key.expose()),
@@ -160,10 +160,9 @@ impl Secrets {
             (EDGE_SESSION, self.edge_session.expose()),
         ];
         for (name, value) in lines {
-            writeln!(file, "{name}={value}")?;
+            writeln!(text, "{name}={value}")?;
         }
-        file.sync_all()?;
-        fs::rename(&temporary, path)
+        StagedFile::write(path, &text)?.replace()
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, SecretsError> {

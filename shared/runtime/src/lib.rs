@@ -38,6 +38,7 @@ mod service;
 mod service_manager;
 mod serving;
 mod signals;
+mod staged_file;
 mod start;
 pub mod telemetry;
 mod tls;
@@ -78,6 +79,7 @@ pub use random::Random;
 pub use reload::Reload;
 pub use running_services::{CertificateValidity, ListenerKind, RunningServices, ServiceHealth};
 pub use service::{Listeners, Service};
+pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
 pub use tls::{ClientCertificate, KeepError, KeptCertificate, TlsError, keep_certificate};
 

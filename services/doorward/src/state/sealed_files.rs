@@ -1,8 +1,8 @@
 //! The secrets of the data folder, sealed under a passphrase.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use authn::BoxError;
@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use config::Secret;
 use crypto::{PASSPHRASE_SALT_LEN, SealingKey, key_of_passphrase};
-use runtime::Random;
+use runtime::{Random, StagedFile};
 use zeroize::Zeroizing;
 
 use crate::secrets::{FILE, Secrets};
@@ -104,17 +104,10 @@ pub(crate) fn check(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
 pub(crate) fn write(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
     for SecretFile { name, content } in files {
         let path = data.join(name);
-        let temporary = data.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(content)?;
-            file.sync_all()?;
+            let staged = StagedFile::write(&path, content)?;
             keep_replaced(&path, content)?;
-            fs::rename(&temporary, &path)
+            staged.replace()
         };
         write().map_err(|error| format!("{}: {error}", path.display()))?;
     }

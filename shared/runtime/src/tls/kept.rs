@@ -1,8 +1,6 @@
 //! A self-signed certificate that is kept in a folder, so that clients which have accepted it know it again after a restart.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 
 use super::{certificates, private_key, provider};
-use crate::lock_folder;
+use crate::{StagedFile, lock_folder};
 use config::PrivateKeyFile;
 
 /// How long a certificate is valid: no longer than browsers accept of one that users trust by hand.
@@ -81,7 +79,9 @@ pub fn keep_certificate(folder: &Path, host: &str, now: SystemTime) -> Result<Ke
         let (pem, key_pem) = make(host, now).map_err(|source| KeepError::Make { host: host.to_owned(), source })?;
         // after a crash between the two they do not fit, and are made anew
         for (path, text) in [(&key, key_pem), (&certificate, pem)] {
-            write(path, &text).map_err(|source| KeepError::File { path: path.clone(), source })?;
+            StagedFile::write(path, text.as_bytes())
+                .and_then(StagedFile::replace)
+                .map_err(|source| KeepError::File { path: path.clone(), source })?;
         }
     }
     Ok(KeptCertificate { certificate, key, is_new })
@@ -119,23 +119,9 @@ fn make(host: &str, now: SystemTime) -> Result<(String, String), rcgen::Error> {
     Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
 }
 
-/// Writes a temporary file for its owner only, and renames it.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut temporary = path.to_owned();
-    temporary.as_mut_os_string().push(".new");
-    // one of a former attempt may have another mode
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
