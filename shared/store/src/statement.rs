@@ -6,7 +6,7 @@ use runtime::telemetry::STEP;
 use sea_orm::DbBackend;
 use tracing::Span;
 
-/// The operations that are told apart.
+/// The operations that are measured by name.
 pub(crate) const OPERATIONS: [&str; 8] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", OTHER_OPERATION];
 const OTHER_OPERATION: &str = "OTHER";

@@ -12,7 +12,7 @@ use super::UserStore;
 
 /// After which time no replica reads a change any more.
 const FORGOTTEN: Duration = Duration::from_mins(10);
-/// How many changes are told apart; with more of them all users are affected.
+/// The most changes that are applied user by user; with more of them all users are affected.
 const MOST: usize = 10_000;
 /// How many triggers the migration makes.
 const TRIGGERS: i64 = 14;

@@ -42,7 +42,7 @@ impl Database {
         Ok((database, users))
     }
 
-    /// Opens a `SQLite` file that is written or read once, without files beside it; it is made for its owner only if it does not exist.
+    /// Opens a `SQLite` file that is written or read once, without a log in a file of its own; a new one is for its owner only.
     pub(crate) async fn open_file(path: &Path) -> Result<Self, StoreError> {
         let pool = sqlite::connect_without_log(path).await?;
         Ok(Self::of_one_connection(pool, path.to_owned()))

@@ -18,7 +18,7 @@ fn length_of_a_profile_is_limited() {
     }
 }
 
-/// Works until it is told to end.
+/// Works until the flag is set.
 fn work(is_done: &AtomicBool) -> u64 {
     let mut number = 1_u64;
     while !is_done.load(Ordering::Relaxed) {
