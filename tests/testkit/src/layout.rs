@@ -208,8 +208,9 @@ impl Layout {
     }
 }
 
-/// The ports that tests listen on: below those that outgoing connections are given.
-const PORTS: Range<u16> = 10_000..32_000;
+/// The ports that tests listen on: above those that browsers refuse to open (the last of the Fetch standard's "bad ports" is
+/// 10080), and below those that outgoing connections are given.
+const PORTS: Range<u16> = 10_081..32_000;
 /// The number of parts into which they are divided: at most as many tests run at the same time.
 const PARTS: u16 = 16;
 
