@@ -16,6 +16,7 @@
 
 mod balancer;
 mod cluster;
+mod paused;
 mod pooler;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 
 pub use balancer::Balancer;
 pub use cluster::Cluster;
+pub use paused::Paused;
 pub use pooler::Pooler;
 
 use crate::{Database, Options, sqlite_url};

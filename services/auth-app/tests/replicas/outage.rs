@@ -1,66 +1,16 @@
 //! A database that hangs, and one that dies: what is known of a token is believed for a few seconds, never after a revocation
 //! that others could have made meanwhile.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use auth_app::policy::LifetimeRequest;
-use sea_orm::{ConnectionTrait, Statement};
 use secrecy::SecretString;
 use store::testing::Cluster;
-use store::{Database, Options};
 
 use crate::support::{HOUR, Replica, SECOND, Verdict, three};
 
 /// The time for which cached tokens stay valid without the database, and a margin for the database to stop.
 const BELIEVED: Duration = store::MAX_STALENESS.saturating_add(Duration::from_millis(500));
-
-/// The process that starts the server's others, and the others but for the one that answers this question.
-async fn processes(database: &Database) -> (String, Vec<String>) {
-    let rows = async |sql: &str| {
-        let question = Statement::from_string(database.connection().get_database_backend(), sql);
-        let rows = database.connection().query_all_raw(question).await.expect("reads");
-        rows.iter().map(|row| row.try_get("", "pid").expect("a number")).collect::<Vec<String>>()
-    };
-    let first = rows("SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1) AS pid").await;
-    let others = rows("SELECT pid::text AS pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()").await;
-    (first.concat(), others)
-}
-
-/// Stopped processes: they go on when this is dropped, or its process ends.
-struct Frozen(Child);
-
-impl Frozen {
-    fn freeze(processes: &[String]) -> Self {
-        // a process that was sent the signal may go on for a moment; one that has ended (Z) needs no waiting for
-        let script = r#"kill -STOP "$@"
-            tries=0
-            for process; do
-                while [ -e "/proc/$process" ] && ! grep -q '^State:.[TZ]' "/proc/$process/status"; do
-                    tries=$((tries + 1))
-                    [ $tries -lt 2000 ] || { kill -CONT "$@"; exit 1; }
-                    sleep 0.01
-                done
-            done
-            echo; read -r _; kill -CONT "$@""#;
-        let mut holder = Command::new("sh");
-        holder.args(["-c", script, "sh"]).args(processes).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut holder = holder.spawn().expect("sh starts");
-        let mut line = String::new();
-        let stdout = holder.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("sh says when they are stopped");
-        assert!(!line.is_empty(), "the processes stop");
-        Self(holder)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
 
 /// What was seen of a token while it was used again and again.
 struct Seen {
@@ -96,12 +46,9 @@ async fn comes_to(replica: &Replica, secret: &SecretString, wanted: Verdict) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
-    let Some(cluster) = Cluster::start().await else { return };
+    let Some(mut cluster) = Cluster::start().await else { return };
     let (_, replicas) = three(&cluster, false).await;
     let replicas = replicas.each_ref().map(|replica| &**replica);
-    // one connection, so that none has to be made when the server no longer makes any
-    let alone = Options { max_connections: 1, acquire_timeout: 10 * SECOND, ..Options::default() };
-    let watcher = Database::connect(cluster.fresh_database().await.url(), &alone).await.expect("the database opens");
     let (kept, kept_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
     let (revoked, revoked_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
     for replica in replicas {
@@ -109,14 +56,11 @@ async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
         assert_eq!(replica.answer(&revoked_secret).await, Verdict::Good);
     }
 
-    let (first, _) = processes(&watcher).await;
     replicas[0].revoke(revoked.id).await;
     let begin = Instant::now();
-    // the first one before it is asked for the others, so that no more can follow
-    let starts_none = Frozen::freeze(std::slice::from_ref(&first));
-    let frozen = (Frozen::freeze(&processes(&watcher).await.1), starts_none);
+    let paused = cluster.pause();
     hangs(replicas, &kept_secret, &revoked_secret, begin).await;
-    drop(frozen);
+    drop(paused);
     for replica in replicas {
         comes_to(replica, &kept_secret, Verdict::Good).await;
         comes_to(replica, &revoked_secret, Verdict::Refused).await;
@@ -127,8 +71,7 @@ async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
 
     replicas[0].revoke(kept.id).await;
     let begin = Instant::now();
-    let killed = Command::new("kill").args(["-QUIT", &first]).status().expect("kill starts");
-    assert!(killed.success());
+    cluster.crash();
     is_dead(replicas, &kept_secret, begin).await;
 }
 

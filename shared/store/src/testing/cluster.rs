@@ -12,7 +12,7 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
-use super::{Pooler, TestDatabase};
+use super::{Paused, Pooler, TestDatabase};
 use crate::{Database, Options};
 
 /// Ends the server when the test's process ends, however that happens: then nothing is left at the other end of stdin.
@@ -21,6 +21,7 @@ server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
 
 /// A running `PostgreSQL` server with trust authentication on a socket that only this account and root reach.
 pub struct Cluster {
+    programs: PathBuf,
     folder: TempDir,
     /// Whose the server is, if not this process's account.
     account: Option<(u32, u32)>,
@@ -38,16 +39,85 @@ impl Cluster {
             report_missing("PostgreSQL", "postgresql");
             return None;
         };
-        // a socket's path may have 107 bytes: a long TMPDIR would not do
-        let folder = tempfile::Builder::new().prefix("doorward-pg-").tempdir_in("/tmp").expect("a temporary folder");
-        let account = unprivileged(folder.path());
+        let (folder, account) = place();
         initialise(&programs, folder.path(), account);
-        let mut watcher = Command::new("sh");
-        watcher.args(["-c", WATCHED]).arg(&programs).arg(folder.path()).current_dir(folder.path());
-        let watcher = as_account(&mut watcher, account).stdin(Stdio::piped()).spawn().expect("sh starts");
-        let cluster = Self { folder, account, watcher, databases: AtomicU32::new(0) };
+        let watcher = serve(&programs, folder.path(), account);
+        let cluster = Self { programs, folder, account, watcher, databases: AtomicU32::new(0) };
         cluster.ready().await;
         Some(cluster)
+    }
+
+    /// Another server that follows this one, which from now on confirms a transaction when both of them have it.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub async fn standby(&self) -> Self {
+        let (folder, account) = place();
+        let mut copy = self.program("pg_basebackup");
+        copy.current_dir(folder.path()).args(["-U", "doorward", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"]);
+        copy.arg(self.folder.path()).arg("-D").arg(folder.path().join("data"));
+        assert!(as_account(&mut copy, account).status().expect("pg_basebackup starts").success(), "it copies");
+        let watcher = serve(&self.programs, folder.path(), account);
+        let databases = AtomicU32::new(self.databases.load(Ordering::Relaxed));
+        let standby = Self { programs: self.programs.clone(), folder, account, watcher, databases };
+        standby.ready().await;
+        self.set("synchronous_standby_names", "'*'");
+        standby
+    }
+
+    /// Makes a standby the server that takes writes, as is done when the first one is lost.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn promote(&self) {
+        let mut promote = self.program("pg_ctl");
+        promote.args(["promote", "-s", "-w", "-D"]).arg(self.folder.path().join("data"));
+        let status = as_account(promote.current_dir(self.folder.path()), self.account).status();
+        assert!(status.expect("pg_ctl starts").success(), "the standby is promoted");
+    }
+
+    /// Ends the server at once, as a crash of all its processes does.
+    pub fn crash(&mut self) {
+        drop(self.watcher.stdin.take());
+        // nothing to be done about a failure
+        let _ = self.watcher.wait();
+    }
+
+    /// Starts the server again after a crash.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn recover(&mut self) {
+        self.watcher = serve(&self.programs, self.folder.path(), self.account);
+        self.ready().await;
+    }
+
+    /// Lets all processes of the server hang until the result is dropped.
+    ///
+    /// # Panics
+    /// If they do not stop.
+    pub fn pause(&self) -> Paused {
+        let file = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).expect("the server runs");
+        Paused::with_children(file.lines().next().and_then(|line| line.parse().ok()).expect("a process"))
+    }
+
+    /// Has transactions of all sessions, also those that there are, refuse to write, or write again.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub fn refuse_writes(&self, refuses: bool) {
+        self.set("default_transaction_read_only", if refuses { "on" } else { "off" });
+    }
+
+    /// Changes a setting of the running server.
+    fn set(&self, name: &str, value: &str) {
+        // one after the other: the first is not possible in a transaction
+        for sql in [&*format!("ALTER SYSTEM SET {name} = {value}"), "SELECT pg_reload_conf()"] {
+            let mut psql = self.program("psql");
+            psql.args(["-q", "-U", "doorward", "-d", "postgres", "-c", sql, "-h"]).arg(self.folder.path());
+            let psql = psql.env("PGOPTIONS", "-c default_transaction_read_only=off").stdout(Stdio::null());
+            assert!(psql.status().expect("psql starts").success(), "{sql}");
+        }
     }
 
     /// An empty database of its own.
@@ -83,14 +153,39 @@ impl Cluster {
             panic!("PostgreSQL does not start: {error}\n{log}");
         }
     }
+
+    /// One of the server's other programs, which some packages install elsewhere.
+    fn program(&self, name: &str) -> Command {
+        let file = self.programs.join(name);
+        Command::new(if file.is_file() { file } else { name.into() })
+    }
+
+    /// The folder with its socket.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        drop(self.watcher.stdin.take());
-        // nothing to be done about a failure; the folder is removed after this
-        let _ = self.watcher.wait();
+        // the folder is removed after this
+        self.crash();
     }
+}
+
+/// A folder for a server, and whose it is.
+fn place() -> (TempDir, Option<(u32, u32)>) {
+    // a socket's path may have 107 bytes: a long TMPDIR would not do
+    let folder = tempfile::Builder::new().prefix("doorward-pg-").tempdir_in("/tmp").expect("a temporary folder");
+    let account = unprivileged(folder.path());
+    (folder, account)
+}
+
+/// Starts a server, which ends with the result's standard input.
+fn serve(programs: &Path, folder: &Path, account: Option<(u32, u32)>) -> Child {
+    let mut watcher = Command::new("sh");
+    watcher.args(["-c", WATCHED]).arg(programs).arg(folder).current_dir(folder).stdin(Stdio::piped());
+    as_account(&mut watcher, account).spawn().expect("sh starts")
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests find their programs through the environment of the process")]

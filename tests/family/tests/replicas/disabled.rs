@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use store::testing::Cluster;
 use testkit::{Browser, access_token, signed_in};
 
-use crate::replica::{Answer, Replica, layout, replica_of};
+use crate::replica::{Answer, Replica, two_behind_one_url};
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 /// The page behind the edge.
@@ -42,20 +42,9 @@ impl Credentials {
 }
 
 async fn user_is_out_within(bound: Duration, database: &str) {
-    let here = layout("replica-here");
-    let port = here.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
-    let url = format!("http://localhost:{port}");
-    let other = replica_of(&here);
-    let other_port = other.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
-    let [here, elsewhere] = [here, other].map(|mut layout| {
-        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
-            layout.unset(variable);
-        }
-        layout.set("OCIS_URL", &url);
-        layout
-    });
-    let here = Replica::start(here, database, true).await;
-    let elsewhere = Replica::start(elsewhere, database, false).await;
+    let (url, [here, elsewhere]) = two_behind_one_url(database).await;
+    let other_port =
+        elsewhere.family.layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
 
     let who = ("einstein", here.family.layout.password.as_str());
     let browser = signed_in(Browser::new(), &url, PAGE, who).await;

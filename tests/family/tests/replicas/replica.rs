@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::http::StatusCode;
 use proto::cs3::auth::applications::v1beta1::InvalidateAppPasswordRequest;
+use reqwest::RequestBuilder;
 use status::Kind;
 use testkit::{Layout, Mode, TestFamily, is_ok, secret};
 use tokio::net::TcpListener;
@@ -46,9 +47,9 @@ impl Replica {
         Self { family, http }
     }
 
-    /// What the gateway answers to einstein's app token, by gRPC.
-    pub(crate) async fn gateway(&self, token: &str) -> Answer {
-        match self.family.authenticate("appauth", "einstein", token).await {
+    /// What the gateway answers to a credential, by gRPC.
+    pub(crate) async fn authenticate(&self, kind: &str, id: &str, secret: &str) -> Answer {
+        match self.family.authenticate(kind, id, secret).await {
             Ok(_) => Answer::Accepted,
             Err((Kind::Unauthenticated, _)) => Answer::Refused,
             Err((Kind::Unavailable, _)) => Answer::Unavailable,
@@ -56,10 +57,24 @@ impl Replica {
         }
     }
 
+    /// What the gateway answers to einstein's app token, by gRPC.
+    pub(crate) async fn gateway(&self, token: &str) -> Answer {
+        self.authenticate("appauth", "einstein", token).await
+    }
+
     /// What the edge answers to a request with that token as a password.
     pub(crate) async fn edge(&self, token: &str) -> Answer {
+        self.page(|request| request.basic_auth("einstein", Some(token))).await
+    }
+
+    /// What the edge answers to a request with an access token.
+    pub(crate) async fn bearer(&self, token: &str) -> Answer {
+        self.page(|request| request.bearer_auth(token)).await
+    }
+
+    async fn page(&self, with_credential: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Answer {
         let url = format!("http://{}/page", self.family.layout.variables()["PROXY_HTTP_ADDR"]);
-        let answer = self.http.get(url).basic_auth("einstein", Some(token)).send().await.expect("the edge answers");
+        let answer = with_credential(self.http.get(url)).send().await.expect("the edge answers");
         match answer.status() {
             StatusCode::OK => Answer::Accepted,
             StatusCode::UNAUTHORIZED => Answer::Refused,
@@ -73,6 +88,13 @@ impl Replica {
         [gateway, edge]
     }
 
+    /// Whether all its services say that they are ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let variables = self.family.layout.variables();
+        let url = format!("http://{}/readyz", variables["GATEWAY_DEBUG_ADDR"]);
+        self.http.get(url).send().await.expect("the debug server answers").status() == StatusCode::OK
+    }
+
     pub(crate) async fn revoke(&self, token: &str) {
         let password = token.to_owned();
         let mut request = Request::new(InvalidateAppPasswordRequest { password, ..Default::default() });
@@ -81,6 +103,24 @@ impl Replica {
         let answer = self.family.gateway().invalidate_app_password(request).await.expect("auth-app answers");
         assert!(is_ok(answer.into_inner().status.as_ref()), "the token is revoked");
     }
+}
+
+/// Two replicas behind one URL, which is the first one's.
+pub(crate) async fn two_behind_one_url(database: &str) -> (String, [Replica; 2]) {
+    let first = layout("replica-here");
+    let port = first.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+    let url = format!("http://localhost:{port}");
+    let second = replica_of(&first);
+    let [first, second] = [first, second].map(|mut layout| {
+        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
+            layout.unset(variable);
+        }
+        layout.set("OCIS_URL", &url);
+        layout
+    });
+    let first = Replica::start(first, database, true).await;
+    let second = Replica::start(second, database, false).await;
+    (url, [first, second])
 }
 
 /// What is behind the edge.
