@@ -128,3 +128,13 @@ pub fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
     }
     false
 }
+
+/// Whether a request was not processed because its connection ended at this moment, at its age for instance: it was dropped before it
+/// was sent, or its stream is above the last one of the peer's GOAWAY.
+fn is_on_ended_connection(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|error| {
+        let is_dropped = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        is_dropped || error.downcast_ref::<h2::Error>().is_some_and(|error| error.is_remote() && error.is_go_away())
+    })
+}

@@ -26,10 +26,10 @@ use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::Service;
 
-use super::is_unprocessed;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
+use super::{is_on_ended_connection, is_unprocessed};
 use crate::Random;
 
 /// How often a name is resolved at most.
@@ -44,6 +44,8 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a replica that answers, all attempts together.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How often a request is sent again because its connection ended.
+const MOST_ENDED: u32 = 3;
 
 /// Makes the channel to an address. It connects when it is first used.
 pub(super) type Connect = Box<dyn Fn(SocketAddr, Arc<State>) -> Channel + Send + Sync>;
@@ -195,6 +197,7 @@ impl Inner {
         let (parts, body) = request.into_parts();
         let body = Replay::new(body);
         let mut tried: Vec<SocketAddr> = Vec::new();
+        let mut ended = 0;
         let mut last: Option<BoxError> = None;
         loop {
             let replica = match self.pick(&tried, deadline).await {
@@ -206,6 +209,12 @@ impl Inner {
                 Err(error) => error,
             };
             let is_unsent = !body.is_begun();
+            // that says nothing about the replica, which may be the only one: a new connection is made
+            if ended < MOST_ENDED && (is_unsent || body.is_repeatable()) && is_on_ended_connection(&error) {
+                ended += 1;
+                last = Some(error.into());
+                continue;
+            }
             if is_unsent {
                 replica.failed(&innermost(&error));
                 self.resolve_now.notify_one();
