@@ -29,7 +29,7 @@ use tower::Service;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
-use super::{is_on_ended_connection, is_unprocessed};
+use super::{MOST_ENDED, is_on_ended_connection, is_unprocessed};
 use crate::Random;
 
 /// How often a name is resolved at most.
@@ -44,8 +44,6 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a replica that answers, all attempts together.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// How often a request is sent again because its connection ended.
-const MOST_ENDED: u32 = 3;
 
 /// Makes the channel to an address. It connects when it is first used.
 pub(super) type Connect = Box<dyn Fn(SocketAddr, Arc<State>) -> Channel + Send + Sync>;
