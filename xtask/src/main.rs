@@ -42,6 +42,8 @@ enum Command {
     Soak(bench::RoleArguments),
     /// Measure calls in stores of 1,000 to 1,000,000 app tokens, and fail if their CPU time grows with the store.
     Scale(bench::RoleArguments),
+    /// Restart, upgrade and reconfigure two replicas of every service under load, and fail if a request fails; needs PostgreSQL.
+    Rolling(bench::RoleArguments),
     /// Compute how soon revocations reach every replica of a region, and what its replicas read from the database.
     Simulate(bench::RoleArguments),
 }
@@ -67,6 +69,10 @@ fn run(command: Command) -> Outcome {
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Soak(arguments) => bench::run_role(&workspace, "soak", &["doorward"], &arguments),
         Command::Scale(arguments) => bench::run_role(&workspace, "scale", &["doorward"], &arguments),
+        Command::Rolling(arguments) => {
+            let services: Vec<_> = workspace.services.iter().map(String::as_str).collect();
+            bench::run_role(&workspace, "rolling", &services, &arguments)
+        }
         Command::Simulate(arguments) => bench::run_role(&workspace, "simulate", &[], &arguments),
     }
 }

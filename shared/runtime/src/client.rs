@@ -3,6 +3,7 @@
 mod balancer;
 mod connector;
 mod endpoint;
+mod one_connection;
 mod replay;
 mod replica;
 mod resolver;
@@ -25,6 +26,7 @@ use balancer::Balancer;
 use config::{ClientTls, GrpcClientTls};
 use connector::Connector;
 use endpoint::{Place, Target};
+use one_connection::OneConnection;
 use resolver::SystemResolver;
 
 /// How long a connection may take to be made, name, TLS and all; with what follows a missing peer is known to be missing
@@ -36,6 +38,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// that ask oftener, and those that ask while they are idle.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a request is sent again because its connection ended.
+const MOST_ENDED: u32 = 3;
 const USER_AGENT: &str = concat!("doorward/", env!("CARGO_PKG_VERSION"));
 
 /// Why an endpoint is none.
@@ -106,12 +110,22 @@ pub fn channel_within(
     };
     let connector = Connector::new(target, tls.clone(), mode, context)?;
     Ok(match name {
-        None => configured.connect_with_connector_lazy(connector).into(),
+        None => Channel::new(OneConnection::new(configured.connect_with_connector_lazy(connector))),
         Some(name) => {
             let connect =
                 Box::new(move |address, state| configured.connect_with_connector_lazy(connector.to(address, state)));
             Channel::new(Balancer::new(name, Arc::new(SystemResolver), connect, context.random.clone()))
         }
+    })
+}
+
+/// Whether a request was not processed because its connection ended at this moment, at its age for instance: it was dropped before it
+/// was sent, or its stream is above the last one of the peer's GOAWAY.
+fn is_on_ended_connection(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|error| {
+        let is_dropped = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        is_dropped || error.downcast_ref::<h2::Error>().is_some_and(|error| error.is_remote() && error.is_go_away())
     })
 }
 

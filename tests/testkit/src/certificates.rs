@@ -29,14 +29,20 @@ impl Certificates {
 
     /// Makes another certificate, with this name of its files, by the authority of the folder.
     pub fn issue(folder: &Path, name: &str, identity: &str) -> Self {
+        Self::issue_for(folder, name, identity, &["localhost"])
+    }
+
+    /// The same for these hosts instead of `localhost`.
+    pub fn issue_for(folder: &Path, name: &str, identity: &str, hosts: &[&str]) -> Self {
         let key = fs::read_to_string(folder.join(CA_KEY)).expect("the folder has an authority");
         let issuer = Issuer::new(authority(), KeyPair::from_pem(&key).expect("a key"));
         let mut leaf = CertificateParams::default();
         leaf.subject_alt_names = vec![
             SanType::URI(identity.try_into().expect("the identity is ASCII")),
-            SanType::DnsName("localhost".try_into().expect("ASCII")),
             SanType::IpAddress([127, 0, 0, 1].into()),
         ];
+        let hosts = hosts.iter().map(|&host| SanType::DnsName(host.try_into().expect("a host is ASCII")));
+        leaf.subject_alt_names.extend(hosts);
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = leaf.signed_by(&key, &issuer).expect("a certificate can be made");
         let file = folder.join(format!("{name}-key.pem"));

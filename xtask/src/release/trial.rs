@@ -61,7 +61,7 @@ const STEPS: [(&str, &str, &str); 13] = [
     (
         "serves a port that systemd has bound",
         "sed -i 's/^PROXY_HTTP_ADDR=.*/PROXY_HTTP_ADDR=:443/' /etc/doorward/doorward.env; \
-         systemctl start doorward-https.socket; systemctl restart doorward.service; \
+         systemctl stop doorward.service; systemctl enable --now doorward-https.socket; systemctl start doorward.service; \
          curl -sS --insecure https://localhost/.well-known/openid-configuration",
         "\"https://localhost\"",
     ),

@@ -26,10 +26,10 @@ use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::Service;
 
-use super::is_unprocessed;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
+use super::{MOST_ENDED, is_on_ended_connection, is_unprocessed};
 use crate::Random;
 
 /// How often a name is resolved at most.
@@ -195,6 +195,7 @@ impl Inner {
         let (parts, body) = request.into_parts();
         let body = Replay::new(body);
         let mut tried: Vec<SocketAddr> = Vec::new();
+        let mut ended = 0;
         let mut last: Option<BoxError> = None;
         loop {
             let replica = match self.pick(&tried, deadline).await {
@@ -206,6 +207,12 @@ impl Inner {
                 Err(error) => error,
             };
             let is_unsent = !body.is_begun();
+            // that says nothing about the replica, which may be the only one: a new connection is made
+            if ended < MOST_ENDED && (is_unsent || body.is_repeatable()) && is_on_ended_connection(&error) {
+                ended += 1;
+                last = Some(error.into());
+                continue;
+            }
             if is_unsent {
                 replica.failed(&innermost(&error));
                 self.resolve_now.notify_one();

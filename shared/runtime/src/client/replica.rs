@@ -11,13 +11,15 @@ use http::{Request, Response};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::{Channel, Error};
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{Service, ServiceExt};
+
+use super::is_on_ended_connection;
 
 /// How often a replica that answers is asked for its health.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -174,13 +176,22 @@ async fn keep_checking(channel: Channel, state: Arc<State>) {
     }
 }
 
+/// Asks for the health; once more if the connection ended, which says nothing about the replica.
 async fn check(channel: Channel) -> Health {
+    let health = match ask(channel.clone()).await {
+        Err(status) if is_on_ended_connection(&status) => ask(channel).await,
+        health => health,
+    };
+    health.unwrap_or_else(|status| Health::Unreachable(status.message().to_owned()))
+}
+
+async fn ask(channel: Channel) -> Result<Health, Status> {
     let asked = timeout(CHECK_TIMEOUT, HealthClient::new(channel).check(HealthCheckRequest::default())).await;
     let status = match asked {
-        Ok(Ok(response)) if response.get_ref().status() == ServingStatus::Serving => return Health::Serving,
-        Ok(Ok(_)) => return Health::NotServing,
+        Ok(Ok(response)) if response.get_ref().status() == ServingStatus::Serving => return Ok(Health::Serving),
+        Ok(Ok(_)) => return Ok(Health::NotServing),
         Ok(Err(status)) => status,
-        Err(_) => return Health::Unreachable("it does not answer in time".to_owned()),
+        Err(_) => return Ok(Health::Unreachable("it does not answer in time".to_owned())),
     };
     match status.code() {
         // it answers, and has no health service, or none for us
@@ -188,7 +199,7 @@ async fn check(channel: Channel) -> Health {
         | Code::NotFound
         | Code::PermissionDenied
         | Code::Unauthenticated
-        | Code::ResourceExhausted => Health::Serving,
-        _ => Health::Unreachable(status.message().to_owned()),
+        | Code::ResourceExhausted => Ok(Health::Serving),
+        _ => Err(status),
     }
 }

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::endpoint::{Place, Target};
 use super::*;
-use crate::testing::{code, context};
+use crate::testing::{code, context, say};
 
 fn read(text: &str) -> Option<(Place, bool)> {
     text.parse::<Target>().ok().map(|target| (target.place, target.is_https))
@@ -125,5 +125,28 @@ async fn a_peer_that_comes_back_is_found_again() {
     sections.grpc.addr = config::ListenAddr::Tcp { host: "127.0.0.1".into(), port: addr.port() };
     let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts again");
     assert_eq!(code(&channel, "hello").await, Code::Ok);
+    running.stop().await;
+}
+
+/// Connections end at their age while requests are sent to an address.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_an_address_that_end_fail_no_request() {
+    let mut sections = crate::testing::Sections::default();
+    sections.grpc.max_connection_age = Some(Duration::from_millis(10));
+    let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts");
+    let address = running.grpc.expect("serves gRPC").to_string();
+    let channel = channel(&address, &GrpcClientTls::default(), &context()).expect("an endpoint");
+    let caller = || {
+        let channel = channel.clone();
+        tokio::spawn(async move {
+            for number in 0..100 {
+                let answer = say(channel.clone(), "hello").await;
+                assert!(answer.is_ok(), "request {number}: {answer:?}");
+            }
+        })
+    };
+    for caller in std::iter::repeat_with(caller).take(8).collect::<Vec<_>>() {
+        caller.await.expect("no request fails");
+    }
     running.stop().await;
 }

@@ -14,6 +14,8 @@ use crate::{read, services, single_services};
 
 const DEFAULT: &str = "docker-compose.yml";
 const HIGHLY_AVAILABLE: &str = "deploy/compose/ha.yml";
+/// The container for commands of operators, which is no service.
+const COMMAND: &str = "command";
 
 /// The variables that choose the services of the one process. They are no settings of a service.
 const SELECTION: [&str; 4] =
@@ -93,15 +95,19 @@ fn every_name(service: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_service_has_a_container() {
-    let default: BTreeSet<_> = containers(DEFAULT).into_keys().collect();
+    let default: BTreeSet<_> = containers(DEFAULT).into_keys().filter(|name| name != COMMAND).collect();
     assert_eq!(default, services());
     let available = containers(HIGHLY_AVAILABLE);
-    let others = ["migrate", "caddy", "postgres"];
+    let others = ["migrate", "caddy", "postgres", COMMAND];
     let found: BTreeSet<_> = available.keys().filter(|name| !others.contains(&name.as_str())).cloned().collect();
     assert_eq!(found, single_services());
     assert!(found.iter().all(|name| available[name]["scale"] == 2));
     for (name, container) in containers(DEFAULT) {
-        let profiles = if name == "doorward" { json!(["single"]) } else { json!(["family", name]) };
+        let profiles = match &*name {
+            "doorward" => json!(["single"]),
+            COMMAND => json!([COMMAND]),
+            _ => json!(["family", name]),
+        };
         assert_eq!(container["profiles"], profiles, "{name}");
     }
 }
@@ -122,8 +128,8 @@ fn values_of_containers_are_defaults() {
         let parts = ["_ADDR", "_FILE", "_TRUSTED_PROXIES", "_TRUSTED_NETWORKS", "OCIS_GRPC_", "OCIS_HTTP_TLS_"];
         parts.iter().any(|part| name.ends_with(part) || name.starts_with(part))
     };
-    // from OCIS_URL, which a variable sets
-    let derived = ["AUTH_BEARER_OIDC_OWN_ISSUERS", "OCIS_INSECURE_PLAINTEXT"];
+    // from OCIS_URL, which a variable sets; or of the file system of the container
+    let derived = ["AUTH_BEARER_OIDC_OWN_ISSUERS", "OCIS_INSECURE_PLAINTEXT", "OCIS_BASE_DATA_PATH"];
     for (service, container) in containers(DEFAULT) {
         for (name, value) in environment(&container) {
             let is_fixed = of_containers(&name) || derived.contains(&name.as_str());
@@ -136,7 +142,8 @@ fn values_of_containers_are_defaults() {
 #[test]
 fn containers_have_no_rights_that_they_do_not_need() {
     for name in [DEFAULT, HIGHLY_AVAILABLE] {
-        for (service, container) in containers(name).into_iter().filter(|(service, _)| services().contains(service)) {
+        let is_ours = |service: &str| service == COMMAND || services().contains(service);
+        for (service, container) in containers(name).into_iter().filter(|(service, _)| is_ours(service)) {
             assert_eq!(container["user"], "65532:0", "{service}");
             assert_eq!(container["read_only"], true, "{service}");
             assert_eq!(container["cap_drop"], json!(["ALL"]), "{service}");
@@ -188,6 +195,23 @@ fn family_in_containers_uses_tls_with_client_certificates() {
             list(&container["volumes"]).contains(&Value::String(volume)),
             "{name}: it has its own certificate alone"
         );
+    }
+}
+
+#[test]
+fn commands_of_operators_call_the_services_where_they_listen() {
+    for file_name in [DEFAULT, HIGHLY_AVAILABLE] {
+        let containers = containers(file_name);
+        let command = &containers[COMMAND];
+        assert_eq!((&command["profiles"], &command["entrypoint"]), (&json!([COMMAND]), &json!(["/usr/bin/doorward"])));
+        assert_eq!(list(&command["volumes"]), ["./secrets/tls/command:/etc/doorward/tls:ro"]);
+        let called = environment(command);
+        // account has no gRPC, and no command calls the edge
+        for name in single_services().into_iter().filter(|name| !["account", "proxy"].contains(&name.as_str())) {
+            let variable = format!("{}_GRPC_ADDR", name.to_uppercase().replace('-', "_"));
+            let listens = &environment(&containers[&name])[&variable];
+            assert_eq!(called[&variable], listens.replace("0.0.0.0", &name), "{file_name}: {name}");
+        }
     }
 }
 

@@ -119,6 +119,40 @@ fn image_of_the_same_contents_has_the_same_digest() {
     assert_ne!(archive(&second, "doorward:test", "doorward", "", &files[1]), one);
 }
 
+/// `docs/security-requirements.md#d9`
+#[test]
+fn folders_of_the_machine_are_replaced_in_programs() {
+    let folder = TempDir::new().expect("a folder");
+    let [programs, target, recorded] = ["programs", "target", "recorded"].map(|name| folder.path().join(name));
+    fs::create_dir(&programs).expect("a folder");
+    let cargo = programs.join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nenv >\"$RECORDED\"\nexit 1\n").expect("a file");
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).expect("the mode can be set");
+    let status = Command::new(workspace().join("deploy/build-root"))
+        .arg(folder.path().join("root"))
+        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
+        .env("TARGET", "x86_64-unknown-linux-gnu")
+        .env("CARGO_HOME", "/home/user/.cargo")
+        .env("CARGO_TARGET_DIR", &target)
+        .env("RECORDED", &recorded)
+        .status();
+    assert!(!status.expect("a shell can be started").success(), "the build has failed");
+    let environment = fs::read_to_string(&recorded).expect("cargo was called");
+    let source = workspace().canonicalize().expect("it is there");
+    let names = [(source.as_path(), "/source"), (target.as_path(), "/source/target")];
+    let names = names.into_iter().chain([(Path::new("/home/user/.cargo"), "/cargo")]);
+    let names: Vec<_> = names.map(|(path, name)| format!("{}={name}", path.display())).collect();
+    for (variable, option) in
+        [("RUSTFLAGS", "--remap-path-prefix="), ("CFLAGS_x86_64_unknown_linux_gnu", "-ffile-prefix-map=")]
+    {
+        let flags = environment.lines().find_map(|line| line.strip_prefix(&format!("{variable}=")));
+        let replaced: Vec<_> =
+            flags.expect("it is set").split(' ').filter_map(|flag| flag.strip_prefix(option)).collect();
+        // the last one that matches counts: a target folder is often in that of the source
+        assert_eq!(replaced, names, "{variable}");
+    }
+}
+
 /// `docs/security-requirements.md#d3`
 #[test]
 fn image_runs_as_any_user_and_holds_nothing_else() {

@@ -107,7 +107,8 @@ fn plain(resolver: &Arc<FakeResolver>) -> Balancer {
 async fn all_succeed(balancer: &Balancer, count: usize) {
     let channel = authn::Channel::new(balancer.clone());
     for number in 0..count {
-        assert_eq!(code(&channel, "hello").await, Code::Ok, "request {number}");
+        let answer = say(channel.clone(), "hello").await;
+        assert!(answer.is_ok(), "request {number}: {answer:?}");
     }
 }
 
@@ -210,6 +211,24 @@ async fn replica_that_stops_fails_no_request() {
     let ((), ()) = tokio::join!(requests, two.running.stop());
     all_succeed(&balancer, 10).await;
     assert!(one.take() > 10);
+}
+
+/// Connections end at their age while requests and questions for the health are sent. No other replica takes these requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_end_fail_no_request() {
+    let mut sections = Sections::default();
+    sections.grpc.max_connection_age = Some(Duration::from_millis(10));
+    let server = Server::start(&sections).await;
+    let resolver = Arc::new(FakeResolver::default());
+    resolver.say([server.address()]);
+    let balancer = plain(&resolver);
+    let caller = || {
+        let balancer = balancer.clone();
+        tokio::spawn(async move { all_succeed(&balancer, 100).await })
+    };
+    for caller in std::iter::repeat_with(caller).take(8).collect::<Vec<_>>() {
+        caller.await.expect("no request fails");
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,12 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// Prints one line where it is no part of the result.
+pub(crate) fn note(text: &str) {
+    // Nothing can be done when even this cannot be printed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Prints a table; its first row is the echo, to which the others are compared.
 pub(crate) fn table(title: &str, floor: &Series, rows: &[&Series]) -> io::Result<()> {
     line(&format!("\n{title}\n"))?;
@@ -146,7 +152,5 @@ fn apart(values: &[f64]) -> String {
 /// Prints why there is no result.
 pub(crate) fn failure(error: &(dyn std::error::Error + Send + Sync)) {
     let causes = std::iter::successors(error.source(), |error| error.source()).map(|error| format!(": {error}"));
-    let text = format!("bench: {error}{}", causes.collect::<String>());
-    // Nothing can be done when even this cannot be printed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    note(&format!("bench: {error}{}", causes.collect::<String>()));
 }

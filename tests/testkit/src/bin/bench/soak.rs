@@ -4,6 +4,7 @@
 mod samples;
 mod work;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// By how many MiB the resident memory may grow from the first sixth of the time that counts to the last one.
     #[arg(long, default_value_t = 2.0)]
     most_mib: f64,
+    /// A file for what memory was, every ten seconds.
+    #[arg(long)]
+    samples: Option<PathBuf>,
 }
 
 /// Loads the family, prints its memory minute by minute, and fails if it grew, or if a call was not answered as it should be.
@@ -73,10 +77,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
         ended?;
     }
     server.stop()?;
-    let growth = samples.growth_mib().ok_or("too few samples to tell whether memory grows")?;
+    if let Some(file) = &arguments.samples {
+        samples.write(file)?;
+    }
+    let (growth, slope) =
+        samples.growth_mib().zip(samples.slope_kib()).ok_or("too few samples to tell whether memory grows")?;
     report::line(&format!(
         "\nfrom the first sixth of the time that counts to the last one, resident memory grew by {growth:.2} MiB; {:.2} MiB are \
-         accepted",
+         accepted\nslope of all samples that count, by least squares: {slope:.0} KiB in ten minutes",
         arguments.most_mib
     ))?;
     if let Some(failure) = counts.failure() {

@@ -1,6 +1,8 @@
 //! What memory was over time, and whether it grew.
 
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use authn::BoxError;
@@ -79,6 +81,29 @@ impl Samples {
         Some(last - first)
     }
 
+    /// The slope of the line through the resident memory after the first third, by least squares, in KiB in ten minutes. `None` with
+    /// fewer than two samples.
+    #[expect(clippy::cast_precision_loss, reason = "counts and the KiB of a process are far below 2^52")]
+    pub(super) fn slope_kib(&self) -> Option<f64> {
+        let counting = self.all.iter().filter(|sample| sample.at >= self.whole / 3);
+        let points: Vec<_> = counting.map(|sample| (sample.at.as_secs_f64() / 600.0, sample.resident as f64)).collect();
+        let count = points.len() as f64;
+        let mean_time = points.iter().map(|(time, _)| time).sum::<f64>() / count;
+        let mean_kib = points.iter().map(|(_, kib)| kib).sum::<f64>() / count;
+        let covariance: f64 = points.iter().map(|(time, kib)| (time - mean_time) * (kib - mean_kib)).sum();
+        let variance: f64 = points.iter().map(|(time, _)| (time - mean_time).powi(2)).sum();
+        (variance > 0.0).then(|| covariance / variance)
+    }
+
+    /// Writes all of them into a file, as comma-separated values.
+    pub(super) fn write(&self, file: &Path) -> io::Result<()> {
+        let lines = self
+            .all
+            .iter()
+            .map(|sample| format!("{:.1},{},{}\n", sample.at.as_secs_f64(), sample.resident, sample.anonymous));
+        fs::write(file, format!("seconds,resident_kib,anonymous_kib\n{}", lines.collect::<String>()))
+    }
+
     fn median(&self, from: Duration, to: Duration) -> Option<f64> {
         let within = self.all.iter().filter(|sample| (from..to).contains(&sample.at));
         let all: Vec<_> = within.map(|sample| mib(sample.resident)).collect();
@@ -124,6 +149,16 @@ mod tests {
 
     #[test]
     fn too_few_samples_are_no_verdict() {
-        assert_eq!(Samples::new(Duration::from_hours(1)).growth_mib(), None);
+        let none = Samples::new(Duration::from_hours(1));
+        assert_eq!((none.growth_mib(), none.slope_kib()), (None, None));
+    }
+
+    #[test]
+    fn slope_is_that_after_the_first_third() {
+        let slope = |samples: &Samples| samples.slope_kib().expect("there are samples");
+        assert!(slope(&hour(|minute| 50 + minute.min(20))).abs() < 0.01);
+        // a MiB in ten minutes, in steps of one
+        let steady = slope(&hour(|minute| 50 + minute / 10));
+        assert!((900.0..1200.0).contains(&steady), "{steady}");
     }
 }

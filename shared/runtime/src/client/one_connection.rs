@@ -1,0 +1,62 @@
+//! Requests to an IP address or a Unix socket: over one connection, which is made again when it has ended.
+
+use std::task::{Context, Poll};
+
+use authn::BoxError;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tower::{Service, ServiceExt};
+
+use super::replay::Replay;
+use super::{MOST_ENDED, is_on_ended_connection};
+
+/// Sends requests over one connection. Clones share it.
+#[derive(Clone)]
+pub(super) struct OneConnection(Channel);
+
+impl OneConnection {
+    /// The connection that this channel makes when it is first used.
+    pub(super) fn new(channel: Channel) -> Self {
+        Self(channel)
+    }
+}
+
+impl Service<Request<Body>> for OneConnection {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(send(self.0.clone(), request))
+    }
+}
+
+/// Sends a request, and again if the connection ended before the peer processed it.
+async fn send(channel: Channel, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    let (parts, body) = request.into_parts();
+    let body = Replay::new(body);
+    let mut ended = 0;
+    loop {
+        let mut channel = channel.clone();
+        let attempt = Request::from_parts(parts.clone(), body.attempt());
+        let outcome = match channel.ready().await {
+            Ok(channel) => channel.call(attempt).await,
+            Err(error) => Err(error),
+        };
+        let error = match outcome {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let may_be_repeated = !body.is_begun() || body.is_repeatable();
+        if ended >= MOST_ENDED || !may_be_repeated || !is_on_ended_connection(&error) {
+            return Err(error.into());
+        }
+        ended += 1;
+    }
+}
