@@ -6,6 +6,7 @@ mod disk;
 mod measures;
 mod migrate;
 mod pooler;
+mod prune;
 mod serializable;
 mod server;
 mod transfer;
