@@ -5,6 +5,7 @@ mod backup;
 mod disk;
 mod measures;
 mod migrate;
+mod outbox;
 mod pooler;
 mod prune;
 mod serializable;
