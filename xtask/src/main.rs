@@ -9,6 +9,7 @@ mod metric_docs;
 mod node;
 mod openapi;
 mod packages;
+mod postgres;
 mod python;
 mod release;
 mod steps;

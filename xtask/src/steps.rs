@@ -6,7 +6,16 @@ use clap::ValueEnum;
 
 use crate::cargo_tools::{DENY, NEXTEST, SHEAR};
 use crate::tools::{self, Outcome, Workspace};
-use crate::{env_docs, logs, metric_docs, packages};
+use crate::{env_docs, logs, metric_docs, packages, postgres};
+
+/// How the steps are done.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    /// Without what needs programs other than Rust.
+    pub(crate) reduced: bool,
+    /// With the stores on a `PostgreSQL` server.
+    pub(crate) postgres: bool,
+}
 
 /// One thing to check. They run in this order: what is quick, or tells most about a small mistake, comes first.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,7 +58,13 @@ impl Step {
         value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
     }
 
-    pub(crate) fn run(self, workspace: &Workspace, reduced: bool) -> Outcome {
+    /// Whether it may have another outcome with the stores on another database.
+    pub(crate) fn depends_on_database(self) -> bool {
+        matches!(self, Self::Packages | Self::Build | Self::Test | Self::Logs)
+    }
+
+    pub(crate) fn run(self, workspace: &Workspace, options: Options) -> Outcome {
+        let reduced = options.reduced;
         let cargo = |words: &str| workspace.cargo(&words.split(' ').collect::<Vec<_>>());
         match self {
             Self::Format => tools::run(&mut cargo("fmt --all --check")),
@@ -65,7 +80,7 @@ impl Step {
             // with the tests, whose features are then those of the binaries too: nothing is built twice
             Self::Build => tools::run(&mut cargo("build --workspace --bins --tests --locked")),
             Self::EnvDocs => env_docs::check(workspace),
-            Self::Test => test(workspace, reduced),
+            Self::Test => test(workspace, options),
             Self::Logs => logs::check(&logs::folder(workspace)),
             Self::Examples => tools::run(&mut cargo("test --workspace --doc --locked")),
             Self::Doc => tools::run(
@@ -75,24 +90,36 @@ impl Step {
     }
 }
 
-fn test(workspace: &Workspace, reduced: bool) -> Outcome {
+fn test(workspace: &Workspace, options: Options) -> Outcome {
     logs::clear(workspace)?;
-    let mut command = runner(workspace);
-    if reduced {
+    let mut command = runner(workspace, options.postgres);
+    if options.postgres {
+        postgres::say_what_is_left_out();
+        command = postgres::with_server(workspace, &command);
+    }
+    if options.reduced {
         command.env("DOORWARD_TEST_REDUCED", "1");
     }
     tools::run(&mut command)
 }
 
 /// nextest where it can be had: it keeps the hungry tests apart (`.config/nextest.toml`) and stops those that hang.
-fn runner(workspace: &Workspace) -> Command {
+fn runner(workspace: &Workspace, postgres: bool) -> Command {
     if let Some(nextest) = NEXTEST.find(workspace) {
         let mut command = workspace.program(&nextest);
         command.args(["nextest", "run", "--workspace", "--locked"]);
+        if postgres {
+            command.args(["-E", &postgres::filter()]);
+        }
         return command;
     }
     tools::say("there is no cargo-nextest: `cargo test` runs the tests");
-    workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
+    let mut command =
+        workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"]);
+    if postgres {
+        command.arg("--").args(postgres::skip());
+    }
+    command
 }
 
 /// Advisories are left to releases: their database is fetched from the network, and a new one would break an old commit.

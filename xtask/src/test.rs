@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 
 use crate::packages;
-use crate::steps::Step;
+use crate::steps::{Options, Step};
 use crate::tools::{self, Outcome, Workspace};
 
 /// Check everything that continuous integration checks.
@@ -15,8 +15,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, value_name = "STEP")]
     only: Vec<Step>,
     /// Leave out the tests that need programs other than Rust, and install nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "postgres")]
     reduced: bool,
+    /// Run the tests with the stores on a PostgreSQL server, which is started for them, and the steps that depend on it
+    #[arg(long)]
+    postgres: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
@@ -24,12 +27,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         let names = packages::names();
         tools::say(&format!("reduced: left out are the tests that need {names}, and the check of dependencies"));
     }
-    let chosen = |step: &Step| arguments.only.is_empty() || arguments.only.contains(step);
+    let options = Options { reduced: arguments.reduced, postgres: arguments.postgres };
+    let is_of_all = |step: &Step| arguments.only.is_empty() && (!options.postgres || step.depends_on_database());
+    let chosen = |step: &Step| is_of_all(step) || arguments.only.contains(step);
     let start = Instant::now();
     for step in Step::value_variants().iter().copied().filter(chosen) {
         tools::say(&format!("\n==> {}: {}", step.name(), step.about()));
         let start = Instant::now();
-        step.run(workspace, arguments.reduced).map_err(|failure| format!("{}: {failure}", step.name()))?;
+        step.run(workspace, options).map_err(|failure| format!("{}: {failure}", step.name()))?;
         tools::say(&format!("<== {}: good, {:.1} s", step.name(), start.elapsed().as_secs_f32()));
     }
     tools::say(&format!("\nall good, {:.0} s", start.elapsed().as_secs_f32()));

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
             m20261122_000001_tokens::migration(),
             m20261124_000002_lives::migration(),
             m20261129_000003_search::migration(),
+            store::number_transactions("m20261208_000001_transactions", "app_token_revocations"),
         ]
     }
 

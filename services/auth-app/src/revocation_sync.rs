@@ -33,12 +33,17 @@ async fn read_changes(tokens: &TokenService, looks_for_legacy_hashes: bool) -> R
 }
 
 async fn read_revocations(tokens: &TokenService) -> Result<(), StoreError> {
-    let revoked = tokens.store.recent_revocations().await?;
-    if tokens.sync.has_missed_changes() {
-        tokens.cache.clear();
-    }
-    for id in revoked {
-        tokens.cache.revoke(id);
-    }
-    Ok(())
+    tokens
+        .sync
+        .read(|unread| async move {
+            let revoked = tokens.store.revocations(&unread).await?;
+            if unread.may_lack_changes() {
+                tokens.cache.clear();
+            }
+            for id in revoked {
+                tokens.cache.revoke(id);
+            }
+            Ok(())
+        })
+        .await
 }

@@ -31,6 +31,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// Where replicas announce that they have revoked tokens.
 const CHANNEL: &str = "auth_app_revocations";
+/// Where they write which ones.
+const TABLE: &str = "app_token_revocations";
 /// How many uses are written down in one statement at most.
 const WRITE_AT_ONCE: usize = 1000;
 
@@ -82,7 +84,7 @@ impl TokenService {
     /// When the store cannot be read.
     pub async fn open(store: Arc<TokenStore>, digest_keys: DigestKeys, limits: Limits) -> Result<Self, StoreError> {
         let has_legacy_hashes = AtomicBool::new(store.has_legacy_hashes().await?);
-        let sync = Arc::new(ReplicaSync::new(CHANNEL, store.database()));
+        let sync = Arc::new(ReplicaSync::open(CHANNEL, TABLE, store.database()).await?);
         let (cache, search) = (Arc::new(Cache::new(limits)), Arc::default());
         Ok(Self { store, cache, sync, digest_keys, uses: Uses::default(), search, has_legacy_hashes })
     }

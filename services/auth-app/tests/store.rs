@@ -1,12 +1,15 @@
 //! The store, alike on `SQLite` and `PostgreSQL`.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_app::Migrator;
 use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
 use auth_app::store::{Added, ImportedToken, Page, Position, TokenFilter, TokenStore, Use};
 use authn::{Grants, UserId, UserType};
-use store::Database;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use store::testing::TestDatabase;
+use store::{Database, ReplicaSync, columns};
 use uuid::Uuid;
 
 fn owner(name: &str) -> UserId {
@@ -51,13 +54,23 @@ async fn find(tokens: &TokenStore, fingerprint: &Fingerprint) -> Option<Stored> 
     tokens.find(std::slice::from_ref(fingerprint)).await.expect("reads")
 }
 
+/// Reads revocations as a replica does.
+async fn follow(database: &Database) -> ReplicaSync {
+    ReplicaSync::open("auth_app_revocations", "app_token_revocations", database).await.expect("reads")
+}
+
+async fn unread(sync: &ReplicaSync, tokens: &TokenStore) -> Vec<Uuid> {
+    sync.read(|unread| async move { tokens.revocations(&unread).await }).await.expect("reads")
+}
+
 async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
     let has_replicas = database.is_postgres();
     let tokens = TokenStore::new(database.clone());
+    let sync = follow(&database).await;
     kept_and_ended(&tokens).await;
-    let recent = tokens.recent_revocations().await.expect("asks");
+    let recent = unread(&sync, &tokens).await;
     assert_eq!(
         recent.iter().filter(|id| id.as_u128() == 1).count(),
         if has_replicas { 2 } else { 0 },
@@ -284,5 +297,66 @@ async fn sqlite() {
 async fn postgresql() {
     if let Some(cluster) = store::testing::Cluster::start().await {
         suite(cluster.fresh_database().await.open().await).await;
+        slow_revocations_are_read(&cluster.fresh_database().await).await;
+        poll_uses_indexes(&cluster.fresh_database().await).await;
+        replicas_prune_together(&cluster.fresh_database().await).await;
     }
+}
+
+async fn open(place: &TestDatabase) -> Database {
+    let database = place.open().await;
+    database.migrate::<Migrator>().await.expect("migrates");
+    database
+}
+
+async fn execute(database: &Database, sql: &str) {
+    database.connection().execute_unprepared(sql).await.expect(sql);
+}
+
+/// As if a minute had passed between the revocation and the end of its transaction. Row
+/// [A16](../../../docs/security-requirements.md#a16).
+async fn slow_revocations_are_read(place: &TestDatabase) {
+    let (database, other) = (open(place).await, open(place).await);
+    let slow = database.begin_write().await.expect("begins");
+    let now = columns::now(DbBackend::Postgres);
+    let id = Uuid::from_u128(7);
+    let insert = format!("INSERT INTO app_token_revocations (token, at) VALUES ('{id}', {now} - 60000000)");
+    slow.execute_unprepared(&insert).await.expect("is written");
+    let (sync, tokens) = (follow(&other).await, TokenStore::new(other));
+    assert!(unread(&sync, &tokens).await.is_empty(), "it is not committed");
+    slow.commit().await.expect("is committed");
+    assert_eq!(unread(&sync, &tokens).await, [id]);
+    assert!(unread(&sync, &tokens).await.is_empty());
+}
+
+async fn poll_uses_indexes(place: &TestDatabase) {
+    let database = open(place).await;
+    let fill = "INSERT INTO app_token_revocations (token, at) \
+                SELECT gen_random_uuid(), n FROM generate_series(1, 20000) n; ANALYZE app_token_revocations";
+    execute(&database, fill).await;
+    let statements = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&statements);
+    let observed = database.clone().observed(move |sql| noted.lock().expect("is whole").push(sql.to_owned()));
+    assert!(unread(&follow(&database).await, &TokenStore::new(observed)).await.is_empty());
+    let poll = statements.lock().expect("is whole").pop().expect("a statement");
+    let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN {poll}"));
+    let lines = database.reader().query_all_raw(explain).await.expect("is explained");
+    let plan: String = lines.iter().map(|line| line.try_get_by_index::<String>(0).expect("a text")).collect();
+    for index in ["app_token_revocations_at", "app_token_revocations_transaction_id"] {
+        assert!(plan.contains(&format!("Index Scan on {index}")), "{plan}");
+    }
+}
+
+/// A replica removes what no other one is removing, and does not wait.
+async fn replicas_prune_together(place: &TestDatabase) {
+    let (database, other) = (open(place).await, TokenStore::new(open(place).await));
+    for number in 1..=3 {
+        add(&other, &stored(number, owner("a"))).await;
+    }
+    let held = database.begin_write().await.expect("begins");
+    let first = Uuid::from_u128(1);
+    held.execute_unprepared(&format!("DELETE FROM app_tokens WHERE id = '{first}'")).await.expect("removes");
+    assert_eq!(other.prune(at(3000), 100).await.expect("does not wait"), 2);
+    held.rollback().await.expect("is undone");
+    assert_eq!(other.prune(at(3000), 100).await.expect("prunes"), 1);
 }

@@ -34,6 +34,7 @@ impl MigratorTrait for Migrator {
             m20261205_000003_links::migration(),
             m20261206_000001_addresses_of_links::migration(),
             m20261207_000001_new_addresses_of_links::migration(),
+            store::number_transactions("m20261208_000001_transactions", "idp_revocations"),
         ]
     }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use runtime::Clock;
-use store::{Database, StoreError};
+use store::{Database, StoreError, Unread};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Grant;
@@ -19,9 +19,9 @@ const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 /// # Errors
 /// When the database cannot be read.
 pub async fn open(store: &Store, now: SystemTime) -> Result<Revocations, StoreError> {
-    let revocations = Revocations::new(store.database());
+    let revocations = Revocations::open(store.database()).await?;
     store.inform(&revocations);
-    revocations.note(store.revocations(true, now).await?);
+    revocations.note(store.revocations(None, now).await?);
     revocations.set_version(store.version().await?);
     Ok(revocations)
 }
@@ -46,8 +46,12 @@ pub async fn run(
 }
 
 async fn read_changes(revocations: &Revocations, store: &Store, now: SystemTime) -> Result<(), StoreError> {
-    let all = revocations.sync().has_missed_changes();
-    revocations.note(store.revocations(all, now).await?);
+    let read = |unread: Unread| async move {
+        let unread = Some(&unread).filter(|unread| !unread.may_lack_changes());
+        revocations.note(store.revocations(unread, now).await?);
+        Ok(())
+    };
+    revocations.sync().read(read).await?;
     revocations.set_version(store.version().await?);
     Ok(())
 }

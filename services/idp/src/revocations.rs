@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use runtime::Metrics;
-use store::{Database, ReplicaSync};
+use store::{Database, ReplicaSync, StoreError};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub(crate) use cutoff::{cutoff_ids, grants_of_session};
 
 /// Where replicas announce that they have revoked or changed something.
 const CHANNEL: &str = "idp_revocations";
+/// Where they write what they have revoked.
+const TABLE: &str = "idp_revocations";
 /// By how many locks the set is divided.
 const SHARDS: usize = 16;
 /// How many revocations wait for those who watch; who misses some reads all.
@@ -56,8 +58,11 @@ impl Revocations {
     }
 
     /// An empty set, for a process that works with this database.
-    pub(crate) fn new(database: &Database) -> Self {
-        Self::with(ReplicaSync::new(CHANNEL, database))
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn open(database: &Database) -> Result<Self, StoreError> {
+        Ok(Self::with(ReplicaSync::open(CHANNEL, TABLE, database).await?))
     }
 
     fn with(sync: ReplicaSync) -> Self {

@@ -204,7 +204,7 @@ impl Bench {
         let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
         change(&mut config);
         let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
-        let file = store::testing::sqlite();
+        let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
         let store = Store::new(database);

@@ -14,6 +14,10 @@ use crate::store::{UserChange, UserStore};
 
 /// Where replicas announce that they have changed users.
 const CHANNEL: &str = "users_changes";
+/// Where all writers record changes of users.
+const TABLE: &str = "user_changes";
+/// After which time a recorded change that every replica has read is removed.
+const PRUNE_AFTER: Duration = Duration::from_mins(10);
 /// How often recorded changes are removed that every replica has read.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -33,7 +37,7 @@ impl ChangeSync {
     /// When the database cannot be read.
     pub(crate) async fn open(people: Arc<UserStore>, cache: Arc<Cache>) -> Result<Self, StoreError> {
         let sync = if people.records_changes().await? {
-            Some(ReplicaSync::new(CHANNEL, people.database()))
+            Some(ReplicaSync::open(CHANNEL, TABLE, people.database()).await?)
         } else {
             tracing::warn!(
                 "each question about a user is read from the database, as it does not record changes of users; that needs the triggers of \
@@ -75,19 +79,29 @@ impl ChangeSync {
 
     /// Removes recorded changes that every replica has read, until the service stops.
     pub(crate) async fn keep_pruning(&self, shutdown: CancellationToken) {
-        let prune = || store::prune(|limit| self.people.prune_changes(limit));
+        let prune = || store::prune(|limit| self.prune(limit));
         store::keep_pruning("records of changed users", PRUNE_INTERVAL, prune, shutdown).await;
     }
 
-    async fn read_changes(&self, sync: &ReplicaSync) -> Result<(), StoreError> {
-        let recent = self.people.recent_changes().await?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let affected = recent.and_then(|recent| seen.affected(recent));
-        match affected.filter(|_| !sync.has_missed_changes()) {
-            Some(users) => users.into_iter().for_each(|id| self.cache.forget_users(&AffectedUsers::One(id))),
-            None => self.cache.forget_users(&AffectedUsers::All),
+    async fn prune(&self, limit: u64) -> Result<u64, StoreError> {
+        match self.sync.as_ref().and_then(|sync| sync.read_by_all(PRUNE_AFTER)) {
+            Some(condition) => self.people.prune_changes(&condition, limit).await,
+            None => Ok(0),
         }
-        Ok(())
+    }
+
+    async fn read_changes(&self, sync: &ReplicaSync) -> Result<(), StoreError> {
+        sync.read(|unread| async move {
+            let changes = self.people.changes(&unread).await?;
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let affected = changes.and_then(|changes| seen.affected(changes));
+            match affected.filter(|_| !unread.may_lack_changes()) {
+                Some(users) => users.into_iter().for_each(|id| self.cache.forget_users(&AffectedUsers::One(id))),
+                None => self.cache.forget_users(&AffectedUsers::All),
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

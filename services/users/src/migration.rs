@@ -23,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_search_index::Migration),
             m20261129_ldap_password_changes::migration(),
             Box::new(m20261129_user_changes::Migration),
+            store::number_transactions("m20261208_transactions_of_changes", "user_changes"),
         ]
     }
 

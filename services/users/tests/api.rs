@@ -38,7 +38,7 @@ struct Service {
 
 impl Service {
     async fn start() -> Self {
-        let database = testing::sqlite();
+        let database = testing::database();
         let mut config = Config { database_url: Secret::from(database.url()), ..Config::default() };
         config.token_manager.jwt_secret = Secret::from(SECRET);
         let context = Context::new(Environment::default());

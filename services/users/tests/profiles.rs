@@ -46,7 +46,7 @@ impl Service {
     }
 
     async fn with(config: Config) -> Self {
-        let database = testing::sqlite();
+        let database = testing::database();
         let mut config = Config { database_url: Secret::from(database.url()), ..config };
         config.token_manager.jwt_secret = Secret::from(SECRET);
         let context = Context::new(Environment::default());

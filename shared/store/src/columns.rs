@@ -29,6 +29,15 @@ pub fn now(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The same at the beginning of the statement: to compare a column with. For the time itself, which may differ from row to row,
+/// `PostgreSQL` uses no index.
+pub fn statement_time(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",
+        _ => now(backend),
+    }
+}
+
 /// A pattern that a column is like in which this text stands somewhere; what has a meaning in a pattern has none in the text.
 pub fn containing(text: &str) -> LikeExpr {
     let mut pattern = String::from("%");

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use crate::StoreError;
+use crate::{Database, StoreError};
 
 /// How many rows one transaction removes at most: few enough that no caller waits for it.
 const BATCH: u64 = 500;
@@ -48,6 +49,29 @@ where
         }
     };
     shutdown.run_until_cancelled(pruning).await;
+}
+
+impl Database {
+    /// Removes at most `limit` rows of a table that meet an SQL condition; how many. `key` is the primary key. Rows that another
+    /// replica has locked, to remove or to change them, are left to it, and not waited for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove(&self, table: &str, key: &str, condition: &str, limit: u64) -> Result<u64, StoreError> {
+        let sql = remove(self.is_postgres(), table, key, condition, limit);
+        self.run(|| async { Ok(self.connection().execute_unprepared(&sql).await?.rows_affected()) }).await
+    }
+}
+
+/// As an array, the rows of `PostgreSQL` are chosen once: a subquery may be run again, and choose others.
+fn remove(is_postgres: bool, table: &str, key: &str, condition: &str, limit: u64) -> String {
+    let some = format!("SELECT {key} FROM {table} WHERE {condition} LIMIT {limit}");
+    if is_postgres {
+        // locked rows meet the condition still: those that were changed meanwhile are compared once more
+        format!("DELETE FROM {table} WHERE {key} = ANY (ARRAY({some} FOR UPDATE SKIP LOCKED))")
+    } else {
+        format!("DELETE FROM {table} WHERE {key} IN ({some})")
+    }
 }
 
 #[cfg(test)]

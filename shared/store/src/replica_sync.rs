@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::Metrics;
+use sea_orm::DbBackend;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::Listener;
+use crate::outbox::{Outbox, Unread};
 use crate::{Database, MAX_STALENESS, StoreError};
 
 /// How often changes are polled while none are announced.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Announcements are at least this far apart: each says only that there are changes.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(50);
-/// How far back a poll has to read, by the clock of the database. Much longer than a transaction lasts: a row that was dated
-/// before the previous poll and committed after it must not be missed.
-pub const OUTBOX_WINDOW: Duration = Duration::from_secs(15);
-/// After which time without an answer rows may have left [`OUTBOX_WINDOW`] unread; the rest is for transactions.
+/// After which time without an answer everything has to be read again: rows may have been removed unread, or, where
+/// transactions have no numbers, be older than each poll reads; the rest is for transactions.
 const MISSED_AFTER: Duration = Duration::from_secs(10);
 
 /// How well this process knows the changes of other replicas, and the signals between it and them.
@@ -29,6 +29,8 @@ pub struct ReplicaSync {
     started: Instant,
     /// When the last poll began that was answered, in milliseconds after `started`; `None` where no other process writes.
     polled: Option<AtomicU64>,
+    /// The changes of all replicas; `None` where no other process writes.
+    outbox: Option<Outbox>,
     announce: Notify,
     poll: Notify,
 }
@@ -36,17 +38,21 @@ pub struct ReplicaSync {
 impl ReplicaSync {
     /// For the only process that writes.
     pub fn alone(channel: &'static str) -> Self {
-        Self { channel, started: Instant::now(), polled: None, announce: Notify::new(), poll: Notify::new() }
+        let (announce, poll) = (Notify::new(), Notify::new());
+        Self { channel, started: Instant::now(), polled: None, outbox: None, announce, poll }
     }
 
-    /// For one of several replicas, which announce changes on this channel of `PostgreSQL`.
-    pub fn among_replicas(channel: &'static str) -> Self {
-        Self { polled: Some(AtomicU64::new(0)), ..Self::alone(channel) }
-    }
-
-    /// For a process that works with this database.
-    pub fn new(channel: &'static str, database: &Database) -> Self {
-        if database.is_postgres() { Self::among_replicas(channel) } else { Self::alone(channel) }
+    /// For a process that works with this database. On `PostgreSQL` it is one of several replicas, which announce changes on this
+    /// channel and write them to this table; those that are committed from now on are read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the database cannot be reached.
+    pub async fn open(channel: &'static str, table: &'static str, database: &Database) -> Result<Self, StoreError> {
+        let alone = Self::alone(channel);
+        if !database.is_postgres() {
+            return Ok(alone);
+        }
+        Ok(Self { polled: Some(AtomicU64::new(0)), outbox: Some(Outbox::open(table, database).await?), ..alone })
     }
 
     /// The same after this time without an answer of the database, for tests, which do not wait for it.
@@ -66,8 +72,32 @@ impl ReplicaSync {
         self.is_current() || read.elapsed() < MAX_STALENESS
     }
 
-    /// Whether changes may have left [`OUTBOX_WINDOW`] before they were read: then everything has to be read again.
-    pub fn has_missed_changes(&self) -> bool {
+    /// Reads the changes of other replicas: `read` reads what is unread, and what it has read with success is not unread again.
+    /// Each committed change is read, however long its transaction took, unless [`Unread::may_lack_changes`] says otherwise.
+    ///
+    /// # Errors
+    /// Those of `read`, and when the database fails.
+    pub async fn read<T, F>(&self, read: impl FnOnce(Unread) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let has_missed_changes = self.has_missed_changes();
+        let Some(outbox) = &self.outbox else {
+            return read(Unread::recent(DbBackend::Sqlite, has_missed_changes)).await;
+        };
+        let (unread, snapshot) = outbox.begin().await?;
+        let outcome = read(unread.or_lacking(has_missed_changes)).await?;
+        outbox.advance(snapshot);
+        Ok(outcome)
+    }
+
+    /// The SQL condition of the rows of this age that every replica has read, in brackets; `None` where there are none.
+    pub fn read_by_all(&self, age: Duration) -> Option<String> {
+        Some(self.outbox.as_ref()?.read_by_all(age))
+    }
+
+    /// Whether changes may have been missed: then everything has to be read again.
+    fn has_missed_changes(&self) -> bool {
         self.polled.as_ref().is_some_and(|polled| self.since(polled) > MISSED_AFTER)
     }
 
@@ -97,8 +127,8 @@ impl ReplicaSync {
         self.poll.notify_one();
     }
 
-    /// Polls and announces changes, until the service stops. `poll` reads the rows of the last [`OUTBOX_WINDOW`]; without
-    /// `pushes` changes are neither announced nor listened for.
+    /// Polls and announces changes, until the service stops. `poll` reads them by [`read`](Self::read);
+    /// without `pushes` changes are neither announced nor listened for.
     pub async fn run<F>(&self, pushes: Option<Database>, poll: impl FnMut() -> F, shutdown: CancellationToken)
     where
         F: Future<Output = Result<(), StoreError>>,
@@ -178,13 +208,18 @@ mod tests {
     use super::*;
 
     const CHANNEL: &str = "changes";
+    const LONG: Duration = Duration::from_secs(15);
+
+    fn among_replicas() -> ReplicaSync {
+        ReplicaSync { polled: Some(AtomicU64::new(0)), ..ReplicaSync::alone(CHANNEL) }
+    }
 
     #[test]
     fn silence_matters_only_among_replicas() {
-        let alone = ReplicaSync::alone(CHANNEL).silent_for(OUTBOX_WINDOW);
+        let alone = ReplicaSync::alone(CHANNEL).silent_for(LONG);
         assert!(alone.is_current() && !alone.has_missed_changes());
-        assert!(ReplicaSync::among_replicas(CHANNEL).is_current(), "it has only just started");
-        let silent = ReplicaSync::among_replicas(CHANNEL).silent_for(OUTBOX_WINDOW);
+        assert!(among_replicas().is_current(), "it has only just started");
+        let silent = among_replicas().silent_for(LONG);
         assert!(!silent.is_current() && silent.has_missed_changes());
         assert!(silent.believes(Instant::now()) && !silent.believes(silent.started));
         let (metrics, silent) = (Metrics::default(), Arc::new(silent));
@@ -197,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failed_poll_is_no_answer_and_is_repeated() {
-        let sync = ReplicaSync::among_replicas(CHANNEL).silent_for(OUTBOX_WINDOW);
+        let sync = among_replicas().silent_for(LONG);
         let (mut polls, shutdown) = (0, CancellationToken::new());
         let poll = || {
             polls += 1;

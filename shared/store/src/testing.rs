@@ -18,8 +18,7 @@ mod balancer;
 mod cluster;
 mod paused;
 mod pooler;
-
-use std::sync::Arc;
+mod server;
 
 use tempfile::TempDir;
 
@@ -27,13 +26,16 @@ pub use balancer::Balancer;
 pub use cluster::Cluster;
 pub use paused::Paused;
 pub use pooler::Pooler;
+pub use server::{SERVER, on_server};
 
 use crate::{Database, Options, sqlite_url};
 
 /// A database for one test, deleted when this is dropped.
+#[derive(Debug)]
 pub struct TestDatabase {
     url: String,
-    _folder: Option<Arc<TempDir>>,
+    _folder: Option<TempDir>,
+    _removal: Option<server::Removal>,
 }
 
 impl TestDatabase {
@@ -59,6 +61,15 @@ impl TestDatabase {
     }
 }
 
+/// An empty database for a test that is about something else: a `SQLite` file, or, by `cargo xtask test --postgres`, a database of the
+/// server that it has started.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn database() -> TestDatabase {
+    on_server().unwrap_or_else(sqlite)
+}
+
 /// An empty `SQLite` database in a temporary folder.
 ///
 /// # Panics
@@ -66,5 +77,5 @@ impl TestDatabase {
 pub fn sqlite() -> TestDatabase {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = sqlite_url(&folder.path().join("test.db"));
-    TestDatabase { url, _folder: Some(Arc::new(folder)) }
+    TestDatabase { url, _folder: Some(folder), _removal: None }
 }

@@ -13,6 +13,7 @@ use std::{
 use config::Environment;
 use doorward::ServiceId;
 use runtime::Random;
+use store::testing::TestDatabase;
 use tempfile::TempDir;
 
 use crate::{Certificates, SmallDisk, logs, note_secret};
@@ -38,6 +39,8 @@ pub const USERS: [TestUser; 4] = [
 #[derive(Debug)]
 pub struct Layout {
     folder: TempDir,
+    /// The database of all services; a file a service without it.
+    database: Option<TestDatabase>,
     addresses: BTreeMap<ServiceId, SocketAddr>,
     variables: BTreeMap<String, String>,
     /// What the commands of its processes begin with.
@@ -65,9 +68,11 @@ impl Layout {
             jwt_secret: secret(),
             password: secret(),
             folder,
+            database: store::testing::on_server(),
         };
         layout.set_secrets();
         layout.set_addresses();
+        layout.set_database();
         let log = logs::folder().join(format!("{name}-{}.log", std::process::id()));
         layout.set("OCIS_LOG_LEVEL", "trace");
         layout.set("OCIS_LOG_FILE", &log.display().to_string());
@@ -92,6 +97,15 @@ impl Layout {
         // The cheapest parameters that argon2 takes: tests are about who gets in, not about the cost of it.
         self.set("AUTH_BASIC_ARGON2_MEMORY", "8");
         self.set("AUTH_BASIC_ARGON2_ITERATIONS", "1");
+    }
+
+    /// `cargo xtask test --postgres` has a server for all tests.
+    fn set_database(&mut self) {
+        if let Some(url) = self.database.as_ref().map(|database| database.url().to_owned()) {
+            self.set("OCIS_DATABASE_URL", &url);
+            // processes that share a database share it too; it is not in the data folder
+            self.set("PROXY_SESSION_SECRET", &secret());
+        }
     }
 
     fn set_addresses(&mut self) {

@@ -1,22 +1,19 @@
 //! Ending tokens, and removing what has ended.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use authn::UserId;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     Statement,
 };
-use store::columns::{self, micros, span};
-use store::{OUTBOX_WINDOW, StoreError, Transaction};
+use store::columns::{self, micros};
+use store::{StoreError, Transaction, Unread};
 use uuid::Uuid;
 
 use super::entity::{token, usage};
 use super::{TokenStore, owned_by};
-
-/// After which time no replica reads a revocation any more.
-const FORGOTTEN: Duration = Duration::from_hours(1);
 
 #[derive(FromQueryResult)]
 struct Id {
@@ -25,7 +22,7 @@ struct Id {
 
 impl TokenStore {
     /// Revokes a user's token; whether it was that user's and not yet revoked. Other replicas can learn of it
-    /// ([`recent_revocations`](Self::recent_revocations)) as soon as it is durable.
+    /// ([`revocations`](Self::revocations)) as soon as it is durable.
     pub async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
         let only = Condition::all().add(owned_by(owner)).add(token::Column::Id.eq(id));
         let is_revoked = !self.revoke_where(&only, now).await?.is_empty();
@@ -58,8 +55,8 @@ impl TokenStore {
         self.0.run(write).await
     }
 
-    /// Publishes again what is revoked already: rows of a transaction whose end took too long may have come too late for every
-    /// replica. A caller that got no response tries again.
+    /// Publishes again what is revoked already: on a server that does not number transactions, rows of one whose end took too long
+    /// come too late for every replica. A caller that got no response tries again.
     async fn publish_again(&self, which: &Condition) -> Result<(), StoreError> {
         if !self.0.is_postgres() {
             return Ok(());
@@ -74,19 +71,24 @@ impl TokenStore {
         self.0.run(write).await
     }
 
-    /// The tokens that any replica has revoked within [`OUTBOX_WINDOW`]; none where there is one process.
-    pub async fn recent_revocations(&self) -> Result<Vec<Uuid>, StoreError> {
+    /// The unread revocations of any replica: of which tokens. None where there is one process.
+    pub async fn revocations(&self, unread: &Unread) -> Result<Vec<Uuid>, StoreError> {
         if !self.0.is_postgres() {
             return Ok(Vec::new());
         }
         let read = || async {
             let query = Statement::from_string(
                 DbBackend::Postgres,
-                format!("SELECT token AS id FROM app_token_revocations WHERE at > {}", ago(OUTBOX_WINDOW)),
+                format!("SELECT token AS id FROM app_token_revocations WHERE {}", unread.condition()),
             );
             Ok(Id::find_by_statement(query).all(self.0.reader()).await?)
         };
         Ok(self.0.run(read).await?.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Removes at most `limit` rows that told other replicas of revocations and meet an SQL condition; how many.
+    pub async fn prune_revocations(&self, condition: &str, limit: u64) -> Result<u64, StoreError> {
+        self.0.remove("app_token_revocations", "seq", condition, limit).await
     }
 
     /// Removes at most `limit` tokens that have been over or revoked since before this moment; how many. One that was imported
@@ -99,22 +101,22 @@ impl TokenStore {
             .add(token::Column::Slide.is_not_null().and(usage::Column::Slid.lt(before)));
         let write = || async {
             let transaction = self.0.begin_write().await?;
-            let found: Vec<Id> = token::Entity::find()
+            let mut query = token::Entity::find()
                 .left_join(usage::Entity)
                 .select_only()
                 .column(token::Column::Id)
                 .filter(over.clone())
-                .limit(limit)
-                .into_model()
-                .all(&transaction)
-                .await?;
+                .limit(limit);
+            // what another replica has locked, to remove or to change it, is left to it
+            QuerySelect::query(&mut query).lock_with_tables_behavior(
+                LockType::Update,
+                [token::Entity],
+                LockBehavior::SkipLocked,
+            );
+            let found: Vec<Id> = query.into_model().all(&transaction).await?;
             let ids: Vec<Uuid> = found.into_iter().map(|row| row.id).collect();
             usage::Entity::delete_many().filter(usage::Column::Id.is_in(ids.clone())).exec(&transaction).await?;
             let gone = token::Entity::delete_many().filter(token::Column::Id.is_in(ids)).exec(&transaction).await?;
-            if self.0.is_postgres() {
-                let sql = format!("DELETE FROM app_token_revocations WHERE at < {}", ago(FORGOTTEN));
-                transaction.execute_unprepared(&sql).await?;
-            }
             transaction.commit().await?;
             Ok(gone.rows_affected)
         };
@@ -131,9 +133,4 @@ async fn publish(transaction: &Transaction, revoked: &[Uuid]) -> Result<(), Stor
         transaction.execute_unprepared(&sql).await?;
     }
     Ok(())
-}
-
-/// The SQL expression of so long ago, by the clock of the database.
-fn ago(time: Duration) -> String {
-    format!("{} - {}", columns::now(DbBackend::Postgres), span(time))
 }

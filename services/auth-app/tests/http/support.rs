@@ -80,7 +80,7 @@ impl Service {
     }
 
     pub(crate) async fn with(Settings { tokens, allow_impersonation, root }: Settings) -> Self {
-        let file = store::testing::sqlite();
+        let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
         let digest_keys = DigestKeys::new(&Secret::from(KEY), &Secret::from(""));

@@ -14,7 +14,7 @@ use proto::doorward::apptokens::v1::{
 };
 use runtime::Context;
 use secrecy::SecretString;
-use tempfile::TempDir;
+use store::testing::TestDatabase;
 use token::{KeyRing, METADATA_KEY, Minter};
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
@@ -25,23 +25,23 @@ struct World {
     routes: Routes,
     minter: Minter,
     context: Context,
-    _folder: TempDir,
+    _database: TestDatabase,
 }
 
 impl World {
     async fn new() -> Self {
-        let (folder, context) = (tempfile::tempdir().expect("a folder"), Context::new(Environment::default()));
+        let (database, context) = (store::testing::database(), Context::new(Environment::default()));
         let config = Config {
             token_manager: TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() },
             token_key: crate::support::KEY.into(),
-            database_url: format!("sqlite://{}/auth-app.db", folder.path().display()).into(),
+            database_url: database.url().into(),
             ..Config::default()
         };
         let directory: Arc<dyn Directory> = MemoryDirectory::new(["einstein", "marie"].map(user));
         let opened = auth_app::open(&config, directory, &context).await.expect("opens");
         let keys = Arc::new(KeyRing::new(&SecretString::from(SECRET), None).expect("is long enough"));
         let minter = Minter::new(keys, HOUR, false);
-        Self { routes: auth_app::app(&opened).grpc.expect("gRPC"), minter, context, _folder: folder }
+        Self { routes: auth_app::app(&opened).grpc.expect("gRPC"), minter, context, _database: database }
     }
 
     fn api(&self) -> AppTokensApiClient<Routes> {

@@ -99,7 +99,7 @@ impl Fixture {
 
     /// With settings of the operator.
     pub(crate) async fn with(settings: auth_app::Tokens, allow_impersonation: bool) -> Self {
-        let file = store::testing::sqlite();
+        let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
         let directory = MemoryDirectory::new(["einstein", "marie", "admin"].map(user));

@@ -30,7 +30,7 @@ impl Counts for SqlCounts {
 
     async fn prune(&self, now: SystemTime, rules: &Rules, most: u64) -> Result<(), StoreError> {
         self.0.run(|| self.correct(now)).await?;
-        self.0.run(|| self.remove_over(now, rules)).await?;
+        store::prune(|limit| self.remove_over(now, rules, limit)).await?;
         let surplus = self.count().await?.saturating_sub(most);
         if surplus > 0 {
             tracing::warn!(surplus, "more failed sign-ins are counted than fit; those without a delay are forgotten");
@@ -87,13 +87,13 @@ impl SqlCounts {
         Ok(())
     }
 
-    async fn remove_over(&self, now: SystemTime, rules: &Rules) -> Result<(), StoreError> {
+    /// Removes at most `limit` records that mean nothing any more; how many.
+    async fn remove_over(&self, now: SystemTime, rules: &Rules, limit: u64) -> Result<u64, StoreError> {
         let before = |age: Duration| micros(now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
-        let forgotten = Column::Known.eq(false).and(Column::Last.lte(before(rules.kept_for())));
-        let unknown = Column::Known.eq(true).and(Column::Last.lte(before(rules.known_for)));
-        let over = Column::BlockedUntil.lte(micros(now)).and(forgotten.or(unknown));
-        Entity::delete_many().filter(over).exec(self.0.connection()).await?;
-        Ok(())
+        let forgotten = format!("(NOT known AND last <= {})", before(rules.kept_for()));
+        let unknown = format!("(known AND last <= {})", before(rules.known_for));
+        let over = format!("blocked_until <= {} AND ({forgotten} OR {unknown})", micros(now));
+        self.0.remove("password_attempts", "key", &over, limit).await
     }
 
     /// In the order of [`Record::worth`].

@@ -30,6 +30,7 @@ pub(crate) struct Bench {
     pub(crate) config: Config,
     pub(crate) context: Context,
     _folder: tempfile::TempDir,
+    _database: Option<store::testing::TestDatabase>,
 }
 
 /// A configuration whose hashes cost next to nothing.
@@ -44,15 +45,20 @@ pub(crate) fn cheap() -> Config {
 
 impl Bench {
     /// With einstein, marie and (disabled) lise, each with [`PASSWORD`].
-    pub(crate) async fn start(config: Config) -> Self {
+    pub(crate) async fn start(mut config: Config) -> Self {
+        let database = store::testing::on_server();
+        if let Some(database) = &database {
+            config.database_url = database.url().into();
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let environment = Environment::from([("OCIS_BASE_DATA_PATH", folder.path().display().to_string())]);
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
         let context = Context { clock, random: Random::seeded(1), ..Context::new(environment) };
         let directory = MemoryDirectory::new([]);
         directory.fail_password_changes(None);
-        let opened = auth_basic::open(&config, directory.clone(), &context).await.expect("the service opens");
-        let bench = Self { directory, opened, config, context, _folder: folder };
+        let opened = Box::pin(auth_basic::open(&config, directory.clone(), &context)).await;
+        let opened = opened.expect("the service opens");
+        let bench = Self { directory, opened, config, context, _folder: folder, _database: database };
         bench.put_user("einstein", UserStatus::Active);
         bench.put_user("marie", UserStatus::Active);
         bench.put_user("lise", UserStatus::Blocked);

@@ -90,7 +90,7 @@ mod tests {
     /// What was sealed before there was a row for it, too.
     #[tokio::test]
     async fn an_exchange_changes_nothing_for_clients_and_the_former_secret_can_be_dropped() {
-        let file = store::testing::sqlite();
+        let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("the schema is made");
         let store = Store::new(database);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::{micros, span};
@@ -30,7 +30,8 @@ pub struct Delivery {
 }
 
 impl Store {
-    /// Deliveries that are due, the oldest first. Each is leased to one caller for `lease`.
+    /// Deliveries that are due, the oldest first. Each is leased to one caller for `lease`; callers at the same time get different
+    /// ones.
     pub async fn due_deliveries(
         &self,
         limit: u64,
@@ -38,28 +39,29 @@ impl Store {
         now: SystemTime,
     ) -> Result<Vec<Delivery>, StoreError> {
         let now = micros(now);
-        let read = || async {
-            let query = delivery::Entity::find()
-                .filter(delivery::Column::Due.lte(now))
-                .order_by_asc(delivery::Column::Due)
-                .limit(limit);
-            Ok(query.all(self.database.reader()).await?)
-        };
-        let mut claimed = Vec::new();
-        for row in self.database.run(read).await? {
-            let claim = delivery::Entity::update_many()
+        let due = delivery::Entity::find()
+            .filter(delivery::Column::Due.lte(now))
+            .order_by_asc(delivery::Column::Due)
+            .limit(limit);
+        // there is nearly always none, and SQLite has one writer
+        let read = || async { Ok(!due.clone().limit(1).all(self.database.reader()).await?.is_empty()) };
+        if !self.database.run(read).await? {
+            return Ok(Vec::new());
+        }
+        let claim = || async {
+            let transaction = self.database.begin_write().await?;
+            let lock = due.clone().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+            let claimed = lock.all(&transaction).await?;
+            delivery::Entity::update_many()
                 .col_expr(delivery::Column::Due, Expr::value(now.saturating_add(span(lease))))
                 .col_expr(delivery::Column::Attempts, Expr::col(delivery::Column::Attempts).add(1))
-                .filter(delivery::Column::Id.eq(row.id))
-                // another caller's lease has moved it
-                .filter(delivery::Column::Due.eq(row.due))
-                .filter(delivery::Column::Attempts.eq(row.attempts));
-            let write = || async { Ok(claim.clone().exec(self.database.connection()).await?.rows_affected > 0) };
-            if self.database.run(write).await? {
-                claimed.push(given(row)?);
-            }
-        }
-        Ok(claimed)
+                .filter(delivery::Column::Id.is_in(claimed.iter().map(|row| row.id)))
+                .exec(&transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(claimed)
+        };
+        self.database.run(claim).await?.into_iter().map(given).collect()
     }
 
     /// Removes a delivery that has arrived or is given up.

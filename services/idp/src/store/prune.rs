@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use sea_orm::ConnectionTrait;
 use store::StoreError;
 use store::columns::micros;
 
@@ -45,12 +44,6 @@ impl Store {
         before: i64,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        // the outer comparison spares a row that was extended while this statement waited for its lock
-        let sql = format!(
-            "DELETE FROM {table} WHERE {column} < {before} \
-             AND {key} IN (SELECT {key} FROM {table} WHERE {column} < {before} LIMIT {limit})"
-        );
-        let write = || async { Ok(self.database.connection().execute_unprepared(&sql).await?.rows_affected()) };
-        self.database.run(write).await
+        self.database.remove(table, key, &format!("{column} < {before}"), limit).await
     }
 }

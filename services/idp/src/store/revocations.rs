@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use store::columns::{self, micros, span, time};
-use store::{OUTBOX_WINDOW, StoreError, Transaction};
+use store::columns::{self, micros, time};
+use store::{StoreError, Transaction, Unread};
 use uuid::Uuid;
 
 use super::Store;
@@ -43,15 +43,12 @@ impl Store {
         Ok(rows.into_iter().map(|row| Revocation { id: row.id, until: time(row.until) }).collect())
     }
 
-    /// Revocations that any replica has written since (by the database's clock) a quarter of a minute ago, or all when
-    /// `all`; of those only the ones that still count.
-    pub async fn revocations(&self, all: bool, now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
+    /// The revocations of any replica that are unread, or all; of those only the ones that still count.
+    pub async fn revocations(&self, unread: Option<&Unread>, now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
         let connection = self.database.reader();
         let mut wanted = revocation::Entity::find().filter(revocation::Column::Until.gt(micros(now)));
-        if !all {
-            let now = Expr::cust(columns::now(connection.get_database_backend()));
-            let lately = now.sub(span(OUTBOX_WINDOW));
-            wanted = wanted.filter(Expr::col(revocation::Column::At).gt(lately));
+        if let Some(unread) = unread {
+            wanted = wanted.filter(Expr::cust(unread.condition().to_owned()));
         }
         let mut found: Vec<Revocation> = Vec::new();
         loop {
@@ -74,8 +71,8 @@ impl Store {
     }
 }
 
-/// Writes revocations in the transaction that revokes. An existing one is announced again, and its expiry never becomes earlier:
-/// if the former transaction took too long to commit, replicas may have missed its announcement.
+/// Writes revocations in the transaction that revokes. An existing one is written again, and its expiry never becomes earlier: on
+/// a server that does not number transactions, replicas have missed it if the former transaction took too long to commit.
 pub(super) async fn write(
     transaction: &Transaction,
     ids: &[Uuid],

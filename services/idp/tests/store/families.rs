@@ -1,6 +1,7 @@
 //! Codes, and the families of refresh tokens that begin with them.
 
 use idp::store::{Redeemed, Rotation, Store};
+use store::ReplicaSync;
 
 use crate::support::{GRACE, NO_TIME, at, family, id, revoked};
 
@@ -114,15 +115,17 @@ async fn revoked_by_hand(store: &Store) {
 }
 
 async fn revocations_told(store: &Store) {
+    let sync = ReplicaSync::open("idp_revocations", "idp_revocations", store.database()).await.expect("opens");
     for (id, until) in [(id(21), 3000), (id(22), 4000)] {
         store.revoke_token(id, at(until), at(1500)).await.expect("revokes");
     }
     store.revoke_token(id(22), at(2000), at(1500)).await.expect("revokes");
-    for all in [true, false] {
-        let revocations = store.revocations(all, at(1500)).await.expect("reads");
+    let unread = sync.read(|unread| async move { Ok(unread) }).await.expect("reads");
+    for unread in [None, Some(&unread)] {
+        let revocations = store.revocations(unread, at(1500)).await.expect("reads");
         let until = |wanted| revocations.iter().find(|one| one.id == id(wanted)).map(|one| one.until);
         assert_eq!((until(21), until(22)), (Some(at(3000)), Some(at(4000))), "the later end counts");
-        let revocations = store.revocations(all, at(3000)).await.expect("reads");
+        let revocations = store.revocations(unread, at(3000)).await.expect("reads");
         assert!(revocations.iter().all(|one| one.id != id(21)), "it has expired");
     }
     let many: Vec<_> = (10_000..12_500).map(|one| family(one, Some("many"), "web")).collect();

@@ -31,6 +31,6 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(store.device("WXZK", at(1500)).await.expect("reads"), None);
     assert_eq!(store.pushed_request([90; 32], "web", at(1500)).await.expect("reads"), None);
     assert!(store.keys().await.expect("reads").is_empty());
-    let revocations = store.revocations(true, at(1000)).await.expect("reads");
+    let revocations = store.revocations(None, at(1000)).await.expect("reads");
     assert!(revocations.contains(&before(Of::Everyone, 1001)), "what is stateless: {revocations:?}");
 }

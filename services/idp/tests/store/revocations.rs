@@ -1,12 +1,15 @@
 //! The revocations in the memory of each replica.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use idp::revocation_sync;
 use idp::revocations::{Revocation, Revocations};
 use idp::store::{Redeemed, Store};
 use runtime::Clock;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use store::testing::{Cluster, TestDatabase};
+use store::{ReplicaSync, columns};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::keys::key;
@@ -144,4 +147,47 @@ async fn a_replica_without_its_postgres_server_is_not_current() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(begin.elapsed() > Duration::from_secs(2), "a moment of silence is nothing");
+}
+
+/// As if a minute had passed between the revocation and the end of its transaction. Row
+/// [A16](../../../../docs/security-requirements.md#a16).
+#[tokio::test]
+async fn revocation_of_a_slow_transaction_is_received_on_postgres() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let (place, clock) = (cluster.fresh_database().await, Clock::manual(at(1500)));
+    let writer = open(&place).await;
+    let slow = writer.database().begin_write().await.expect("begins");
+    let now = columns::now(DbBackend::Postgres);
+    let (revoked, until) = (id(1), columns::micros(at(9000)));
+    let insert = format!("INSERT INTO idp_revocations (id, until, at) VALUES ('{revoked}', {until}, {now} - 60000000)");
+    slow.execute_unprepared(&insert).await.expect("is written");
+    let other = replica(&place, &clock, false).await;
+    assert!(!other.revocations.contains(revoked), "it is not committed");
+    slow.commit().await.expect("is committed");
+    learns(&other, 1).await;
+}
+
+#[tokio::test]
+async fn poll_for_revocations_uses_indexes_on_postgres() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let place = cluster.fresh_database().await;
+    let database = open(&place).await.database().clone();
+    let fill = "INSERT INTO idp_revocations (id, until, at) \
+                SELECT gen_random_uuid(), 9000000000000000, n FROM generate_series(1, 20000) n; ANALYZE idp_revocations";
+    database.connection().execute_unprepared(fill).await.expect("is written");
+    let statements = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&statements);
+    let observed = database.clone().observed(move |sql| noted.lock().expect("is whole").push(sql.to_owned()));
+    let store = &Store::new(observed);
+    let sync = ReplicaSync::open("idp_revocations", "idp_revocations", &database).await.expect("opens");
+    let found = sync.read(|unread| async move { store.revocations(Some(&unread), at(1500)).await }).await;
+    assert_eq!(found.expect("reads"), []);
+    let poll = statements.lock().expect("is whole").pop().expect("a statement");
+    let explain = format!("EXPLAIN {}", poll.replace("$1", "1").replace("$2", "1000"));
+    let lines = database.reader().query_all_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
+    let lines = lines.expect("is explained");
+    let plan: String = lines.iter().map(|line| line.try_get_by_index::<String>(0).expect("a text")).collect();
+    for index in ["idp_revocations_at", "idp_revocations_transaction_id"] {
+        assert!(plan.contains(&format!("Index Scan on {index}")), "{plan}");
+    }
 }

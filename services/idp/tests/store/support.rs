@@ -56,6 +56,6 @@ pub(crate) fn family(grant: u128, person: Option<&str>, client: &str) -> Family 
 
 /// The ids of all that is revoked.
 pub(crate) async fn revoked(store: &Store) -> Vec<Uuid> {
-    let found = store.revocations(true, at(1000)).await.expect("reads");
+    let found = store.revocations(None, at(1000)).await.expect("reads");
     found.into_iter().map(|one| one.id).collect()
 }

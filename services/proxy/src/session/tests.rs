@@ -98,7 +98,7 @@ struct World {
 impl World {
     async fn start() -> Self {
         let (provider, issuer) = Provider::start().await;
-        let file = ::store::testing::sqlite();
+        let file = ::store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
         let clock = Clock::manual(Clock::system().now());
@@ -226,7 +226,7 @@ impl EndedSessions for Issuer {
 /// `docs/security-requirements.md#r9`
 #[tokio::test]
 async fn session_ends_with_the_session_of_an_issuer_in_this_process() {
-    let file = ::store::testing::sqlite();
+    let file = ::store::testing::database();
     let database = file.open().await;
     database.migrate::<Migrator>().await.expect("migrates");
     let clock = Clock::manual(Clock::system().now());

@@ -5,7 +5,7 @@ mod entity;
 use std::time::SystemTime;
 
 use bounded_cache::{HeapSize, MIB};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::columns::{micros, time};
 use store::{Database, Recent, StoreError};
@@ -218,21 +218,20 @@ impl Rows {
                 .column(session::Column::Id)
                 .filter(over.clone())
                 .limit(limit)
+                // what another replica removes, or uses again, is left to it
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
                 .into_tuple()
                 .all(&transaction)
                 .await?;
-            // used again in the meantime, it stays
-            let gone = session::Entity::delete_many()
-                .filter(session::Column::Id.is_in(ids))
-                .filter(over.clone())
-                .exec(&transaction)
-                .await?;
-            let tokens = logout::Entity::delete_many().filter(logout::Column::Expires.lte(micros(now)));
-            tokens.exec(&transaction).await?;
+            let delete = session::Entity::delete_many().filter(session::Column::Id.is_in(ids));
+            let gone = delete.exec(&transaction).await?;
             transaction.commit().await?;
             Ok(gone.rows_affected)
         };
-        self.0.run(write).await
+        let gone = self.0.run(write).await?;
+        let expired = format!("expires <= {}", micros(now));
+        store::prune(|limit| self.0.remove("proxy_logouts", "jti", &expired, limit)).await?;
+        Ok(gone)
     }
 }
 

@@ -4,7 +4,7 @@ mod entity;
 
 use std::time::SystemTime;
 
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DeleteMany, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -181,14 +181,10 @@ impl Rows {
 
     /// Removes the keys that have ended, or whose browser session has; how many.
     pub(crate) async fn prune(&self, now: SystemTime) -> Result<u64, StoreError> {
-        let write = || async {
-            let sessions = Query::select().column("id").from("proxy_sessions").take();
-            let orphaned =
-                Condition::all().add(Column::Session.is_not_null()).add(Column::Session.not_in_subquery(sessions));
-            let over = Condition::any().add(Column::Ends.lte(micros(now))).add(orphaned);
-            Ok(Entity::delete_many().filter(over).exec(self.0.connection()).await?.rows_affected)
-        };
-        self.0.run(write).await
+        let has_ended = format!("ends <= {}", micros(now));
+        let lacks_session = "(session IS NOT NULL AND session NOT IN (SELECT id FROM proxy_sessions))";
+        let over = format!("({has_ended} OR {lacks_session})");
+        store::prune(|limit| self.0.remove("proxy_signing_keys", "id", &over, limit)).await
     }
 }
 

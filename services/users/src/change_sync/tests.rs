@@ -145,6 +145,7 @@ async fn replicas_on_postgres_follow_every_writer() {
     changes_of_groups_are_seen(&cluster.fresh_database().await).await;
     changes_by_sql_are_seen(&cluster.fresh_database().await).await;
     long_transaction_is_dated_at_its_end(&cluster.fresh_database().await).await;
+    slow_commit_is_seen(&cluster.fresh_database().await).await;
     writer_needs_no_right_to_record(&cluster.fresh_database().await).await;
     many_changes_affect_all_users(&cluster.fresh_database().await).await;
     old_records_are_pruned(&cluster.fresh_database().await).await;
@@ -279,6 +280,22 @@ async fn long_transaction_is_dated_at_its_end(place: &TestDatabase) {
     assert_eq!(there.user("marie").await.display_name, "Mme Curie");
 }
 
+/// As if a minute had passed between the end of the transaction and its becoming visible.
+async fn slow_commit_is_seen(place: &TestDatabase) {
+    let (here, there) = (Replica::open(place).await, Replica::open(place).await);
+    let marie = here.create("marie").await.id;
+    let transaction = here.database.begin_write().await.expect("begins");
+    let update = format!("UPDATE people SET status = 2 WHERE id = '{marie}'");
+    let dated = "SET CONSTRAINTS user_changes_dated IMMEDIATE";
+    let earlier = "UPDATE user_changes SET at = at - 60000000 WHERE at > 0";
+    for statement in [update.as_str(), dated, earlier] {
+        transaction.execute_unprepared(statement).await.expect(statement);
+    }
+    there.poll().await;
+    let commit = Box::pin(async { transaction.commit().await.expect("is committed") });
+    assert!(!there.after("marie", commit).await.expect("is found").is_active());
+}
+
 /// A role with rights to the tables of the version before, which cannot use what records changes for anything else.
 async fn writer_needs_no_right_to_record(place: &TestDatabase) {
     let (here, there) = (Replica::open(place).await, Replica::open(place).await);
@@ -333,8 +350,8 @@ async fn old_records_are_pruned(place: &TestDatabase) {
     let recent = number(&replica.database, dated).await;
     let old = number(&replica.database, all).await - recent;
     assert!(recent > 0 && old > 0, "the records of a statement have no date of their own");
-    assert_eq!(replica.change_sync.people.prune_changes(1).await.expect("writes"), 1);
-    let removed = replica.change_sync.people.prune_changes(500).await.expect("writes");
+    assert_eq!(replica.change_sync.prune(1).await.expect("writes"), 1);
+    let removed = replica.change_sync.prune(500).await.expect("writes");
     assert_eq!(i64::try_from(removed).expect("few"), old - 1);
     assert_eq!(number(&replica.database, all).await, recent);
 }

@@ -1,6 +1,6 @@
 //! The users that were changed, recorded by triggers for the replicas, which have users in memory.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::prelude::*;
 use store::columns;
 
@@ -53,9 +53,7 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         let connection = manager.get_connection();
-        let version = Statement::from_string(DbBackend::Postgres, "SELECT version() AS version");
-        let row = connection.query_one_raw(version).await?;
-        if !row.map(|row| row.try_get::<String>("", "version")).transpose()?.is_some_and(|text| is_postgres(&text)) {
+        if !store::has_triggers_of_postgres(connection).await? {
             return Ok(());
         }
         for statement in statements() {
@@ -63,11 +61,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-}
-
-/// Whether a server of this version is `PostgreSQL` itself: others lack triggers of statements, or triggers that are deferred.
-fn is_postgres(version: &str) -> bool {
-    version.starts_with("PostgreSQL ") && !version.contains("-YB-")
 }
 
 /// In the order in which writers lock the tables, so that none of them waits for this while this waits for it.
@@ -117,16 +110,4 @@ fn date_change_function() -> String {
              RETURN NULL;
          END $$"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_that_resemble_postgres_get_no_triggers() {
-        assert!(is_postgres("PostgreSQL 15.8 (Debian 15.8-0+deb12u1) on x86_64-pc-linux-gnu"));
-        assert!(!is_postgres("PostgreSQL 15.2-YB-2.25.0.0-b0 on x86_64-pc-linux-gnu"));
-        assert!(!is_postgres("CockroachDB CCL v25.1.0 (x86_64-pc-linux-gnu)"));
-    }
 }

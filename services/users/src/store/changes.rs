@@ -1,24 +1,16 @@
 //! The users that any writer has changed, for the replicas, which have users in memory. On `PostgreSQL` triggers record them, so that no
 //! writer can omit it: neither a replica of a former version nor an operator with SQL. `SQLite` has one writer.
 
-use std::time::Duration;
-
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
-use store::columns::span;
-use store::{Database, OUTBOX_WINDOW, StoreError};
+use store::{Database, StoreError, Unread};
 use uuid::Uuid;
 
 use super::UserStore;
 
-/// After which time no replica reads a change any more.
-const FORGOTTEN: Duration = Duration::from_mins(10);
 /// The most changes that are applied user by user; with more of them all users are affected.
 const MOST: usize = 10_000;
 /// How many triggers the migration makes.
 const TRIGGERS: i64 = 14;
-/// The current time in microseconds. Not `clock_timestamp`, whose value may differ from row to row: no index could be used.
-const NOW: &str = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint";
-
 /// A change of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UserChange {
@@ -46,15 +38,15 @@ impl UserStore {
         self.database.run(read).await
     }
 
-    /// The changes of the last [`OUTBOX_WINDOW`] by any writer; `None` if there are too many to be told apart. None where there is one
-    /// process.
-    pub(crate) async fn recent_changes(&self) -> Result<Option<Vec<UserChange>>, StoreError> {
+    /// The unread changes by any writer; `None` if there are too many to be told apart. None where there is one process.
+    pub(crate) async fn changes(&self, unread: &Unread) -> Result<Option<Vec<UserChange>>, StoreError> {
         if !self.database.is_postgres() {
             return Ok(Some(Vec::new()));
         }
+        // a row without a time has been replaced by one that has the time of the commit
         let sql = format!(
-            "SELECT id, user_id FROM user_changes WHERE at > {} LIMIT {}",
-            ago(OUTBOX_WINDOW),
+            "SELECT id, user_id FROM user_changes WHERE at > 0 AND {} LIMIT {}",
+            unread.condition(),
             MOST.saturating_add(1)
         );
         let read = || async {
@@ -68,19 +60,9 @@ impl UserStore {
         Ok(Some(rows.iter().map(change).collect::<Result<_, _>>()?))
     }
 
-    /// Removes at most `limit` changes that every replica has read; how many.
-    pub(crate) async fn prune_changes(&self, limit: u64) -> Result<u64, StoreError> {
-        if !self.database.is_postgres() {
-            return Ok(0);
-        }
-        let sql = format!(
-            "DELETE FROM user_changes WHERE id IN \
-             (SELECT id FROM user_changes WHERE at < {} LIMIT {limit} FOR UPDATE SKIP LOCKED)",
-            ago(FORGOTTEN)
-        );
-        self.database
-            .run(|| async { Ok(self.database.connection().execute_unprepared(&sql).await?.rows_affected()) })
-            .await
+    /// Removes at most `limit` changes that meet an SQL condition; how many.
+    pub(crate) async fn prune_changes(&self, condition: &str, limit: u64) -> Result<u64, StoreError> {
+        self.database.remove("user_changes", "id", condition, limit).await
     }
 
     /// The database.
@@ -91,9 +73,4 @@ impl UserStore {
 
 fn change(row: &QueryResult) -> Result<UserChange, DbErr> {
     Ok(UserChange { id: row.try_get("", "id")?, user_id: row.try_get("", "user_id")? })
-}
-
-/// The SQL expression of so long ago, by the clock of the database.
-fn ago(time: Duration) -> String {
-    format!("{NOW} - {}", span(time))
 }

@@ -16,7 +16,7 @@ use super::{Paused, Pooler, TestDatabase};
 use crate::{Database, Options};
 
 /// Ends the server when the test's process ends, however that happens: then nothing is left at the other end of stdin.
-const WATCHED: &str = r#""$0/postgres" -D "$1/data" -k "$1" -h "" -c fsync=off -c full_page_writes=off >"$1/log" 2>&1 &
+const WATCHED: &str = r#""$0/postgres" -D "$1/data" -k "$1" -h "" -c fsync=off -c full_page_writes=off -c max_connections=200 >"$1/log" 2>&1 &
 server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
 
 /// A running `PostgreSQL` server with trust authentication on a socket that only this account and root reach.
@@ -130,7 +130,7 @@ impl Cluster {
         let server = Database::connect(&self.url("postgres"), &options).await.expect("the server answers");
         let create = format!("CREATE DATABASE {name}");
         server.connection().execute_unprepared(&create).await.expect("the server makes a database");
-        TestDatabase { url: self.url(&name), _folder: None }
+        TestDatabase { url: self.url(&name), _folder: None, _removal: None }
     }
 
     /// A `PgBouncer` in front of it, in transaction mode, with more settings. `None` if there is none and
@@ -140,6 +140,11 @@ impl Cluster {
     /// If there is none and nothing says so, or if it does not start.
     pub async fn pooler(&self, settings: &str) -> Option<Pooler> {
         Pooler::start(self.folder.path(), self.account, settings).await
+    }
+
+    /// The URL of the database that every server has.
+    pub fn server_url(&self) -> String {
+        self.url("postgres")
     }
 
     fn url(&self, database: &str) -> String {
@@ -189,7 +194,7 @@ fn serve(programs: &Path, folder: &Path, account: Option<(u32, u32)>) -> Child {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests find their programs through the environment of the process")]
-fn of_environment(name: &str) -> OsString {
+pub(super) fn of_environment(name: &str) -> OsString {
     std::env::var_os(name).unwrap_or_default()
 }
 

@@ -31,7 +31,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let file = store::testing::sqlite();
+        let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("the schema is made");
         let clock = Clock::manual(UNIX_EPOCH + START);
