@@ -16,7 +16,7 @@ use crate::services::ServiceId;
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
 pub(crate) use service_account::{AddServiceAccount, End, ServiceAccount, UpdateServiceAccount};
-pub(crate) use state::{Backup, Db, DbCopy, Migrate, PassphraseSource, Restore};
+pub(crate) use state::{Backup, Db, DbCopy, Migrate, PassphraseSource, Restore, Stopped};
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app has to be added), \
     OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";

@@ -21,12 +21,25 @@ use std::io::{self, BufRead, IsTerminal, Read};
 
 use ::config::Secret;
 use authn::BoxError;
+use runtime::Context;
 use serde_json::Value;
 
 use crate::cli::{PasswordSource, SecretSource};
 
 /// The longest secret that is read, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
+
+/// Does work that SIGINT and SIGTERM interrupt: it is dropped, and with it undone as far as it has gone.
+///
+/// # Errors
+/// Those of the work, or that it was interrupted.
+pub(crate) async fn interruptible<T>(
+    context: &Context,
+    work: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let outcome = context.shutdown.run_until_cancelled(work).await;
+    outcome.unwrap_or_else(|| Err("interrupted; nothing was changed".into()))
+}
 
 /// Prints a line of a command's result.
 pub(crate) fn say(text: impl Display) -> Result<(), BoxError> {

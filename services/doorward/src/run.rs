@@ -14,6 +14,7 @@ use crate::running::{RunningFile, RunningService};
 use crate::secrets::Secrets;
 use crate::service_accounts::ServiceAccounts;
 use crate::services::{Defaults, EnabledServices, ServiceId, Settings};
+use crate::state::sealed_files;
 use crate::{admin, announcement, command, quickstart};
 
 /// Everything that `main` does.
@@ -113,26 +114,28 @@ fn migrate(arguments: &Migrate, environment: Environment) -> Result<(), BoxError
     let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
     let secrets = any(&environment)?;
     call(environment, &secrets, async |settings, context| {
-        let states = settings.states(&context.environment).into_iter();
-        let states = states.filter(|(service, _)| enabled.contains(*service)).map(|(_, state)| state);
-        command::migrate::run(states.collect(), arguments.check).await
+        command::migrate::run(settings.states(&context.environment), &enabled, arguments.check).await
     })
 }
 
 fn backup(arguments: &Backup, environment: Environment) -> Result<(), BoxError> {
+    let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
     let passphrase = command::backup::prepare(arguments)?;
     let file = arguments.file.display().to_string();
     audited(environment, ("backup", &file), async |settings, context| {
-        command::backup::run(arguments, passphrase.as_ref(), &settings, &context).await
+        command::backup::run(arguments, passphrase.as_ref(), &settings, &enabled, &context).await
     })
 }
 
 fn restore(arguments: &Restore, environment: Environment) -> Result<(), BoxError> {
-    let secrets = command::restore::prepare(arguments, &base_data_path(&environment))?;
-    let Some(secrets) = secrets else { return Ok(()) };
+    let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+    let data = base_data_path(&environment);
+    let Some(confirmed) = command::restore::prepare(arguments, &data)? else { return Ok(()) };
+    // the audit log of a new machine is in it
+    sealed_files::make_folder(&data)?;
     let file = arguments.file.display().to_string();
     audited(environment, ("restore", &file), async |settings, context| {
-        command::restore::run(arguments, &secrets, &settings, &context).await
+        command::restore::run(arguments, &confirmed, &settings, &enabled, &context).await
     })
 }
 
@@ -201,7 +204,7 @@ fn call(
 }
 
 /// Runs a command that works with everything that is stored: the audit log has a line about it, with the name of the event and the file
-/// or database. It can be interrupted.
+/// or database. A signal does not end it by itself: the command decides what can be [interrupted](command::interruptible).
 fn audited(
     environment: Environment,
     (event, object): (&'static str, &str),
@@ -216,9 +219,7 @@ fn audited(
     let log = settings.gateway.log.clone();
     let telemetry = telemetry::Settings { log: &log, tracing: &Tracing::default(), keeps_spans: false };
     runtime::host("doorward", telemetry, context, async |context| {
-        let shutdown = context.shutdown.clone();
-        let outcome = shutdown.run_until_cancelled(work(settings, context)).await;
-        let outcome = outcome.unwrap_or_else(|| Err("interrupted before it was complete".into()));
+        let outcome = work(settings, context).await;
         match &outcome {
             Ok(()) => tracing::info!(target: "audit", event, outcome = "success", object),
             Err(error) => tracing::info!(target: "audit", event, outcome = "failure", object, reason = %error),

@@ -165,7 +165,11 @@ impl Secrets {
         StagedFile::write(path, &text)?.replace()
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, SecretsError> {
+    /// Those that a file of this text has.
+    ///
+    /// # Errors
+    /// [`SecretsError::Missing`].
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, SecretsError> {
         let value = |name: &'static str| {
             let found = text.lines().filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == name);
             let found = found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty());

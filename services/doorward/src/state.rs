@@ -4,7 +4,13 @@ pub(crate) mod sealed_files;
 pub(crate) mod sources;
 pub(crate) mod targets;
 
-use store::ServiceState;
+use std::time::Duration;
+
+use authn::BoxError;
+use store::transfer::Tables;
+use store::{Database, OtherUsers, ServiceState, StoreError};
+
+use crate::cli::Stopped;
 
 /// Services that share a database, with its URL, in the order of the first of each.
 pub(crate) fn by_database(states: Vec<ServiceState>) -> Vec<(String, Vec<ServiceState>)> {
@@ -16,6 +22,45 @@ pub(crate) fn by_database(states: Vec<ServiceState>) -> Vec<(String, Vec<Service
         }
     }
     groups
+}
+
+/// How long commands that move all rows wait for the locks of tables on `PostgreSQL`: longer than a statement of a service may take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What becomes of a command that cannot see whether services use a database, as behind a pooler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unseen {
+    /// It is refused.
+    Refused,
+    /// It goes on: the operator says that they are stopped.
+    Stopped,
+}
+
+impl Unseen {
+    /// That of the option `--services-stopped`.
+    pub(crate) fn new(stopped: Stopped) -> Self {
+        if stopped.services_stopped { Self::Stopped } else { Self::Refused }
+    }
+
+    /// Fails where the users of a database are not known and nothing is known from the operator.
+    fn check(self, users: OtherUsers, database: &Database) -> Result<(), BoxError> {
+        if users == OtherUsers::Unknown && self == Self::Refused {
+            let place = database.location();
+            let text =
+                "a pooler hides who else uses it: stop all services and repeat the command with --services-stopped";
+            return Err(format!("{place}: {text}, or name the server itself").into());
+        }
+        Ok(())
+    }
+}
+
+/// The tables of services.
+async fn tables(states: &[ServiceState]) -> Result<Vec<Tables>, StoreError> {
+    let mut tables = Vec::with_capacity(states.len());
+    for state in states {
+        tables.push(Tables::of(state.migrations).await?);
+    }
+    Ok(tables)
 }
 
 /// The names of services, for messages.

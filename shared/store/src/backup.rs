@@ -1,13 +1,16 @@
 //! A backup: one `SQLite` file with the tables of all services, a list of them with counts and checksums, and sealed secrets.
 
-use std::fs::{self, File, OpenOptions};
+mod files;
+
+use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use status::Kind;
 
+pub use self::files::{Existing, unfinished};
+use self::files::{TemporaryFile, publish};
 use crate::transfer::{Replacement, Snapshot, TableSummary, Tables};
 use crate::{Database, Migrations, SchemaStatus, StoreError};
 
@@ -52,6 +55,12 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
+    /// There is a file of the name of a new backup.
+    #[error("{}: there is such a file already", .0.display())]
+    Exists(PathBuf),
+    /// There is a file that an earlier backup of the same name has not completed.
+    #[error("{}: another backup of this name is being written, or was interrupted and has left this file", .0.display())]
+    Unfinished(PathBuf),
     /// A database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,37 +71,9 @@ impl BackupError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Foreign(_) | Self::Newer { .. } | Self::Damaged { .. } => Kind::InvalidArgument,
-            Self::File { .. } => Kind::FailedPrecondition,
+            Self::File { .. } | Self::Unfinished(_) => Kind::FailedPrecondition,
+            Self::Exists(_) => Kind::AlreadyExists,
             Self::Store(error) => error.kind(),
-        }
-    }
-}
-
-/// A file that exists only as long as this value, unless it is kept.
-#[derive(Debug)]
-struct TemporaryFile(PathBuf);
-
-impl TemporaryFile {
-    /// Makes an empty file for its owner only.
-    fn create(path: PathBuf) -> Result<(Self, File), BackupError> {
-        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => Ok((Self(path), file)),
-            Err(source) => Err(BackupError::File { path, source }),
-        }
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        let mut journal = self.0.clone().into_os_string();
-        journal.push("-journal");
-        for path in [self.0.as_path(), Path::new(&journal)] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(%error, file = %path.display(), "a temporary file is not removed");
-                }
-                _ => {}
-            }
         }
     }
 }
@@ -103,24 +84,30 @@ pub struct BackupWriter {
     replacement: Replacement,
     temporary: TemporaryFile,
     path: PathBuf,
+    existing: Existing,
 }
 
 impl BackupWriter {
-    /// Begins a backup in an empty file, which has these services. `suffix` tells the temporary file apart from others.
+    /// Begins a backup in an empty file, which has these services. `suffix` (32 hexadecimal digits) tells the temporary file apart from
+    /// others; `existing` says what becomes of a file that has the name already, and of what an interrupted backup has left.
     ///
     /// # Errors
-    /// When the file cannot be made.
-    pub async fn create(path: &Path, suffix: &str, services: &[Migrations]) -> Result<Self, BackupError> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{suffix}.partial"));
-        let (temporary, _) = TemporaryFile::create(name.into())?;
-        let database = Database::open_file(&temporary.0).await?;
+    /// When the file cannot be made, or [`BackupError::Unfinished`].
+    pub async fn create(
+        path: &Path,
+        suffix: &str,
+        services: &[Migrations],
+        existing: Existing,
+    ) -> Result<Self, BackupError> {
+        files::clear(path, existing)?;
+        let (temporary, _) = TemporaryFile::create(files::temporary(path, suffix))?;
+        let database = Database::open_file(temporary.path()).await?;
         database.connection().execute_unprepared(LAYOUT).await.map_err(StoreError::from)?;
         for migrations in services {
             database.bring_up_to_date(*migrations).await?;
         }
         let replacement = database.begin_replacement().await?;
-        Ok(Self { database, replacement, temporary, path: path.to_owned() })
+        Ok(Self { database, replacement, temporary, path: path.to_owned(), existing })
     }
 
     /// Adds the rows of a service.
@@ -171,24 +158,27 @@ impl BackupWriter {
     /// Completes the backup by a program of this version: the file has its name once all of it is on disk.
     ///
     /// # Errors
-    /// When it cannot be written; then there is no file.
+    /// When it cannot be written, or [`BackupError::Exists`]; then there is no new file.
     pub async fn finish(self, version: &str) -> Result<(), BackupError> {
         self.add_property("format", FORMAT).await?;
         self.add_property("version", version).await?;
-        let Self { database, replacement, temporary, path } = self;
+        let Self { database, replacement, temporary, path, existing } = self;
         replacement.commit().await?;
         database.close().await?;
         let failed = |source| BackupError::File { path: path.clone(), source };
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-        sync(&temporary.0).map_err(failed)?;
-        fs::rename(&temporary.0, &path).map_err(failed)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        sync(folder).map_err(failed)
+        sync(temporary.path()).map_err(failed)?;
+        match publish(temporary.path(), &path, existing, |from, to| std::fs::hard_link(from, to)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(BackupError::Exists(path)),
+            outcome => outcome.map_err(failed)?,
+        }
+        drop(temporary);
+        sync(files::folder(&path)).map_err(failed)
     }
 }
 
-/// What a backup says about itself.
-#[derive(Debug, Clone)]
+/// What a backup says about itself. Backups with equal contents have the same rows, as far as those are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupContents {
     properties: Vec<(String, String)>,
     tables: Vec<ListedTable>,
@@ -197,7 +187,7 @@ pub struct BackupContents {
 }
 
 /// A table of a backup, as it was when the backup was made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct ListedTable {
     service: String,
     name: String,
@@ -261,16 +251,18 @@ pub struct BackupReader {
 }
 
 impl BackupReader {
-    /// Opens a backup by a copy in a folder. All rows are read and compared with their checksums. `suffix` tells the copy apart from
-    /// others.
+    /// Opens a backup by a copy in a folder. All rows are read and compared with their checksums. `suffix` (32 hexadecimal digits) tells
+    /// the copy apart from others; copies that interrupted commands have left in the folder are removed.
     ///
     /// # Errors
     /// When it is no backup, a newer one or damaged.
     pub async fn open(path: &Path, folder: &Path, suffix: &str) -> Result<Self, BackupError> {
-        let (copy, mut file) = TemporaryFile::create(folder.join(format!("backup.{suffix}.partial")))?;
+        let copy = folder.join("backup");
+        files::clear(&copy, Existing::Replaced)?;
+        let (copy, mut file) = TemporaryFile::create(files::temporary(&copy, suffix))?;
         let copied = io::copy(&mut open_backup(path)?, &mut file);
         copied.map_err(|source| BackupError::File { path: path.to_owned(), source })?;
-        let database = Database::open_file(&copy.0).await.map_err(|error| damaged(path, &error))?;
+        let database = Database::open_file(copy.path()).await.map_err(|error| damaged(path, &error))?;
         let contents = BackupContents::read(path, &database).await?;
         let reader = Self { database, contents, path: path.to_owned(), _copy: copy };
         reader.verify().await?;

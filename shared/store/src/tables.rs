@@ -160,6 +160,11 @@ impl Table {
         sql
     }
 
+    /// Its name in SQL.
+    pub(crate) fn quoted_name(&self) -> String {
+        quoted(&self.name)
+    }
+
     /// Removes all rows.
     pub(crate) fn delete(&self) -> String {
         format!("DELETE FROM {}", quoted(&self.name))

@@ -3,7 +3,7 @@
 //! the same on both kinds of database.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crypto::FINGERPRINT_LEN;
 use futures_util::TryStreamExt;
@@ -190,13 +190,27 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::taken(self.begin_to_read().await?).await
+    }
+
+    /// The same of a database that was opened by [`connect_alone`](Self::connect_alone). Until it ends, no other session of `PostgreSQL`
+    /// writes to these tables, which have to exist; `patience` is how long their locks are waited for.
+    ///
+    /// # Errors
+    /// As of [`begin_replacement_alone`](Self::begin_replacement_alone).
+    pub async fn snapshot_alone(&self, tables: &[Tables], patience: Duration) -> Result<Snapshot, StoreError> {
+        let transaction = self.begin_to_read().await?;
+        // before the first statement that reads, so that what others have written until now is in the snapshot
+        lock(&transaction, tables, "SHARE", patience).await?;
+        let snapshot = Snapshot::taken(transaction).await?;
+        self.look_for_sessions(&snapshot.0).await?;
+        Ok(snapshot)
+    }
+
+    async fn begin_to_read(&self) -> Result<DatabaseTransaction, StoreError> {
         let isolation_level = self.is_postgres().then_some(IsolationLevel::RepeatableRead);
         let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
-        let transaction = self.reader().begin(options).await?;
-        // the first statement that reads decides which state all of them read
-        let first = if self.is_postgres() { "SELECT 1" } else { "SELECT count(*) FROM sqlite_master" };
-        transaction.query_one_raw(Statement::from_string(backend(&transaction), first)).await?;
-        Ok(Snapshot(transaction))
+        Ok(self.reader().begin(options).await?)
     }
 
     /// Begins to replace all rows of services.
@@ -205,6 +219,62 @@ impl Database {
     /// When the database fails.
     pub async fn begin_replacement(&self) -> Result<Replacement, StoreError> {
         Ok(Replacement(self.begin_as_writer().await?))
+    }
+
+    /// The same, with these tables locked: until it ends, no other session of `PostgreSQL` reads or writes them. `patience` is how long
+    /// the locks are waited for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] also if another session uses one of the tables for longer.
+    pub async fn begin_locked_replacement(
+        &self,
+        tables: &[Tables],
+        patience: Duration,
+    ) -> Result<Replacement, StoreError> {
+        let replacement = self.begin_replacement().await?;
+        lock(&replacement.0, tables, "ACCESS EXCLUSIVE", patience).await?;
+        Ok(replacement)
+    }
+
+    /// The same in a database that was opened by [`connect_alone`](Self::connect_alone). Other sessions are looked for again once the
+    /// tables are locked: one that has begun since may have read them before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] also if there is another session.
+    pub async fn begin_replacement_alone(
+        &self,
+        tables: &[Tables],
+        patience: Duration,
+    ) -> Result<Replacement, StoreError> {
+        let replacement = self.begin_locked_replacement(tables, patience).await?;
+        self.look_for_sessions(&replacement.0).await?;
+        Ok(replacement)
+    }
+}
+
+/// Locks tables until the transaction ends, on `PostgreSQL`; a `SQLite` file is locked as a whole.
+async fn lock(
+    transaction: &DatabaseTransaction,
+    tables: &[Tables],
+    mode: &str,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let names: Vec<_> = tables.iter().flat_map(|tables| &tables.tables).map(Table::quoted_name).collect();
+    if names.is_empty() || backend(transaction) != DbBackend::Postgres {
+        return Ok(());
+    }
+    transaction.execute_unprepared(&format!("SET LOCAL lock_timeout = {}", patience.as_millis())).await?;
+    transaction.execute_unprepared(&format!("LOCK TABLE {} IN {mode} MODE", names.join(", "))).await?;
+    Ok(())
+}
+
+impl Snapshot {
+    async fn taken(transaction: DatabaseTransaction) -> Result<Self, StoreError> {
+        // the first statement that reads decides which state all of them read
+        let backend = backend(&transaction);
+        let first = if backend == DbBackend::Postgres { "SELECT 1" } else { "SELECT count(*) FROM sqlite_master" };
+        transaction.query_one_raw(Statement::from_string(backend, first)).await?;
+        Ok(Self(transaction))
     }
 }
 

@@ -28,17 +28,28 @@ pub(crate) struct PassphraseSource {
     pub(crate) passphrase_stdin: bool,
 }
 
+/// What the operator says of services that the command cannot see.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Stopped {
+    /// Goes on where a pooler hides whether services use the database: they are stopped
+    #[arg(long)]
+    pub(crate) services_stopped: bool,
+}
+
 /// `backup`
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
     /// The file to write
     pub(crate) file: PathBuf,
+    /// Makes a backup although an enabled service has stored nothing where its settings say
+    #[arg(long)]
+    pub(crate) partial: bool,
     /// Adds the secrets of the data folder, sealed under a passphrase
     #[arg(long)]
     pub(crate) with_secrets: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseSource,
-    /// Replaces a file that is there
+    /// Replaces a file that is there, and what an interrupted backup of this name has left
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -54,6 +65,8 @@ pub(crate) struct Restore {
     /// Replaces data that is there
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) stopped: Stopped,
     /// Leaves out the secrets of the backup
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_stdin"])]
     pub(crate) without_secrets: bool,
@@ -80,8 +93,10 @@ pub(crate) struct DbCopy {
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: Option<ServiceId>,
     /// Copies while the services run: what they store from then on is not in the copy
-    #[arg(long)]
+    #[arg(long, conflicts_with = "services_stopped")]
     pub(crate) online: bool,
+    #[command(flatten)]
+    pub(crate) stopped: Stopped,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]

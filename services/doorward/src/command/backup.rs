@@ -1,17 +1,19 @@
 //! `doorward backup`
 
+use std::path::Path;
+
 use authn::BoxError;
 use config::Secret;
 use runtime::Context;
 use store::ServiceState;
-use store::backup::BackupWriter;
+use store::backup::{BackupError, BackupWriter, Existing, unfinished};
 use store::transfer::Tables;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{passphrase, say};
+use super::{interruptible, passphrase, say};
 use crate::cli::Backup;
-use crate::services::Settings;
+use crate::services::{EnabledServices, Settings};
 use crate::state::needed_secrets;
 use crate::state::sealed_files::{self, SealedFiles};
 use crate::state::sources::{self, Source, Use};
@@ -26,9 +28,10 @@ pub(super) const SALT: &str = "salt";
 /// # Errors
 /// When there is such a file, or the passphrase cannot be used.
 pub(crate) fn prepare(arguments: &Backup) -> Result<Option<Secret>, BoxError> {
-    let Backup { file, with_secrets, passphrase, force } = arguments;
+    let Backup { file, with_secrets, passphrase, force, partial: _ } = arguments;
+    // before anything is read; the file cannot be replaced later either
     if file.exists() && !force {
-        return Err(format!("{}: there is such a file already; --force replaces it", file.display()).into());
+        return Err(with_remedy(BackupError::Exists(file.clone())));
     }
     with_secrets.then(|| passphrase::new(passphrase)).transpose()
 }
@@ -45,24 +48,53 @@ fn seal(passphrase: &Secret, settings: &Settings, context: &Context) -> Result<S
 /// Writes a backup of everything that is stored, while the services run or not.
 ///
 /// # Errors
-/// When a database or the file fails; then there is no new file.
+/// When a database or the file fails, or an enabled service has stored nothing; then there is no new file.
 pub(crate) async fn run(
     arguments: &Backup,
     passphrase: Option<&Secret>,
     settings: &Settings,
+    enabled: &EnabledServices,
     context: &Context,
 ) -> Result<(), BoxError> {
+    let work = Box::pin(write(arguments, passphrase, settings, enabled, context));
+    let Written { writer, services } = interruptible(context, work).await?;
+    writer.finish(env!("CARGO_PKG_VERSION")).await.map_err(with_remedy)?;
+    say(format_args!("{} is complete", arguments.file.display()))?;
+    say_what_others_have_left(&arguments.file)?;
+    say_what_else_is_needed(&services, passphrase.is_some())
+}
+
+/// A backup that only has to be completed.
+struct Written {
+    writer: BackupWriter,
+    services: Vec<&'static str>,
+}
+
+async fn write(
+    arguments: &Backup,
+    passphrase: Option<&Secret>,
+    settings: &Settings,
+    enabled: &EnabledServices,
+    context: &Context,
+) -> Result<Written, BoxError> {
     let file = &arguments.file;
     let sealed = passphrase.map(|passphrase| seal(passphrase, settings, context)).transpose()?;
-    let states = settings.states(&context.environment).into_iter().map(|(_, state)| state).collect();
+    let states = settings.states(&context.environment);
+    let expected: Vec<ServiceState> =
+        states.iter().filter(|(service, _)| enabled.contains(*service)).map(|(_, state)| state.clone()).collect();
+    let states = states.into_iter().map(|(_, state)| state).collect();
     let (sources, absent) = sources::open(states, Use::Shared).await?;
     let created = OffsetDateTime::from(context.clock.now());
     let all = || sources.iter().flat_map(|source| source.states.iter().map(move |state| (source, state)));
     if all().next().is_none() {
         return Err(format!("nothing is stored in {} yet", settings.data.display()).into());
     }
+    if !arguments.partial {
+        check_complete(&expected, &absent)?;
+    }
     let migrations: Vec<_> = all().map(|(_, state)| state.migrations).collect();
-    let writer = BackupWriter::create(file, &suffix(context), &migrations).await?;
+    let existing = if arguments.force { Existing::Replaced } else { Existing::Kept };
+    let writer = BackupWriter::create(file, &suffix(context), &migrations, existing).await.map_err(with_remedy)?;
     let mut services = Vec::new();
     for (source, state) in all() {
         add(&writer, source, state).await.map_err(|error| format!("{}: {error}", state.service))?;
@@ -77,9 +109,28 @@ pub(crate) async fn run(
         }
     }
     writer.add_property(CREATED, &created.format(&Rfc3339)?).await?;
-    writer.finish(env!("CARGO_PKG_VERSION")).await?;
-    say(format_args!("{} is complete", file.display()))?;
-    say_what_else_is_needed(&services, passphrase.is_some())
+    Ok(Written { writer, services })
+}
+
+/// Fails if enabled services have stored nothing where their settings say: the settings of the command may be others than those of the
+/// services.
+fn check_complete(enabled: &[ServiceState], absent: &[&str]) -> Result<(), BoxError> {
+    let missing = enabled.iter().filter(|state| absent.contains(&state.service));
+    let missing: Vec<_> = missing.map(|state| format!("{} in {}", state.service, state.location())).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let remedy = "if the services have the same settings, --partial makes a backup without them";
+    Err(format!("enabled services have stored nothing: {}; {remedy}", missing.join(", ")).into())
+}
+
+/// An error, with the option by which it does not occur.
+fn with_remedy(error: BackupError) -> BoxError {
+    match error {
+        BackupError::Exists(_) => format!("{error}; --force replaces it").into(),
+        BackupError::Unfinished(_) => format!("{error}; if none is being written, --force removes it").into(),
+        error => error.into(),
+    }
 }
 
 /// Adds what a service has stored.
@@ -93,6 +144,15 @@ async fn add(writer: &BackupWriter, source: &Source, state: &ServiceState) -> Re
 /// What a temporary file is called after.
 pub(super) fn suffix(context: &Context) -> String {
     context.random.uuid().simple().to_string()
+}
+
+/// Warns of files that other backups have not completed.
+fn say_what_others_have_left(file: &Path) -> Result<(), BoxError> {
+    for (left, _) in unfinished(file)? {
+        let text = "is left of a backup that was interrupted, unless it is still being written: delete it";
+        say(format_args!("warning: {} {text}", left.display()))?;
+    }
+    Ok(())
 }
 
 /// Says which secrets a backup is of no use without.

@@ -4,17 +4,26 @@ use authn::BoxError;
 use store::{Database, SchemaStatus, ServiceState};
 
 use super::say;
+use crate::services::{EnabledServices, ServiceId};
 
-/// Brings the schemas of these services up to date and prints a line for each, or only says how far they are.
+/// Brings the schemas of services up to date and prints a line for each, or only says how far they are. A service that is not enabled
+/// has one if it has stored something: a backup has that too.
 ///
 /// # Errors
 /// When a database fails, or a schema is not up to date and nothing is to be changed.
-pub(crate) async fn run(states: Vec<ServiceState>, is_check: bool) -> Result<(), BoxError> {
+pub(crate) async fn run(
+    states: Vec<(ServiceId, ServiceState)>,
+    enabled: &EnabledServices,
+    is_check: bool,
+) -> Result<(), BoxError> {
     let mut behind = Vec::new();
-    for state in states {
+    for (service, state) in states {
         let name = state.service;
         let failed = |error: BoxError| format!("{name}: {error}");
         let schema = read_status(&state).await.map_err(failed)?;
+        if schema.is_absent && !enabled.contains(service) {
+            continue;
+        }
         if !schema.pending.is_empty() {
             if is_check {
                 behind.push(name);

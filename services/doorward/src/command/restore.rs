@@ -8,19 +8,25 @@ use store::ServiceState;
 use store::backup::{BackupContents, BackupReader};
 
 use super::backup::{CREATED, SALT, suffix};
-use super::{passphrase, say};
+use super::{interruptible, passphrase, say};
 use crate::cli::Restore;
-use crate::services::Settings;
-use crate::state::needed_secrets;
-use crate::state::sealed_files::{self, SealedFiles, SecretFile};
-use crate::state::targets::{self, Replaced};
+use crate::services::{EnabledServices, ServiceId, Settings};
+use crate::state::sealed_files::{self, SealedFiles, SecretFile, StagedSecrets};
+use crate::state::targets::{self, Replaced, Target};
+use crate::state::{Unseen, needed_secrets};
+
+/// What the operator has confirmed: the backup of which the question was, and its secrets, opened.
+pub(crate) struct Confirmed {
+    contents: BackupContents,
+    secrets: Vec<SecretFile>,
+}
 
 /// Asks for what is needed before anything is opened: the passphrase, if there are secrets, and the confirmation. `None` if that is not
 /// given.
 ///
 /// # Errors
 /// When the backup cannot be used, the passphrase is another one, or the data folder has other secrets.
-pub(crate) fn prepare(arguments: &Restore, data: &Path) -> Result<Option<Vec<SecretFile>>, BoxError> {
+pub(crate) fn prepare(arguments: &Restore, data: &Path) -> Result<Option<Confirmed>, BoxError> {
     let mut contents = None;
     runtime::block_on(async {
         contents = Some(BackupContents::of(&arguments.file).await?);
@@ -28,7 +34,7 @@ pub(crate) fn prepare(arguments: &Restore, data: &Path) -> Result<Option<Vec<Sec
     })?;
     let contents = contents.ok_or("the backup was not read")?;
     let mut question = question(&contents, arguments);
-    let secrets = secrets(contents, arguments)?;
+    let secrets = secrets(&contents, arguments)?;
     if sealed_files::check(data, &secrets).is_err() {
         question.push_str(" The secrets of the data folder are replaced, and kept as secrets.replaced.");
     }
@@ -36,15 +42,15 @@ pub(crate) fn prepare(arguments: &Restore, data: &Path) -> Result<Option<Vec<Sec
         let other = |error| format!("{error}; --force replaces it, --without-secrets leaves it as it is");
         sealed_files::check(data, &secrets).map_err(other)?;
     }
-    Ok(arguments.confirmation.is_given(&question)?.then_some(secrets))
+    Ok(arguments.confirmation.is_given(&question)?.then_some(Confirmed { contents, secrets }))
 }
 
 /// The secrets of a backup, opened.
-fn secrets(contents: BackupContents, arguments: &Restore) -> Result<Vec<SecretFile>, BoxError> {
+fn secrets(contents: &BackupContents, arguments: &Restore) -> Result<Vec<SecretFile>, BoxError> {
     if arguments.without_secrets || contents.secrets.is_empty() {
         return Ok(Vec::new());
     }
-    let sealed = SealedFiles { salt: contents.property(SALT).to_owned(), files: contents.secrets };
+    let sealed = SealedFiles { salt: contents.property(SALT).to_owned(), files: contents.secrets.clone() };
     sealed_files::open(&sealed, &passphrase::of_backup(&arguments.passphrase)?)
 }
 
@@ -58,34 +64,63 @@ fn question(contents: &BackupContents, arguments: &Restore) -> String {
     format!("Restore {} of {} ({services})? {consequence}", arguments.file.display(), contents.property(CREATED))
 }
 
-/// Replaces what is stored by what a backup has, and writes the secrets into the data folder.
+/// Replaces what is stored by what a backup has, and writes the secrets into the data folder, which exists.
 ///
 /// # Errors
-/// When the backup cannot be used, or a database fails, is in use or has data.
+/// When the backup cannot be used or is another one than the operator has confirmed, or a database fails, is in use or has data.
 pub(crate) async fn run(
     arguments: &Restore,
-    secrets: &[SecretFile],
+    confirmed: &Confirmed,
     settings: &Settings,
+    enabled: &EnabledServices,
     context: &Context,
 ) -> Result<(), BoxError> {
-    sealed_files::make_folder(&settings.data)?;
+    let states = settings.states(&context.environment);
+    let work = Box::pin(replace(arguments, confirmed, &states, settings, context));
+    let Pending { targets, replaced, secrets } = interruptible(context, work).await?;
+    // from here on to the end, whatever signals arrive: a part of it would be of no use
+    targets::commit(targets).await?;
+    secrets.replace().map_err(|error| {
+        format!("the databases are restored, the secrets are not: {error}; repeat the command with --force")
+    })?;
+    report(&confirmed.contents.services(), &replaced, &confirmed.secrets)?;
+    say_what_is_left(&confirmed.contents.services(), &states, enabled)?;
+    say(format_args!("{} is restored", arguments.file.display()))
+}
+
+/// Rows that are written and secrets that are on disk, none of which counts yet.
+struct Pending<'a> {
+    targets: Vec<Target>,
+    replaced: Vec<Replaced>,
+    secrets: StagedSecrets<'a>,
+}
+
+async fn replace<'a>(
+    arguments: &Restore,
+    confirmed: &'a Confirmed,
+    states: &[(ServiceId, ServiceState)],
+    settings: &Settings,
+    context: &Context,
+) -> Result<Pending<'a>, BoxError> {
     let backup = BackupReader::open(&arguments.file, &settings.data, &suffix(context)).await?;
+    if backup.contents != confirmed.contents {
+        let file = arguments.file.display();
+        return Err(
+            format!("{file}: has become another backup than the one that was confirmed; nothing was changed").into()
+        );
+    }
     let services = backup.contents.services();
-    let states = settings.states(&context.environment).into_iter().map(|(_, state)| state);
-    let states: Vec<ServiceState> = states.filter(|state| services.contains(&state.service)).collect();
+    let states = states.iter().map(|(_, state)| state).filter(|state| services.contains(&state.service));
+    let states: Vec<ServiceState> = states.cloned().collect();
     for state in &states {
         backup.migrate(state.migrations).await?;
     }
-    let (targets, warnings) = targets::open(states).await?;
-    warnings.iter().try_for_each(|warning| say(format_args!("warning: {warning}")))?;
+    let targets = targets::open(states, Unseen::new(arguments.stopped)).await?;
     let snapshot = backup.snapshot().await?;
     let ended_at = (!arguments.keep_credentials).then(|| context.clock.now());
     let replaced = targets::restore(&targets, &snapshot, arguments.force, ended_at).await?;
-    targets::commit(targets).await?;
-    sealed_files::write(&settings.data, secrets)
-        .map_err(|error| format!("the databases are restored, the secrets are not: {error}"))?;
-    report(&services, &replaced, secrets)?;
-    say(format_args!("{} is restored", arguments.file.display()))
+    let secrets = sealed_files::stage(&settings.data, &confirmed.secrets)?;
+    Ok(Pending { targets, replaced, secrets })
 }
 
 fn report(services: &[&str], replaced: &[Replaced], secrets: &[SecretFile]) -> Result<(), BoxError> {
@@ -108,3 +143,21 @@ fn report(services: &[&str], replaced: &[Replaced], secrets: &[SecretFile]) -> R
     }
     Ok(())
 }
+
+/// Names the services that the backup does not have, and that store something or are about to.
+fn say_what_is_left(
+    services: &[&str],
+    states: &[(ServiceId, ServiceState)],
+    enabled: &EnabledServices,
+) -> Result<(), BoxError> {
+    let has_file = |state: &ServiceState| state.file().is_some_and(|file| file.exists());
+    let absent = states.iter().filter(|(_, state)| !services.contains(&state.service));
+    let mut left = absent.filter(|(service, state)| enabled.contains(*service) || has_file(state));
+    left.try_for_each(|(_, state)| {
+        let place = state.location();
+        say(format_args!("{:13} {place}: is not in the backup; what it stores is left as it is", state.service))
+    })
+}
+
+#[cfg(test)]
+mod tests;

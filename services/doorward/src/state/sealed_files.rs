@@ -1,16 +1,16 @@
 //! The secrets of the data folder, sealed under a passphrase.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use config::Secret;
 use crypto::{PASSPHRASE_SALT_LEN, SealingKey, key_of_passphrase};
-use runtime::{Random, StagedFile};
+use runtime::{Random, StagedFile, lock_folder};
 use zeroize::Zeroizing;
 
 use crate::secrets::{FILE, Secrets};
@@ -96,24 +96,47 @@ pub(crate) fn check(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
     }
 }
 
-/// Writes files into a data folder, for its owner only, each whole or not at all. A file that is replaced by another content is kept
-/// under another name: without its secrets what was stored with it could not be used.
+/// Files that are on disk in a data folder and have yet to take the place of those that are there. Dropped before, they are removed.
+/// Until then no service makes secrets in the folder.
+pub(crate) struct StagedSecrets<'a> {
+    files: Vec<(PathBuf, &'a SecretFile, StagedFile)>,
+    _lock: Option<File>,
+}
+
+/// Writes files into a data folder, for its owner only, next to those that they are to replace.
 ///
 /// # Errors
-/// When one cannot be written.
-pub(crate) fn write(data: &Path, files: &[SecretFile]) -> Result<(), BoxError> {
-    for SecretFile { name, content } in files {
-        let path = data.join(name);
-        let write = || -> io::Result<()> {
-            let staged = StagedFile::write(&path, content)?;
-            keep_replaced(&path, content)?;
-            staged.replace()
-        };
-        write().map_err(|error| format!("{}: {error}", path.display()))?;
+/// When one cannot be written, or lacks a secret.
+pub(crate) fn stage<'a>(data: &Path, files: &'a [SecretFile]) -> Result<StagedSecrets<'a>, BoxError> {
+    let failed = |path: &Path, error: io::Error| format!("{}: {error}", path.display());
+    let lock = (!files.is_empty()).then(|| lock_folder(data)).transpose().map_err(|error| failed(data, error))?;
+    let mut staged = Vec::new();
+    for file in files {
+        let path = data.join(&file.name);
+        if file.name == FILE {
+            // what lacks a secret is found before anything is changed, not at the next start
+            let text = std::str::from_utf8(&file.content).map_err(|_| "the secrets of the backup are no text")?;
+            Secrets::parse(text, &path).map_err(|error| format!("the secrets of the backup: {error}"))?;
+        }
+        let written = StagedFile::write(&path, &file.content).map_err(|error| failed(&path, error))?;
+        staged.push((path, file, written));
     }
-    // a file that lacks a secret is found now, not at the next start
-    Secrets::read(data)?;
-    Ok(())
+    Ok(StagedSecrets { files: staged, _lock: lock })
+}
+
+impl StagedSecrets<'_> {
+    /// Puts each file in its place. One that is replaced by another content is kept under another name: without its secrets what was
+    /// stored with it could not be used.
+    ///
+    /// # Errors
+    /// When one cannot be renamed.
+    pub(crate) fn replace(self) -> Result<(), BoxError> {
+        for (path, file, staged) in self.files {
+            let kept = keep_replaced(&path, &file.content);
+            kept.and_then(|()| staged.replace()).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        Ok(())
+    }
 }
 
 /// Gives a file of another content a name of its own, `NAME.replaced`, or with a number if there is one already.
@@ -183,19 +206,27 @@ mod tests {
         assert!(refused.to_string().contains("passphrase"), "{refused}");
         let opened = open(&sealed, &passphrase).expect("opens");
         check(to.path(), &opened).expect("there is no other file");
-        write(to.path(), &opened).expect("writes");
+        drop(stage(to.path(), &opened).expect("writes"));
+        assert!(read(to.path()).expect("reads").is_empty(), "they are not in their place");
+        let write = || stage(to.path(), &opened).expect("writes").replace().expect("replaces");
+        write();
         assert_eq!(fs::read(to.path().join("secrets")).expect("reads"), text);
         let mode = fs::metadata(to.path().join("secrets")).expect("is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         check(to.path(), &opened).expect("it is the same");
         fs::write(to.path().join("secrets"), "another").expect("writes");
         check(to.path(), &opened).expect_err("it is another one");
-        write(to.path(), &opened).expect("writes");
+        write();
         fs::write(to.path().join("secrets"), "a third").expect("writes");
-        write(to.path(), &opened).expect("writes");
+        write();
         for (name, kept) in [("secrets.replaced", "another"), ("secrets.replaced-2", "a third")] {
             assert_eq!(fs::read_to_string(to.path().join(name)).expect("is kept"), kept);
         }
+        assert_eq!(fs::read(to.path().join("secrets")).expect("reads"), text);
+
+        let incomplete = [SecretFile { name: FILE.to_owned(), content: b"OCIS_JWT_SECRET=abc\n".to_vec().into() }];
+        let refused = stage(to.path(), &incomplete).map(drop).expect_err("lacks secrets").to_string();
+        assert!(refused.contains("OCIS_MACHINE_AUTH_API_KEY is missing") && !refused.contains("abc"), "{refused}");
         assert_eq!(fs::read(to.path().join("secrets")).expect("reads"), text);
 
         let (one, other) = (sealed.files[0].1.clone(), sealed.files[1].1.clone());

@@ -2,9 +2,9 @@
 
 use authn::BoxError;
 use store::transfer::Snapshot;
-use store::{Database, SchemaStatus, ServiceState};
+use store::{Database, SchemaStatus, ServiceState, StoreError};
 
-use super::{by_database, names};
+use super::{LOCK_PATIENCE, Unseen, by_database, names, tables};
 
 /// How the databases may be used at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) enum Use {
     /// By services that run.
     Shared,
     /// By nothing else.
-    Exclusive,
+    Exclusive(Unseen),
 }
 
 /// A database that is read, in one consistent state.
@@ -38,7 +38,8 @@ pub(crate) async fn open(states: Vec<ServiceState>, usage: Use) -> Result<(Vec<S
     }
     let mut snapshots = Vec::new();
     for (database, states) in opened {
-        let snapshot = database.snapshot().await.map_err(|error| format!("{}: {error}", names(&states)))?;
+        let snapshot = snapshot(&database, &states, usage).await;
+        let snapshot = snapshot.map_err(|error| format!("{}: {error}", names(&states)))?;
         snapshots.push((snapshot, states, database));
     }
     for (snapshot, states, database) in snapshots {
@@ -57,8 +58,27 @@ async fn connect(url: &str, states: &[ServiceState], usage: Use) -> Result<Datab
     let options = states.first().map(|state| state.options.clone()).unwrap_or_default().for_transfer();
     Ok(match usage {
         Use::Shared => Database::connect(url, &options).await?,
-        Use::Exclusive => Database::connect_alone(url, &options).await?.0,
+        Use::Exclusive(unseen) => {
+            let (database, users) = Database::connect_alone(url, &options).await?;
+            unseen.check(users, &database)?;
+            database
+        }
     })
+}
+
+async fn snapshot(database: &Database, states: &[ServiceState], usage: Use) -> Result<Snapshot, StoreError> {
+    if usage == Use::Shared {
+        return database.snapshot().await;
+    }
+    let mut present = Vec::new();
+    for state in states {
+        let schema = database.schema_status(state.migrations).await?;
+        // tables that do not exist cannot be locked; a schema that is not up to date is refused later
+        if !schema.is_absent && schema.pending.is_empty() {
+            present.push(state.clone());
+        }
+    }
+    database.snapshot_alone(&tables(&present).await?, LOCK_PATIENCE).await
 }
 
 /// Whether a service has stored something, with a schema that can be copied.

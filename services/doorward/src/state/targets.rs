@@ -1,12 +1,14 @@
 //! Databases whose rows are replaced.
 
+use std::error::Error;
+use std::fmt::{self, Display};
 use std::time::SystemTime;
 
 use authn::BoxError;
 use store::transfer::{CopiedTable, Replacement, Snapshot, Tables};
-use store::{Database, OtherUsers, ServiceState};
+use store::{Database, ServiceState, StoreError};
 
-use super::{by_database, names};
+use super::{LOCK_PATIENCE, Unseen, by_database, names, tables};
 
 /// A database whose rows are replaced. Dropped without a commit, it is as before.
 pub(crate) struct Target {
@@ -25,12 +27,6 @@ pub(crate) struct Replaced {
 }
 
 impl Target {
-    /// Begins to replace rows in a database where the schema of these services is up to date.
-    async fn begin(database: Database, states: Vec<ServiceState>) -> Result<Self, BoxError> {
-        let replacement = database.begin_replacement().await?;
-        Ok(Self { database, replacement, states })
-    }
-
     /// Replaces the rows of each service by those of a snapshot, and ends the credentials at a time if there is one. `is_forced` allows
     /// for rows that are there.
     async fn restore(
@@ -80,31 +76,33 @@ impl Target {
 #[error("there is data in {0} already; only `doorward restore --force` replaces data")]
 struct NotEmpty(String);
 
-/// Opens the databases of these services, which nothing else may have open, and brings their schemas up to date. The second value warns
-/// of databases whose other users cannot be seen.
-pub(crate) async fn open(states: Vec<ServiceState>) -> Result<(Vec<Target>, Vec<String>), BoxError> {
-    let (mut targets, mut warnings) = (Vec::new(), Vec::new());
+/// Opens the databases of these services, which nothing else may have open, and brings their schemas up to date.
+pub(crate) async fn open(states: Vec<ServiceState>, unseen: Unseen) -> Result<Vec<Target>, BoxError> {
+    let mut targets = Vec::new();
     for (url, states) in by_database(states) {
         let services = names(&states);
-        let failed = |error: BoxError| format!("{services}: {error}; nothing was changed");
-        let options = states.first().map(|state| state.options.clone()).unwrap_or_default().for_transfer();
-        let (database, users) = Database::connect_alone(&url, &options).await.map_err(|error| failed(error.into()))?;
-        if users == OtherUsers::Unknown {
-            warnings
-                .push(format!("{services}: a pooler hides who else uses {}: stop all services", database.location()));
-        }
-        migrate(&database, &states).await.map_err(failed)?;
-        targets.push(Target::begin(database, states).await.map_err(failed)?);
+        let target = open_alone(&url, states, unseen).await;
+        targets.push(target.map_err(|error| format!("{services}: {error}; nothing was changed"))?);
     }
-    Ok((targets, warnings))
+    Ok(targets)
 }
 
-/// Opens one database for all of these services, which may not exist yet.
+async fn open_alone(url: &str, states: Vec<ServiceState>, unseen: Unseen) -> Result<Target, BoxError> {
+    let options = states.first().map(|state| state.options.clone()).unwrap_or_default().for_transfer();
+    let (database, users) = Database::connect_alone(url, &options).await?;
+    unseen.check(users, &database)?;
+    migrate(&database, &states).await?;
+    let replacement = database.begin_replacement_alone(&tables(&states).await?, LOCK_PATIENCE).await?;
+    Ok(Target { database, replacement, states })
+}
+
+/// Opens one database for all of these services, which may not exist yet. Others may use other tables of it.
 pub(crate) async fn open_at(url: &str, states: Vec<ServiceState>) -> Result<Target, BoxError> {
     let options = states.first().map(|state| state.options.clone()).unwrap_or_default().for_transfer();
     let database = Database::connect(url, &options).await?;
     migrate(&database, &states).await?;
-    Target::begin(database, states).await
+    let replacement = database.begin_locked_replacement(&tables(&states).await?, LOCK_PATIENCE).await?;
+    Ok(Target { database, replacement, states })
 }
 
 async fn migrate(database: &Database, states: &[ServiceState]) -> Result<(), BoxError> {
@@ -146,20 +144,51 @@ pub(crate) async fn copy(target: &Target, from: &Snapshot, states: &[ServiceStat
     Ok(replaced)
 }
 
-/// Makes all of it durable, one database after the other.
+/// Makes all of it durable, one database after the other. What calls this must not be cancelled before it is done.
+///
+/// # Errors
+/// When a database fails. The text says what became of each service.
 pub(crate) async fn commit(targets: Vec<Target>) -> Result<(), BoxError> {
     let mut done: Vec<&str> = Vec::new();
-    for Target { database, replacement, states } in targets {
-        let committed = async {
-            replacement.commit().await?;
-            database.close().await
-        };
-        if let Err(error) = committed.await {
-            let done = if done.is_empty() { "nothing".to_owned() } else { format!("only {}", done.join(", ")) };
-            let text = format!("{}: {error}; {done} was replaced: repeat the command", names(&states));
-            return Err(text.into());
+    let mut remaining = targets.into_iter();
+    while let Some(Target { database, replacement, states }) = remaining.next() {
+        if let Err(error) = replacement.commit().await {
+            let left: Vec<&str> = remaining.flat_map(|target| target.states).map(|state| state.service).collect();
+            return Err(
+                Incomplete { error, failed: names(&states), done: done.join(", "), left: left.join(", ") }.into()
+            );
         }
         done.extend(states.iter().map(|state| state.service));
+        if let Err(error) = database.close().await {
+            tracing::warn!(%error, database = database.location(), "the database is not closed as it should be");
+        }
     }
     Ok(())
 }
+
+/// A database has failed at the end. Lists of services are empty where there are none.
+#[derive(Debug)]
+struct Incomplete {
+    error: StoreError,
+    failed: String,
+    done: String,
+    left: String,
+}
+
+impl Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { error, failed, done, left } = self;
+        write!(f, "{failed}: {error}; ")?;
+        if !done.is_empty() {
+            write!(f, "replaced: {done}; ")?;
+        }
+        // a connection that ends during a commit does not tell how it ended
+        write!(f, "not known to be replaced: {failed}; ")?;
+        if !left.is_empty() {
+            write!(f, "as before: {left}; ")?;
+        }
+        f.write_str("repeat the command with --force")
+    }
+}
+
+impl Error for Incomplete {}

@@ -26,7 +26,8 @@ pub enum OtherUsers {
 
 impl Database {
     /// Opens a database that nothing else has open. A `SQLite` file cannot be opened by another process until this is closed, and is
-    /// made if there is none; on `PostgreSQL` other sessions, of any role, are looked for once.
+    /// made if there is none; on `PostgreSQL` other sessions, of any role, are looked for. They may begin later: see
+    /// [`begin_replacement_alone`](Self::begin_replacement_alone).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] also if another process has it open.
@@ -37,8 +38,9 @@ impl Database {
             let pool = sqlite::connect_exclusively(file).await.map_err(|error| if_busy(error, &path))?;
             return Ok((Self::of_one_connection(pool, path), OtherUsers::None));
         }
-        let database = Self::connect(url, options).await?;
-        let users = database.look_for_sessions().await?;
+        // with one connection, every session that is found is another user's
+        let database = Self::connect(url, &Options { max_connections: 1, ..options.clone() }).await?;
+        let users = database.look_for_sessions(database.connection()).await?;
         Ok((database, users))
     }
 
@@ -77,13 +79,15 @@ impl Database {
     }
 
     /// Fails if other sessions use the database: services may have another role than the operator.
-    async fn look_for_sessions(&self) -> Result<OtherUsers, StoreError> {
+    pub(crate) async fn look_for_sessions(&self, connection: &impl ConnectionTrait) -> Result<OtherUsers, StoreError> {
         let begin = Instant::now();
-        if self.server().is_none_or(|server| !server.has_sessions_of_its_own()) {
-            return Ok(OtherUsers::Unknown);
+        match self.server() {
+            None => return Ok(OtherUsers::None),
+            Some(server) if !server.has_sessions_of_its_own() => return Ok(OtherUsers::Unknown),
+            Some(_) => {}
         }
         loop {
-            match self.other_sessions().await? {
+            match other_sessions(connection).await? {
                 (0, _) => return Ok(OtherUsers::None),
                 _ if begin.elapsed() < SESSION_END => tokio::time::sleep(Duration::from_millis(100)).await,
                 (count, roles) => {
@@ -93,16 +97,18 @@ impl Database {
             }
         }
     }
+}
 
-    /// How many other sessions there are, and the names of their roles.
-    async fn other_sessions(&self) -> Result<(i64, String), StoreError> {
-        let sql = "SELECT count(*) AS sessions, coalesce(string_agg(DISTINCT usename::text, ', '), '') AS roles \
-                   FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL \
-                   AND pid <> pg_backend_pid()";
-        let row = self.connection().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-        let row = row.ok_or_else(|| StoreError::internal("the server does not list its sessions"))?;
-        Ok((row.try_get("", "sessions")?, row.try_get("", "roles")?))
-    }
+/// How many other sessions there are, and the names of their roles.
+async fn other_sessions(connection: &impl ConnectionTrait) -> Result<(i64, String), StoreError> {
+    // a transaction sees the list as it was when it first looked
+    connection.execute_unprepared("SELECT pg_stat_clear_snapshot()").await?;
+    let sql = "SELECT count(*) AS sessions, coalesce(string_agg(DISTINCT usename::text, ', '), '') AS roles \
+               FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL \
+               AND pid <> pg_backend_pid()";
+    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    let row = row.ok_or_else(|| StoreError::internal("the server does not list its sessions"))?;
+    Ok((row.try_get("", "sessions")?, row.try_get("", "roles")?))
 }
 
 fn if_busy(error: StoreError, path: &Path) -> StoreError {

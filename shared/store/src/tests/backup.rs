@@ -10,10 +10,13 @@ use tempfile::TempDir;
 use super::migrate::{After, Before};
 use super::transfer::ZOO;
 use super::{number, write};
-use crate::backup::{BackupContents, BackupError, BackupReader, BackupWriter};
+use crate::backup::{BackupContents, BackupError, BackupReader, BackupWriter, Existing, unfinished};
 use crate::testing;
 use crate::transfer::Tables;
 use crate::{Database, Migrations, StoreError};
+
+/// Tells temporary files apart.
+const SUFFIX: &str = "00112233445566778899aabbccddeeff";
 
 /// A backup of a zoo with visits, and its folder.
 async fn backup() -> (TempDir, PathBuf) {
@@ -23,7 +26,7 @@ async fn backup() -> (TempDir, PathBuf) {
     let source = source.open().await;
     source.bring_up_to_date(ZOO).await.expect("migrates");
     write(&source, "INSERT INTO visits (visitor) VALUES ('marie'), ('niels')").await.expect("is inserted");
-    let writer = BackupWriter::create(&path, "1", &[ZOO]).await.expect("begins");
+    let writer = BackupWriter::create(&path, SUFFIX, &[ZOO], Existing::Kept).await.expect("begins");
     let tables = Tables::of(ZOO).await.expect("can be copied");
     let snapshot = source.snapshot().await.expect("begins");
     let summaries = writer.add("zoo", &snapshot, &tables).await.expect("is added");
@@ -43,7 +46,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 async fn refusal(path: &Path, folder: &Path) -> BackupError {
-    BackupReader::open(path, folder, "2").await.map(drop).expect_err("is refused")
+    BackupReader::open(path, folder, SUFFIX).await.map(drop).expect_err("is refused")
 }
 
 /// `docs/security-requirements.md#k1`
@@ -58,7 +61,7 @@ async fn backup_is_one_file_for_its_owner_that_has_everything() {
     assert_eq!((contents.property("version"), contents.property("created")), ("1.2.3", "today"));
     assert_eq!((contents.services(), &contents.secrets), (vec!["zoo"], &vec![("secrets".to_owned(), vec![1, 2, 3])]));
 
-    let reader = BackupReader::open(&path, folder.path(), "2").await.expect("is as it was written");
+    let reader = BackupReader::open(&path, folder.path(), SUFFIX).await.expect("is as it was written");
     reader.migrate(ZOO).await.expect("is up to date");
     let target = testing::sqlite();
     let target = target.open().await;
@@ -78,11 +81,52 @@ async fn backup_is_one_file_for_its_owner_that_has_everything() {
 async fn interrupted_backup_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("zoo.backup");
-    let writer = BackupWriter::create(&path, "1", &[ZOO]).await.expect("begins");
-    let partial = folder.path().join("zoo.backup.1.partial");
+    let writer = BackupWriter::create(&path, SUFFIX, &[ZOO], Existing::Kept).await.expect("begins");
+    let partial = folder.path().join(format!("zoo.backup.{SUFFIX}.partial"));
     assert_eq!(fs::metadata(partial).expect("is there").permissions().mode() & 0o777, 0o600);
     drop(writer);
     assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+/// `docs/security-requirements.md#k1`
+#[tokio::test]
+async fn file_that_appears_while_a_backup_is_written_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("zoo.backup");
+    let writer = BackupWriter::create(&path, SUFFIX, &[ZOO], Existing::Kept).await.expect("begins");
+    fs::write(&path, "another").expect("is written");
+    let refused = writer.finish("1.2.3").await.expect_err("there is one");
+    assert!(matches!(refused, BackupError::Exists(_)) && refused.kind() == Kind::AlreadyExists, "{refused}");
+    assert_eq!(
+        (names(folder.path()), fs::read_to_string(&path).expect("is read").as_str()),
+        (vec!["zoo.backup".to_owned()], "another")
+    );
+    let writer = BackupWriter::create(&path, SUFFIX, &[ZOO], Existing::Replaced).await.expect("begins");
+    writer.finish("1.2.3").await.expect("replaces it");
+    BackupContents::of(&path).await.expect("is a backup");
+    assert_eq!(names(folder.path()), ["zoo.backup"]);
+}
+
+/// A process that is killed removes nothing (`docs/security-requirements.md#k1`).
+#[tokio::test]
+async fn files_of_killed_backups_are_refused_until_they_are_to_be_replaced() {
+    let (folder, path) = backup().await;
+    let other = "ffeeddccbbaa99887766554433221100";
+    for name in ["zoo.backup", "zoo.backup.old", "backup"] {
+        for ending in ["partial", "partial-journal"] {
+            fs::write(folder.path().join(format!("{name}.{other}.{ending}")), "rows").expect("is written");
+        }
+    }
+    assert_eq!(unfinished(&path).expect("is read").len(), 6);
+    let create = async |existing| BackupWriter::create(&path, SUFFIX, &[ZOO], existing).await;
+    let refused = create(Existing::Kept).await.map(drop).expect_err("there are files of another one");
+    assert!(matches!(&refused, BackupError::Unfinished(file) if file.starts_with(folder.path())), "{refused}");
+    assert_eq!(unfinished(&path).expect("is read").len(), 6, "nothing is removed");
+    create(Existing::Replaced).await.expect("begins").finish("1.2.3").await.expect("is complete");
+    let left = |name: &str| unfinished(&path).expect("is read").iter().filter(|(_, of)| of == name).count();
+    assert_eq!((left("zoo.backup"), left("zoo.backup.old"), left("backup")), (0, 2, 2), "others stay");
+    BackupReader::open(&path, folder.path(), SUFFIX).await.expect("is as it was written");
+    assert_eq!((left("zoo.backup.old"), left("backup")), (2, 0), "copies that a restore has left are removed");
 }
 
 /// `docs/security-requirements.md#k4`
@@ -140,9 +184,9 @@ async fn backup_of_a_newer_version_is_refused_and_an_older_one_is_migrated() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("pets.backup");
     for (made_by, read_by, is_newer) in [(after, before, true), (before, after, false)] {
-        let writer = BackupWriter::create(&path, "1", &[made_by]).await.expect("begins");
+        let writer = BackupWriter::create(&path, SUFFIX, &[made_by], Existing::Replaced).await.expect("begins");
         writer.finish("9.9.9").await.expect("is complete");
-        let reader = BackupReader::open(&path, folder.path(), "2").await.expect("is as it was written");
+        let reader = BackupReader::open(&path, folder.path(), SUFFIX).await.expect("is as it was written");
         let outcome = reader.migrate(read_by).await;
         if is_newer {
             let refused = outcome.expect_err("has steps that are not known").to_string();

@@ -1,6 +1,7 @@
 //! Rows are copied between both kinds of database, and are the same there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Strategy, any};
@@ -306,4 +307,49 @@ async fn database_with_other_sessions_is_not_opened_alone_on_postgres() {
     let through = pooler.url(&place);
     let (_, users) = Database::connect_alone(&through, &options).await.expect("opens");
     assert_eq!(users, OtherUsers::Unknown);
+}
+
+/// `docs/security-requirements.md#k5`
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_are_moved_are_locked_on_postgres() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let place = cluster.fresh_database().await;
+    let (patience, impatience) = (Duration::from_secs(10), Duration::from_millis(50));
+    let (alone, _) = Database::connect_alone(place.url(), &Options::default().for_transfer()).await.expect("opens");
+    alone.bring_up_to_date(ZOO).await.expect("migrates");
+    let tables = [Tables::of(ZOO).await.expect("can be copied")];
+
+    // a service that starts after the first look for other sessions
+    let options = Options { statement_timeout: Duration::from_secs(1), ..Options::default() };
+    let service = Database::connect(place.url(), &options).await.expect("opens");
+    let (read, insert) = ("SELECT count(*) FROM visits", "INSERT INTO visits (visitor) VALUES ('marie')");
+    assert_eq!(number(&service, read).await, 0);
+    for refused in [
+        alone.begin_replacement_alone(&tables, patience).await.map(drop),
+        alone.snapshot_alone(&tables, patience).await.map(drop),
+    ] {
+        let refused = refused.expect_err("it may use what it has read");
+        assert!(refused.kind() == Kind::Unavailable && refused.to_string().contains("1 other sessions"), "{refused}");
+    }
+    let writing = service.begin_write().await.expect("begins");
+    writing.execute_unprepared(insert).await.expect("is inserted");
+    let refused = alone.begin_locked_replacement(&tables, impatience).await.map(drop).expect_err("a table is in use");
+    assert!(refused.kind() == Kind::Unavailable && refused.to_string().contains("another session"), "{refused}");
+    writing.rollback().await.expect("is undone");
+
+    let replacement = alone.begin_locked_replacement(&tables, patience).await.expect("no table is in use");
+    for statement in [read, insert] {
+        let refused = write(&service, statement).await.expect_err("the table is locked");
+        assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
+    }
+    replacement.commit().await.expect("ends");
+    write(&service, insert).await.expect("is inserted");
+
+    service.close().await.expect("closes");
+    let snapshot = alone.snapshot_alone(&tables, patience).await.expect("nothing else uses it");
+    let service = Database::connect(place.url(), &options).await.expect("opens");
+    assert_eq!(number(&service, read).await, 1);
+    write(&service, insert).await.expect_err("the table is locked");
+    let summaries = snapshot.summaries(&tables[0]).await.expect("is read");
+    assert!(summaries.iter().any(|table| table.table == "visits" && table.rows == 1), "{summaries:?}");
 }

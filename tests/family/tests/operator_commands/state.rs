@@ -25,6 +25,32 @@ fn schemas_are_checked_and_brought_up_to_date() {
     assert_eq!(succeeded(&checked).matches(": up to date\n").count(), 6, "{}", checked.stdout);
 }
 
+/// `docs/security-requirements.md#k4`
+#[test]
+fn partial_backup_is_restored_on_a_new_machine_and_is_in_its_audit_log() {
+    let mut layout = Layout::new("partial-backup", false);
+    layout.unset("OCIS_LOG_FILE");
+    succeeded(&doorward(&layout, &["migrate"], ""));
+    fs::remove_file(layout.folder().join("data/idp.db")).expect("is removed");
+    let file = layout.folder().join("doorward.backup").display().to_string();
+    let refused = doorward(&layout, &["backup", &file], "");
+    assert!(refused.code == 1 && refused.stderr.contains("stored nothing: idp in sqlite://"), "{}", refused.stderr);
+    let left = format!("{file}.00112233445566778899aabbccddeeff.partial");
+    fs::write(&left, "").expect("is written");
+    let refused = doorward(&layout, &["backup", &file, "--partial"], "");
+    assert!(refused.code == 1 && refused.stderr.contains("--force removes it"), "{}", refused.stderr);
+    succeeded(&doorward(&layout, &["backup", &file, "--partial", "--force"], ""));
+    assert!(!fs::exists(&left).expect("is looked for"));
+
+    let elsewhere = layout.folder().join("elsewhere");
+    layout.set("OCIS_BASE_DATA_PATH", &elsewhere.display().to_string());
+    let restored = doorward(&layout, &["restore", &file, "--yes"], "");
+    let text = succeeded(&restored);
+    assert!(text.contains("idp.db: is not in the backup; what it stores is left as it is"), "{text}");
+    let log = fs::read_to_string(elsewhere.join("audit.log")).expect("is read");
+    assert!(log.contains("\"event\":\"restore\",\"outcome\":\"success\""), "{log}");
+}
+
 /// `docs/security-requirements.md#k2`, `#k3`, `#k4`
 #[tokio::test(flavor = "multi_thread")]
 async fn backup_under_load_is_restored_elsewhere_in_another_process() {
@@ -97,7 +123,7 @@ async fn backup_under_load_is_restored_elsewhere_in_another_process() {
     family.authenticate("appauth", "marie", &token).await.expect("a new one works");
 }
 
-/// `docs/security-requirements.md#k4`
+/// `docs/security-requirements.md#k4`, `#k5`
 #[tokio::test(flavor = "multi_thread")]
 async fn family_moves_to_postgres_and_back() {
     let Some(cluster) = Cluster::start().await else { return };
@@ -133,9 +159,17 @@ async fn family_moves_to_postgres_and_back() {
     for token in [&token, &added] {
         family.authenticate("appauth", "marie", token).await.expect("both were moved back");
     }
+    let pooler = cluster.pooler("").await;
     let family = family.restart(Mode::OneProcess, |layout| {
+        if let Some(pooler) = &pooler {
+            layout.set("OCIS_DATABASE_URL", &pooler.url(&place));
+            let hidden = doorward(layout, &["restore", &backup, "--yes", "--force"], "");
+            assert!(hidden.code == 1 && hidden.stderr.contains("with --services-stopped"), "{}", hidden.stderr);
+        } else {
+            layout.set("OCIS_DATABASE_URL", place.url());
+        }
+        let restored = doorward(layout, &["restore", &backup, "--yes", "--force", "--services-stopped"], "");
         layout.set("OCIS_DATABASE_URL", place.url());
-        let restored = doorward(layout, &["restore", &backup, "--yes", "--force"], "");
         assert!(succeeded(&restored).contains("auth-app      ended 2 app tokens\n"), "{}", restored.stdout);
     });
     let family = family.await;
