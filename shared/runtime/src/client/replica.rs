@@ -19,6 +19,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{Service, ServiceExt};
 
+use crate::Background;
+
 /// How often a replica that answers is asked for its health.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a replica is asked that answers that it does not serve.
@@ -124,8 +126,8 @@ pub(super) struct Replica {
 
 impl Replica {
     /// The replica at this address, behind this channel.
-    pub(super) fn new(address: SocketAddr, channel: Channel, state: Arc<State>) -> Self {
-        let checking = tokio::spawn(keep_checking(channel.clone(), Arc::clone(&state)));
+    pub(super) fn new(address: SocketAddr, channel: Channel, state: Arc<State>, background: &Background) -> Self {
+        let checking = background.spawn("health of replicas", keep_checking(channel.clone(), Arc::clone(&state)));
         Self { address, channel, state, _checking: AbortOnDropHandle::new(checking) }
     }
 
