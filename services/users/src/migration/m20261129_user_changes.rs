@@ -4,6 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::prelude::*;
 use store::columns;
 
+/// The oldest version of `PostgreSQL` that has `gen_random_uuid`, as it numbers its versions.
+const OLDEST: i32 = 130_000;
 /// The tables whose rows make up a user, and the column that identifies the user.
 const TABLES: [(&str, &str); 3] = [("people", "id"), ("roles", "user_id"), ("memberships", "user_id")];
 
@@ -53,16 +55,30 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         let connection = manager.get_connection();
-        let version = Statement::from_string(DbBackend::Postgres, "SELECT version() AS version");
-        let row = connection.query_one_raw(version).await?;
-        if !row.map(|row| row.try_get::<String>("", "version")).transpose()?.is_some_and(|text| is_postgres(&text)) {
+        let sql = "SELECT version() AS version, current_setting('server_version_num')::int AS number";
+        let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let version = row.as_ref().map(|row| row.try_get::<String>("", "version")).transpose()?.unwrap_or_default();
+        if !is_postgres(&version) {
             return Ok(());
         }
+        let number = row.map(|row| row.try_get::<i32>("", "number")).transpose()?.unwrap_or_default();
+        require(number).map_err(DbErr::Custom)?;
         for statement in statements() {
             connection.execute_unprepared(&statement).await?;
         }
         Ok(())
     }
+}
+
+/// Refuses a server that lacks `gen_random_uuid`, by which the triggers name changes: with them it would refuse every change of a user.
+fn require(number: i32) -> Result<(), String> {
+    if number >= OLDEST {
+        return Ok(());
+    }
+    let (major, minor) = (number / 10_000, number % 10_000);
+    Err(format!(
+        "users needs PostgreSQL 13 or later, and USERS_DATABASE_URL (or OCIS_DATABASE_URL) names a server of version {major}.{minor}; upgrade the server"
+    ))
 }
 
 /// Whether a server of this version is `PostgreSQL` itself: others lack triggers of statements, or triggers that are deferred.
@@ -122,6 +138,13 @@ fn date_change_function() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn server_that_is_too_old_is_refused_with_its_version() {
+        assert_eq!((require(130_000), require(170_004)), (Ok(()), Ok(())));
+        let problem = require(120_022).expect_err("it is too old");
+        assert!(problem.contains("PostgreSQL 13") && problem.contains("12.22"), "{problem}");
+    }
 
     #[test]
     fn servers_that_resemble_postgres_get_no_triggers() {
