@@ -1,3 +1,4 @@
+use authn::AllowedCallers;
 use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, SecretFiles, Section, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,11 @@ pub struct Config {
     /// for '*' hold for such a request.
     #[schemars(extend("x-env" = ["AUTH_MACHINE_TRUSTED_GATEWAYS"]))]
     pub trusted_gateways: Vec<String>,
+    /// The callers that may use the machine key, by the names in their client certificates: DNS names and URIs, like
+    /// '`spiffe://example.org/gateway`'. A URI that ends in '/*' stands for all that begin with what precedes the '*'.
+    /// Callers without one of these names are refused. Every caller may use the key if unset.
+    #[schemars(extend("x-env" = ["AUTH_MACHINE_CALLERS"]))]
+    pub callers: Vec<String>,
 }
 
 config::impl_default!(Config);
@@ -73,6 +79,8 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        AllowedCallers::parse(&self.callers).map_err(|problem| Invalid::new("callers", problem))?;
+        self.grpc.require_client_certificates("callers", !self.callers.is_empty())?;
         Policy::parse(&self.allow_impersonation)
             .map(drop)
             .map_err(|problem| Invalid::new("allow_impersonation", problem))
@@ -82,5 +90,38 @@ impl Section for Config {
         let names_callers = Policy::parse(&self.allow_impersonation).is_ok_and(|policy| policy.names_callers());
         let is_relied_on = names_callers && self.trusted_gateways.is_empty();
         is_relied_on.then(|| GATEWAYS_UNNAMED.to_owned()).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::{Environment, load};
+    use runtime::Service;
+
+    use super::*;
+
+    /// Row [M11](../../../docs/security-requirements.md#m11).
+    #[test]
+    fn list_of_callers_needs_client_certificates() {
+        let key = "a-machine-key-of-at-least-32-characters";
+        let problem = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().copied().chain([("AUTH_MACHINE_API_KEY", key)]);
+            let environment =
+                variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Environment>();
+            let loaded = load::<Config>(&crate::AuthMachine::IDENTITY, &environment);
+            loaded.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let callers = ("AUTH_MACHINE_CALLERS", "spiffe://example.org/gateway");
+        let tls = [("OCIS_GRPC_TLS_ENABLED", "true"), ("OCIS_GRPC_TLS_CLIENT_CA", "/etc/doorward/ca.pem")];
+        assert_eq!(problem(&[callers, tls[0], tls[1]]), "");
+        for without in [&[callers][..], &[callers, tls[0]]] {
+            let problem = problem(without);
+            assert!(
+                problem.contains("AUTH_MACHINE_CALLERS") && problem.contains("OCIS_GRPC_TLS_CLIENT_CA"),
+                "{problem}"
+            );
+        }
+        let odd = problem(&[("AUTH_MACHINE_CALLERS", "*"), tls[0], tls[1]]);
+        assert!(odd.starts_with("AUTH_MACHINE_CALLERS must hold"), "{odd}");
     }
 }

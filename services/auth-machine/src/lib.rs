@@ -10,9 +10,10 @@ use std::sync::{Arc, Weak};
 
 pub use self::config::Config;
 use ::config::{Identity, load_over};
-use authn::{Authenticator, BoxError, Directory, kind};
+use authn::{AllowedCallers, Authenticator, BoxError, Directory, kind};
 pub use policy::{Decision, Policy};
 use runtime::{App, Context, Listeners, Service};
+use tokio::sync::watch;
 
 /// The service.
 pub struct AuthMachine;
@@ -29,7 +30,7 @@ impl Service for AuthMachine {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
-        Ok(app(authenticator(&config, directory, &context)?, &config))
+        app(authenticator(&config, directory, &context)?, &config)
     }
 }
 
@@ -44,26 +45,35 @@ pub fn authenticator(
 ) -> Result<Arc<dyn Authenticator>, BoxError> {
     let keys = Arc::new(key::Keys::new(config.keys(), &context.random));
     let policy = Policy::parse(&config.allow_impersonation)?;
-    tokio::spawn(follow(Arc::downgrade(&keys), config.clone(), context.clone()));
+    let following =
+        follow(Arc::downgrade(&keys), config.clone(), context.clone(), context.reload.subscribe_from_start());
+    context.background.spawn("machine keys", following);
     let machine = service::Machine { keys, policy, gateways: config.trusted_gateways.clone().into(), directory };
     Ok(runtime::measured(Arc::new(machine), AuthMachine::IDENTITY.name, kind::MACHINE, &context.metrics))
 }
 
-/// Reads the keys again whenever files may have changed, as long as anybody uses them. What cannot be read changes
-/// nothing.
-async fn follow(keys: Weak<key::Keys>, config: Config, context: Context) {
-    let mut reload = context.reload.subscribe();
+/// Reads the keys again whenever files may have changed, as long as they are in use. What cannot be read changes nothing.
+async fn follow(keys: Weak<key::Keys>, config: Config, context: Context, mut reload: watch::Receiver<u64>) {
     while let Some(Ok(())) = context.shutdown.run_until_cancelled(reload.changed()).await {
         let Some(keys) = keys.upgrade() else { return };
-        match load_over(&config, &AuthMachine::IDENTITY, &context.environment) {
-            Ok(loaded) => keys.replace(loaded.config.keys()),
-            Err(error) => tracing::error!(%error, "the machine keys stay as they were"),
+        let (defaults, environment) = (config.clone(), context.environment.clone());
+        // reading files blocks
+        let read = tokio::task::spawn_blocking(move || {
+            let loaded = load_over(&defaults, &AuthMachine::IDENTITY, &environment);
+            loaded.map(|loaded| keys.replace(loaded.config.keys())).map_err(|error| error.to_string())
+        });
+        if let Err(error) = read.await.unwrap_or_else(|error| Err(error.to_string())) {
+            tracing::error!(error, "the machine keys stay as they were");
         }
     }
 }
 
-/// The service that answers with this authenticator.
-pub fn app(authenticator: Arc<dyn Authenticator>, config: &Config) -> App {
+/// The service that answers with this authenticator, to the callers that may use the machine key.
+///
+/// # Errors
+/// When their names cannot be read.
+pub fn app(authenticator: Arc<dyn Authenticator>, config: &Config) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
-    App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit)))
+    let authenticator = AllowedCallers::parse(&config.callers)?.restrict(authenticator, "AUTH_MACHINE_CALLERS");
+    Ok(App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit))))
 }

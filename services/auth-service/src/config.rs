@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use authn::AllowedCallers;
 use config::{Debug, Environment, Grpc, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,12 @@ pub struct Config {
     /// environment or the file takes precedence over a stored one with the same ID. On with 'doorward server'.
     #[schemars(extend("x-env" = ["<P>_STORE_ACCOUNTS"]))]
     pub store_accounts: bool,
+    /// The callers that may authenticate service accounts, by the names in their client certificates: DNS names and URIs,
+    /// like '`spiffe://example.org/gateway`'. A URI that ends in '/*' stands for all that begin with what precedes the
+    /// '*'. Callers without one of these names are refused. Every caller may if unset. The administration of stored
+    /// accounts is not affected.
+    #[schemars(extend("x-env" = ["<P>_CALLERS"]))]
+    pub callers: Vec<String>,
     /// Where service accounts are stored: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for
     /// more than one replica. If empty, the file auth-service.db in the data folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
@@ -64,6 +71,8 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        AllowedCallers::parse(&self.callers).map_err(|problem| Invalid::new("callers", problem))?;
+        self.grpc.require_client_certificates("callers", !self.callers.is_empty())?;
         let has_account = self.accounts_file.is_some() || !self.service_account.id.is_empty();
         let hint = "is not set, and there is no AUTH_SERVICE_ACCOUNTS_FILE either; name at least one account, or set AUTH_SERVICE_STORE_ACCOUNTS=true";
         Invalid::unless(has_account || self.store_accounts, "service_account.service_account_id", hint)?;

@@ -19,7 +19,7 @@ use ::config::{Environment, Identity, load_over};
 use ::store::transfer::no_credentials;
 use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
+use authn::{AllowedCallers, AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
 use runtime::{App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, Task};
 use secrecy::ExposeSecret;
 use token::Verifier;
@@ -151,10 +151,12 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
 /// The service around what was opened: its gRPC APIs, and the task that writes down the uses of stored accounts.
 ///
 /// # Errors
-/// When the secret of the internal token is too short.
+/// When the secret of the internal token is too short, or the names of callers cannot be read.
 pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
-    let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
+    let callers = AllowedCallers::parse(&config.callers)?;
+    let authenticator = callers.restrict(opened.authenticator.clone(), "AUTH_SERVICE_CALLERS");
+    let mut routes = tonic::service::Routes::new(authn::provider::serve(authenticator, limit));
     let mut tasks = Vec::new();
     if let Some(administration) = &opened.administration {
         let keys = runtime::key_ring::<AuthService>(config, |config| config.token_manager.token_manager(), context)?;

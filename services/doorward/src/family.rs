@@ -186,7 +186,7 @@ impl Builder<'_> {
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let authenticator = auth_machine::authenticator(config, directory, context)?;
                 self.provide(kind::MACHINE, service, authenticator.clone());
-                Ok(auth_machine::app(authenticator, config))
+                auth_machine::app(authenticator, config)
             }
             ServiceId::AuthService => self.auth_service(context).await,
             ServiceId::AuthApp => {

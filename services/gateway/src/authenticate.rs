@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
-use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
+use authn::{
+    Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
+};
 use runtime::{Authentications, Clock};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
@@ -29,9 +31,25 @@ pub(crate) struct Core {
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
     pub(crate) authentications: Authentications,
+    /// The callers in other processes that may use credentials of these types.
+    pub(crate) callers: [(&'static str, AllowedCallers); 2],
 }
 
 impl Core {
+    /// The same as [`authenticate`](Self::authenticate) for a caller in another process, which has to be one that may use credentials of this
+    /// type (`docs/security-requirements.md#m11`).
+    pub(crate) async fn authenticate_caller(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+    ) -> Result<(Arc<str>, Authenticated), AuthError> {
+        // before answers that are reused, which other callers may have had
+        for (_, callers) in self.callers.iter().filter(|(restricted, _)| *restricted == kind) {
+            callers.check(&credentials.caller).inspect_err(|error| audit(kind, credentials, error))?;
+        }
+        self.authenticate(kind, credentials).await
+    }
+
     /// Passes the credentials to the authenticator of their type, and mints a token for their user.
     pub(crate) async fn authenticate(
         &self,

@@ -1,3 +1,4 @@
+use authn::AllowedCallers;
 use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, SecretFiles, Section, TokenManager, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,14 @@ pub struct Config {
     /// credentials are in use within a minute.
     #[schemars(extend("x-env" = ["GATEWAY_CACHE_SIZE"], "default" = 12))]
     pub cache_size: u32,
+    /// The callers that may authenticate with the machine key (type '`machine`'), by the names in their client
+    /// certificates: DNS names and URIs, like '`spiffe://example.org/proxy`'. A URI that ends in '/*' stands for all that
+    /// begin with what precedes the '*'. Callers without one of these names are refused. Every caller may if unset.
+    #[schemars(extend("x-env" = ["GATEWAY_MACHINE_CALLERS"]))]
+    pub machine_callers: Vec<String>,
+    /// The same for service accounts (type '`serviceaccounts`').
+    #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
+    pub service_callers: Vec<String>,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -101,6 +110,10 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        for (key, names) in [("machine_callers", &self.machine_callers), ("service_callers", &self.service_callers)] {
+            AllowedCallers::parse(names).map_err(|problem| Invalid::new(key, problem))?;
+            self.grpc.require_client_certificates(key, !names.is_empty())?;
+        }
         Invalid::unless(self.cache_size > 0, "cache_size", "must be at least 1 (MiB)")?;
         let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
         Invalid::unless(fits, "max_groups_size", "must be at most 45056: services read tokens of 64 KiB")?;

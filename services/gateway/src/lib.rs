@@ -16,7 +16,7 @@ pub use self::config::{Config, Endpoints};
 use ::config::Identity;
 use async_trait::async_trait;
 use authn::gateway::Identified;
-use authn::{AuthError, BoxError, Credentials, kind};
+use authn::{AllowedCallers, AuthError, BoxError, Credentials, kind};
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
     gateway::v1beta1::gateway_api_server::GatewayApiServer,
@@ -64,7 +64,7 @@ pub struct InProcessGateway(Arc<Core>);
 /// The gateway in front of these peers.
 ///
 /// # Errors
-/// When the token secret cannot be used.
+/// When the token secret, or the name of a caller, cannot be used.
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProcessGateway, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
@@ -78,6 +78,10 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
         minted: reusable,
+        callers: [
+            (kind::MACHINE, AllowedCallers::parse(&config.machine_callers)?),
+            (kind::SERVICE, AllowedCallers::parse(&config.service_callers)?),
+        ],
         authentications: Authentications::new(&context.metrics, Gateway::IDENTITY.name, &kind::ALL),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),

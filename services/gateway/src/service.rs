@@ -76,7 +76,7 @@ impl GatewayApi for GatewayService {
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
-        *response.get_mut() = match self.0.authenticate(&r#type, &credentials).await {
+        *response.get_mut() = match self.0.authenticate_caller(&r#type, &credentials).await {
             Ok((token, answer)) => {
                 if r#type == kind::MACHINE {
                     write_password_change(answer.user.password_changed, response.metadata_mut());

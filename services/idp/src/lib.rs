@@ -247,16 +247,20 @@ fn tasks(opened: &IdpService) -> Vec<Task> {
     let mut tasks = vec![
         Task::new("revocations", following),
         Task::new("clients", clients.clone().follow(revocations.changed(), shutdown())),
-        Task::new("file of clients", clients.clone().follow_file(context.clone())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
         Task::new("logouts", backchannel::deliver(provider.clone(), shutdown())),
         Task::new("people", account_monitor::monitor(provider.clone(), shutdown())),
         Task::new("prune", keep_pruning(store.clone(), clock.clone(), config.lifetimes.audit_retention, shutdown())),
         Task::new("audit events", storing_events),
     ];
+    if clients.has_file() {
+        tasks.push(Task::new("file of clients", clients.clone().follow_file(shutdown())));
+        let revoking = clients.clone().keep_revoking_grants_of_removed(shutdown());
+        tasks.push(Task::new("grants of removed clients", revoking));
+    }
     if mail.is_on() {
         tasks.push(Task::new("mail", mail.clone().drain(shutdown())));
-        tasks.push(Task::new("password service", mail.passwords.clone().probe(shutdown())));
+        tasks.push(Task::once("password service", mail.passwords.clone().probe(shutdown())));
     }
     tasks
 }

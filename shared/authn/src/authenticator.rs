@@ -84,6 +84,8 @@ pub enum Reason {
     TooManyGroups,
     /// The policy does not allow this caller to act for this subject.
     Policy,
+    /// The caller's certificate has no name that may authenticate here.
+    Caller,
     /// The authenticator gave no reason.
     Unstated,
 }
@@ -104,6 +106,7 @@ impl Reason {
             Self::ForeignClient => "foreign_client",
             Self::TooManyGroups => "too_many_groups",
             Self::Policy => "policy",
+            Self::Caller => "caller",
             Self::Unstated => "unstated",
         }
     }
@@ -118,7 +121,7 @@ pub enum AuthError {
     /// The key is valid but the user does not exist; only auth-machine may return this.
     #[error("user not found")]
     UnknownUser,
-    /// The credential is valid, but does not permit this.
+    /// The credential is valid, but does not permit this; or the caller may not authenticate here, whatever the credential is.
     #[error("not permitted")]
     NotPermitted(Reason),
     /// No authenticator supports credentials of this type.

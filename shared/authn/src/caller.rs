@@ -1,6 +1,7 @@
 //! The circumstances of a call, and how they travel from service to service.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use opentelemetry::propagation::Injector;
 use tonic::{
@@ -26,6 +27,8 @@ pub struct Peer {
     pub source: Option<IpAddr>,
     /// The first subject alternative name of the peer's client certificate.
     pub identity: Option<String>,
+    /// All subject alternative names of the peer's client certificate that are URIs or DNS names.
+    pub names: Arc<[String]>,
     /// Whether the peer is trusted to state the properties of the caller.
     pub is_trusted: bool,
 }
@@ -53,6 +56,8 @@ pub struct Caller {
     pub device: Option<Device>,
     /// The subject alternative name of the peer's client certificate, if it showed one.
     pub identity: Option<String>,
+    /// All subject alternative names of the peer's client certificate that are URIs or DNS names.
+    pub names: Arc<[String]>,
     /// The subject alternative name in the certificate of the peer's own caller, where the peer may forward it.
     pub forwarded: Option<String>,
     /// The trace (W3C trace id, hex) or request this call belongs to.
@@ -69,6 +74,7 @@ impl Caller {
             source: peer.and_then(|peer| peer.source),
             device: peer.filter(|peer| peer.is_trusted).and_then(|_| Device::read(metadata)),
             identity: peer.and_then(|peer| peer.identity.clone()),
+            names: peer.map(|peer| Arc::clone(&peer.names)).unwrap_or_default(),
             forwarded: extensions.get::<ForwardedCaller>().map(|caller| caller.0.clone()),
             trace_id: trace_id(metadata),
             user_agent: text(metadata, USER_AGENT_KEY)
@@ -161,6 +167,7 @@ mod tests {
             source: Some(IpAddr::from([192, 0, 2, 7])),
             device: Some(Device { user_id: "id of Zoë".to_owned(), id: "device-1".to_owned() }),
             identity: Some("spiffe://doorward/proxy".to_owned()),
+            names: ["spiffe://doorward/proxy".to_owned()].into(),
             forwarded: Some("spiffe://doorward/elsewhere".to_owned()),
             trace_id: "req-1".to_owned(),
             user_agent: "rclone/1.60".to_owned(),
@@ -177,6 +184,7 @@ mod tests {
         assert_eq!(received.source, None, "only the listener decides which source is believed");
         assert_eq!(received.device, None, "nor is a stranger's device");
         assert_eq!(received.identity, None, "a certificate is never taken from a header");
+        assert!(received.names.is_empty(), "nor are its names");
         assert_eq!(received.forwarded, None, "only the listener decides which name is believed");
 
         let mut extensions = Extensions::default();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod allowed_callers;
 pub mod amr;
 pub mod app_token;
 pub mod audit;
@@ -23,6 +24,7 @@ pub mod testing;
 mod user;
 mod wire;
 
+pub use allowed_callers::AllowedCallers;
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
 pub use channel::Channel;

@@ -41,7 +41,7 @@ pub use sections::{
     ANY, ClientTls, Collector, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, MAX_HEADER_SIZE, Mtls,
     OtlpProtocol, Reva, Sampling, SecretFiles, TlsVariables, TokenManager, Tracing,
 };
-pub use yaml::read_yaml_file;
+pub use yaml::{missing_list, read_yaml_file};
 
 /// Which service is being configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

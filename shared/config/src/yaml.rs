@@ -33,6 +33,17 @@ pub fn read_yaml_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// The first key at the top of the YAML document `before` that has a list with something in it, and that `after` lacks or leaves without a
+/// value: a file that is not written to its end looks like that. `None` also if one of them is no document of keys.
+pub fn missing_list(before: &str, after: &str) -> Option<String> {
+    let read = |text: &str| serde_yaml_ng::from_str::<serde_yaml_ng::Mapping>(text).ok();
+    let (before, after) = (read(before)?, read(after)?);
+    let is_missing = |key: &serde_yaml_ng::Value| after.get(key).is_none_or(serde_yaml_ng::Value::is_null);
+    let has_list = |value: &serde_yaml_ng::Value| value.as_sequence().is_some_and(|list| !list.is_empty());
+    let (key, _) = before.iter().find(|(key, value)| has_list(value) && is_missing(key))?;
+    key.as_str().map(str::to_owned)
+}
+
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Parses one document. Its scalars keep the text they were written with: `0123`, `1e5` and `true` stay what they are. The error is

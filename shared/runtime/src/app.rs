@@ -46,18 +46,25 @@ impl fmt::Debug for App {
     }
 }
 
-/// Work that runs as long as the service does.
+/// Work in the background of a service.
 pub struct Task {
     /// What logs call it.
     pub name: &'static str,
     /// The work.
     pub future: BoxFuture<'static, ()>,
+    /// Whether it may be done before the service stops. Otherwise its end makes the service not ready, as a panic does.
+    pub may_end: bool,
 }
 
 impl Task {
-    /// Names a piece of work.
+    /// Work that goes on until the service stops.
     pub fn new(name: &'static str, future: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { name, future: future.boxed() }
+        Self { name, future: future.boxed(), may_end: false }
+    }
+
+    /// Work that is done at some time.
+    pub fn once(name: &'static str, future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { may_end: true, ..Self::new(name, future) }
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::Channel;
+use tonic::TimeoutExpired;
 use tonic::transport::Endpoint;
 
 use crate::Context;
@@ -114,7 +115,8 @@ pub fn channel_within(
         Some(name) => {
             let connect =
                 Box::new(move |address, state| configured.connect_with_connector_lazy(connector.to(address, state)));
-            Channel::new(Balancer::new(name, Arc::new(SystemResolver), connect, context.random.clone()))
+            let surroundings = (context.random.clone(), context.background.clone());
+            Channel::new(Balancer::new(name, Arc::new(SystemResolver), connect, surroundings))
         }
     })
 }
@@ -137,6 +139,18 @@ pub fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
             return error.is_remote() && (is_refused || error.is_go_away());
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// Whether a request was given up because its own time is over: the caller's deadline (`grpc-timeout`) or that of the channel.
+fn is_own_deadline(error: &(dyn Error + 'static)) -> bool {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if error.is::<TimeoutExpired>() {
+            return true;
         }
         source = error.source();
     }

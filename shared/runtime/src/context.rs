@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, InheritedListeners, Metrics, Random, Reload, RunningServices};
+use crate::{Background, Clock, InheritedListeners, Metrics, Random, Reload, RunningServices};
 use config::Environment;
 
 /// Everything of the outside world that a service may use. Clones share it.
@@ -24,12 +24,15 @@ pub struct Context {
     pub running: RunningServices,
     /// Sockets that the service manager has bound for its listeners.
     pub inherited: InheritedListeners,
+    /// Starts its background tasks that are not those of its [`App`](crate::App).
+    pub background: Background,
 }
 
 impl Context {
     /// The real world, but for the environment. Tests replace the clock and the randomness:
     /// `Context { clock: Clock::manual(start), ..Context::new(environment) }`.
     pub fn new(environment: Environment) -> Self {
+        let running = RunningServices::default();
         Self {
             environment,
             clock: Clock::system(),
@@ -37,7 +40,8 @@ impl Context {
             reload: Reload::default(),
             shutdown: CancellationToken::new(),
             metrics: Metrics::default(),
-            running: RunningServices::default(),
+            background: Background::noting(running.lost_of_process()),
+            running,
             inherited: InheritedListeners::default(),
         }
     }

@@ -1,20 +1,25 @@
 //! Files that settings name, and that are read again while a service runs.
 
+mod contents;
+mod value;
+
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::path::PathBuf;
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::reload::{self, Content};
 use crate::reload_metrics::ReloadMetrics;
 use crate::tls::KEPT;
 use crate::{Clock, Context, Reload};
+use contents::{Contents, IncompleteFile};
+pub use value::FileValue;
+
+/// How often files are read anew at most that change while they are read.
+const ATTEMPTS: usize = 5;
 
 /// A setting that names a file, as logs and metrics name it.
 #[derive(Clone, Debug)]
@@ -27,51 +32,57 @@ pub struct FileSetting {
     pub files: Vec<PathBuf>,
 }
 
-/// Tells when the files of a setting are to be read again, and records the outcomes.
+/// What was read of the files of a setting.
+#[derive(Debug)]
+pub struct Reading<T> {
+    /// What they say.
+    pub value: T,
+    /// All files that it depends on.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why what files say is not used. What was read before stays in use.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RereadError(String);
+
+/// Tells when the files of a setting are to be read again, reads them, and records the outcomes.
 #[derive(Debug)]
 pub struct FileReloads {
     setting: FileSetting,
     reload: Reload,
     announced: watch::Receiver<u64>,
     requested: u64,
-    contents: Vec<Content>,
+    /// What the files held when they were last looked at.
+    seen: Contents,
+    /// What they held when the value in use was read.
+    in_force: Contents,
     metrics: ReloadMetrics,
     clock: Clock,
 }
 
 impl FileReloads {
-    /// Begins to watch the files. To be called before they are read for the first time, so that no change in between is missed.
+    /// Begins to watch the files. To be called before they are read for the first time: what they hold now counts as what is in use. Reads
+    /// them, which blocks.
     pub fn new(setting: FileSetting, context: &Context) -> Self {
         let reload = context.reload.clone();
         let (announced, requested) = (reload.subscribe(), reload.requested());
         let metrics = ReloadMetrics::of(&context.metrics, setting.service, setting.name);
-        let contents = contents(&setting.files);
-        for file in &setting.files {
-            reload.watch(file);
-        }
+        let seen = Contents::read(&setting.files);
+        seen.watch(&reload);
         metrics.succeeded(context.clock.now());
-        Self { setting, reload, announced, requested, contents, metrics, clock: context.clock.clone() }
-    }
-
-    /// Watches other files from now on: those that the files of the setting name may have changed with them.
-    pub fn watch(&mut self, files: Vec<PathBuf>) {
-        if files != self.setting.files {
-            for file in &files {
-                self.reload.watch(file);
-            }
-            self.contents = contents(&files);
-            self.setting.files = files;
-        }
+        let in_force = seen.clone();
+        Self { setting, reload, announced, requested, seen, in_force, metrics, clock: context.clock.clone() }
     }
 
     /// Waits until the files are to be read again: because one of them has changed, or because a reload was requested (SIGHUP). `false`
     /// once the service stops. Not cancel-safe: an announcement may be missed.
     pub async fn next(&mut self, shutdown: &CancellationToken) -> bool {
         while let Some(Ok(())) = shutdown.run_until_cancelled(self.announced.changed()).await {
-            let (requested, files) = (self.reload.requested(), self.setting.files.clone());
-            let contents = tokio::task::spawn_blocking(move || contents(&files)).await.unwrap_or_default();
-            let is_due = requested != self.requested || contents != self.contents;
-            (self.requested, self.contents) = (requested, contents);
+            let (requested, files) = (self.reload.requested(), self.seen.files());
+            let Ok(seen) = tokio::task::spawn_blocking(move || Contents::read(&files)).await else { return true };
+            let is_due = requested != self.requested || seen != self.seen;
+            (self.requested, self.seen) = (requested, seen);
             if is_due {
                 return true;
             }
@@ -79,9 +90,52 @@ impl FileReloads {
         false
     }
 
+    /// Reads the files with `read`, in a thread where that may block, and watches those that the value depends on from then on. `read` may be
+    /// called several times, as a value counts only if no file has changed while it was read.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or hold only a part of what is in use (`docs/security-requirements.md#e30`).
+    pub async fn read_again<T: Send + 'static, E: Display>(
+        &mut self,
+        read: impl Fn() -> Result<Reading<T>, E> + Send + 'static,
+    ) -> Result<T, RereadError> {
+        let (files, in_force) = (self.seen.files(), self.in_force.clone());
+        let blocking = tokio::task::spawn_blocking(move || {
+            let complete = |error: IncompleteFile| RereadError(error.to_string());
+            let before = Contents::read(&files);
+            before.check_complete(&in_force).map_err(complete)?;
+            let read = |_: Option<&T>| read().map_err(|error| RereadError(error.to_string()));
+            let Consistent { value, contents, is_stable } = read_consistently(before, read)?;
+            contents.check_complete(&in_force).map_err(complete)?;
+            if is_stable {
+                Ok((value, contents))
+            } else {
+                Err(RereadError("a file changes while it is read".to_owned()))
+            }
+        });
+        let (value, contents) = blocking.await.map_err(|error| RereadError(error.to_string()))??;
+        self.use_contents(contents);
+        Ok(value)
+    }
+
+    /// Reads the files for the first time.
+    fn read_first<T, E>(&mut self, read: impl Fn(Option<&T>) -> Result<Reading<T>, E>) -> Result<T, E> {
+        // what changes all the time is read again at the next change
+        let Consistent { value, contents, .. } = read_consistently(self.seen.clone(), read)?;
+        self.use_contents(contents);
+        Ok(value)
+    }
+
+    fn use_contents(&mut self, contents: Contents) {
+        contents.watch(&self.reload);
+        self.seen = contents.clone();
+        self.in_force = contents;
+    }
+
     /// Logs and counts the outcome of a reading: what has changed, or why what was read before stays in use.
     pub fn record<E: Display>(&self, outcome: Result<String, E>) {
-        let FileSetting { service, name, files } = &self.setting;
+        let FileSetting { service, name, .. } = &self.setting;
+        let files = self.seen.files();
         let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
         match outcome {
             Ok(changes) => {
@@ -99,118 +153,29 @@ impl FileReloads {
     }
 }
 
-fn contents(files: &[PathBuf]) -> Vec<Content> {
-    files.iter().map(|file| reload::read(file)).collect()
+/// A value, and what its files held when it was read.
+struct Consistent<T> {
+    value: T,
+    contents: Contents,
+    /// Whether they held the same afterwards.
+    is_stable: bool,
 }
 
-/// A file that says nothing any more.
-#[derive(Debug, thiserror::Error)]
-#[error("{} is empty; write an empty list into it to remove what it had", .0.display())]
-pub(crate) struct EmptyFile(PathBuf);
-
-impl EmptyFile {
-    /// Refuses a file that has nothing but blank lines and comments: while a service runs, that is a file of which an editor or a copy has
-    /// not written more yet. Without its rules and clients the service would refuse too little, and revoke too much
-    /// (`docs/security-requirements.md#e30`). A file that cannot be read passes, as reading it fails too.
-    ///
-    /// # Errors
-    /// [`EmptyFile`].
-    pub(crate) fn refuse(file: &Path) -> Result<(), Self> {
-        let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) };
-        let says_nothing = |line: &str| line.is_empty() || line == "---" || line.starts_with('#');
-        let text = text.trim_start_matches('\u{feff}');
-        if text.lines().all(|line| says_nothing(line.trim())) { Err(Self(file.to_owned())) } else { Ok(()) }
-    }
-}
-
-/// What was read of the files of a setting.
-#[derive(Debug)]
-pub struct Reading<T> {
-    /// What they say.
-    pub value: T,
-    /// All files that it depends on.
-    pub files: Vec<PathBuf>,
-}
-
-/// What the files of a setting say. They are read again when one changes and at SIGHUP; if they are invalid then, what was read before
-/// stays in use.
-#[derive(Debug)]
-pub struct FileValue<T> {
-    current: ArcSwap<T>,
-    readings: watch::Sender<u64>,
-}
-
-impl<T: Send + Sync + 'static> FileValue<T> {
-    /// A value that does not change, for a setting that names no file.
-    pub fn fixed(value: T) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(value), readings: watch::Sender::new(0) })
-    }
-
-    /// Reads the files now, and again whenever they may have changed, until the service stops. `read` is called with the value in use, if
-    /// there is one already, and outside the threads that serve requests; `changes` says in a few words how a new value differs from the
-    /// one before. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// When the files cannot be read now.
-    pub fn open<E>(
-        setting: FileSetting,
-        read: impl Fn(Option<&T>) -> Result<Reading<T>, E> + Send + Sync + 'static,
-        changes: impl Fn(&T, &T) -> String + Send + 'static,
-        context: &Context,
-    ) -> Result<Arc<Self>, E>
-    where
-        E: Display + 'static,
-    {
-        let named = setting.files.clone();
-        let mut reloads = FileReloads::new(setting, context);
-        let Reading { value, files } = read(None)?;
-        reloads.watch(files);
-        let value = Self::fixed(value);
-        let read = move |before: &T| {
-            named.iter().try_for_each(|file| EmptyFile::refuse(file)).map_err(|error| error.to_string())?;
-            read(Some(before)).map_err(|error| error.to_string())
-        };
-        tokio::spawn(follow(Arc::downgrade(&value), Arc::new(read), changes, reloads, context.shutdown.clone()));
-        Ok(value)
-    }
-
-    /// The value in use.
-    pub fn current(&self) -> Arc<T> {
-        self.current.load_full()
-    }
-
-    /// Changes after each further reading, whether or not it succeeded; the number counts them.
-    pub fn readings(&self) -> watch::Receiver<u64> {
-        self.readings.subscribe()
-    }
-}
-
-/// Reads a value again whenever its files may have changed, as long as it is in use.
-async fn follow<T, R>(
-    value: Weak<FileValue<T>>,
-    read: Arc<R>,
-    changes: impl Fn(&T, &T) -> String + Send,
-    mut reloads: FileReloads,
-    shutdown: CancellationToken,
-) where
-    T: Send + Sync + 'static,
-    R: Fn(&T) -> Result<Reading<T>, String> + Send + Sync + 'static,
-{
-    while reloads.next(&shutdown).await {
-        let Some(value) = value.upgrade() else { return };
-        let (read, before) = (Arc::clone(&read), value.current());
-        let blocking = tokio::task::spawn_blocking(move || (read(before.as_ref()), before));
-        let outcome = match blocking.await {
-            Ok((Ok(Reading { value: after, files }), before)) => {
-                let changes = changes(&before, &after);
-                value.current.store(Arc::new(after));
-                reloads.watch(files);
-                Ok(changes)
-            }
-            Ok((Err(problem), _)) => Err(problem),
-            Err(error) => Err(error.to_string()),
-        };
-        reloads.record(outcome);
-        value.readings.send_modify(|count| *count += 1);
+/// Reads a value until none of its files changes meanwhile: what is read of a file, and what is remembered of it to notice changes, must be
+/// the same. `read` is called with what was read last; `contents` is what the files hold that are known already.
+fn read_consistently<T, E>(
+    mut contents: Contents,
+    read: impl Fn(Option<&T>) -> Result<Reading<T>, E>,
+) -> Result<Consistent<T>, E> {
+    let (mut last, mut attempt) = (None, 1);
+    loop {
+        let Reading { value, files } = read(last.as_ref())?;
+        let after = Contents::read(&files);
+        let is_stable = after == contents;
+        if is_stable || attempt == ATTEMPTS {
+            return Ok(Consistent { value, contents, is_stable });
+        }
+        (last, contents) = (Some(value), after);
+        attempt += 1;
     }
 }

@@ -20,10 +20,10 @@ pub fn key_ring<S: Service>(
 ) -> Result<Arc<KeyRing>, KeyError> {
     let (current, previous) = secrets(&token_manager(config));
     let ring = Arc::new(KeyRing::new(&current, previous.as_ref())?);
-    let mut reload = context.reload.subscribe();
+    let mut reload = context.reload.subscribe_from_start();
     let (keys, config, environment) = (Arc::downgrade(&ring), config.clone(), context.environment.clone());
     let shutdown = context.shutdown.clone();
-    tokio::spawn(async move {
+    context.background.spawn("token secrets", async move {
         while let Some(Ok(())) = shutdown.run_until_cancelled(reload.changed()).await {
             let Some(keys) = keys.upgrade() else { return };
             let (defaults, environment) = (config.clone(), environment.clone());

@@ -2,6 +2,7 @@
 
 mod app;
 mod authentications;
+mod background;
 mod check;
 mod check_files;
 mod cli;
@@ -51,6 +52,7 @@ mod captured_log;
 
 pub use app::{App, Task};
 pub use authentications::{Authentications, measured};
+pub use background::Background;
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
 pub use check::Check;
@@ -61,7 +63,7 @@ pub use clock::Clock;
 pub use confirmation::Confirmation;
 pub use context::Context;
 pub use ended_sessions::{ProviderSessions, ended_sessions};
-pub use file_reloads::{FileReloads, FileSetting, FileValue, Reading};
+pub use file_reloads::{FileReloads, FileSetting, FileValue, Reading, RereadError};
 pub use folder_lock::lock_folder;
 pub use forwarded::TrustedProxies;
 pub use host::{block_on, health, host, report, usage};

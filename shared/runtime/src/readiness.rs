@@ -1,13 +1,14 @@
 //! Whether a service should be sent requests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::Check;
+use crate::background::LostTasks;
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -23,8 +24,10 @@ struct Inner {
     is_draining: AtomicBool,
     /// Whether something failed when it was last looked for.
     has_failed: AtomicBool,
-    /// Background tasks that panicked.
-    dead: Mutex<Vec<&'static str>>,
+    /// Background tasks of the service that should not have ended.
+    lost: LostTasks,
+    /// The same of the whole process.
+    lost_of_process: LostTasks,
 }
 
 /// A [`Readiness`] that does not outlive its service.
@@ -39,6 +42,11 @@ impl WeakReadiness {
 }
 
 impl Readiness {
+    /// The readiness of a service in a process with these lost tasks.
+    pub(crate) fn within(lost_of_process: LostTasks) -> Self {
+        Self(Arc::new(Inner { lost_of_process, ..Inner::default() }))
+    }
+
     /// The same without holding on to it.
     pub(crate) fn downgrade(&self) -> WeakReadiness {
         WeakReadiness(Arc::downgrade(&self.0))
@@ -55,14 +63,9 @@ impl Readiness {
         self.0.is_draining.store(true, Ordering::Release);
     }
 
-    /// A background task has died, without which the service is not what it should be.
-    pub(crate) fn lost(&self, task: &'static str) {
-        self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-    }
-
-    /// The background tasks that have panicked.
-    pub(crate) fn lost_tasks(&self) -> Vec<&'static str> {
-        self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The background tasks of the service that should not have ended: it is not what it should be without them.
+    pub(crate) fn lost(&self) -> &LostTasks {
+        &self.0.lost
     }
 
     /// The names of what is not well; the service is ready when there is none.
@@ -71,7 +74,8 @@ impl Readiness {
             return vec!["shutting down"];
         }
         let Some(checks) = self.0.checks.get() else { return vec!["starting"] };
-        let mut failing = self.lost_tasks();
+        let mut failing = self.0.lost_of_process.names();
+        failing.extend(self.0.lost.names());
         failing.extend(join_all(checks.iter().map(failure)).await.into_iter().flatten());
         self.0.has_failed.store(!failing.is_empty(), Ordering::Release);
         failing
@@ -101,7 +105,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tells_what_fails() {
-        let readiness = Readiness::default();
+        let process = LostTasks::default();
+        let readiness = Readiness::within(process.clone());
         assert_eq!(readiness.failing().await, ["starting"]);
         readiness.built(vec![
             Check::new("fine", async || Ok(())),
@@ -111,8 +116,10 @@ mod tests {
         assert!(readiness.was_ready(), "nothing is known yet");
         assert_eq!(readiness.failing().await, ["database", "peer"]);
         assert!(!readiness.was_ready());
-        readiness.lost("flush");
+        readiness.lost().add("flush");
         assert_eq!(readiness.failing().await, ["flush", "database", "peer"]);
+        process.add("watching files");
+        assert_eq!(readiness.failing().await, ["watching files", "flush", "database", "peer"]);
         readiness.drain();
         assert_eq!(readiness.failing().await, ["shutting down"]);
     }

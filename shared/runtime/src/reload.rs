@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::Background;
+
 /// How often files are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How long files must stay as they are before a change is announced: a certificate and its key are two writes.
@@ -52,6 +54,15 @@ impl Reload {
         self.0.generation.subscribe()
     }
 
+    /// The same for what was read when the process started: the first change is there already if something was announced since then.
+    pub fn subscribe_from_start(&self) -> watch::Receiver<u64> {
+        let mut announced = self.subscribe();
+        if self.generation() > 0 {
+            announced.mark_changed();
+        }
+        announced
+    }
+
     /// How many announcements there were.
     pub fn generation(&self) -> u64 {
         *self.0.generation.borrow()
@@ -72,20 +83,26 @@ impl Reload {
         self.0.generation.send_modify(|generation| *generation += 1);
     }
 
-    /// Announces from now on when this file's content changes, also when it appears or vanishes.
+    /// Announces from now on when this file's content changes, also when it appears or vanishes. To be called before the file is read for
+    /// use, and after [`subscribe`](Self::subscribe) or [`generation`](Self::generation): then no change is missed. Reads the file, which blocks.
     pub fn watch(&self, file: impl Into<PathBuf>) {
         let file = file.into();
         let content = read(&file);
+        self.watch_since(file, content);
+    }
+
+    /// The same for a file that had this content when it was read for use. A file that is watched already stays as it is.
+    pub(crate) fn watch_since(&self, file: PathBuf, content: Content) {
         self.0.files.lock().unwrap_or_else(PoisonError::into_inner).entry(file).or_insert(content);
     }
 
     /// Starts looking at the files until `shutdown`; once, however often it is called.
-    pub(crate) fn poll_until(&self, shutdown: CancellationToken) {
+    pub(crate) fn poll_until(&self, shutdown: CancellationToken, background: &Background) {
         if self.0.is_polling.swap(true, Ordering::AcqRel) {
             return;
         }
         let reload = self.clone();
-        tokio::spawn(async move {
+        background.spawn("watching files", async move {
             let _ = shutdown.run_until_cancelled(reload.poll()).await;
             reload.0.is_polling.store(false, Ordering::Release);
         });
@@ -125,10 +142,14 @@ impl Reload {
 }
 
 /// Such files are small and few: hashing them costs less than guessing from times, which a mounted secret does not keep.
-pub(crate) fn read(file: &Path) -> Content {
+fn read(file: &Path) -> Content {
+    std::fs::read(file).ok().map(|content| hash(&content))
+}
+
+pub(crate) fn hash(content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    std::fs::read(file).ok()?.hash(&mut hasher);
-    Some(hasher.finish())
+    content.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -145,8 +166,9 @@ mod tests {
         reload.watch(&two);
         let shutdown = CancellationToken::new();
         let mut announced = reload.subscribe();
-        reload.poll_until(shutdown.clone());
-        reload.poll_until(shutdown.clone());
+        let background = Background::default();
+        reload.poll_until(shutdown.clone(), &background);
+        reload.poll_until(shutdown.clone(), &background);
 
         std::fs::write(&one, "1").expect("writes");
         tokio::time::sleep(Duration::from_millis(100)).await;

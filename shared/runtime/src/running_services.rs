@@ -5,12 +5,17 @@ use std::time::SystemTime;
 
 use futures_util::future::join_all;
 
+use crate::background::LostTasks;
 use crate::readiness::{Readiness, WeakReadiness};
 use crate::tls::ServerTls;
 
 /// The services of this process. Clones share the list.
 #[derive(Clone, Debug, Default)]
-pub struct RunningServices(Arc<Mutex<Vec<Entry>>>);
+pub struct RunningServices {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    /// Background tasks of the process, which are of no single service.
+    lost: LostTasks,
+}
 
 /// A service, for as long as it runs: the list does not hold on to one that has ended.
 #[derive(Clone, Debug)]
@@ -67,24 +72,26 @@ impl RunningServices {
     ) {
         let entry =
             Entry { name, started, readiness: readiness.downgrade(), certificates: listeners.into_iter().collect() };
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|entry| entry.readiness.upgrade().is_some());
         entries.push(entry);
     }
 
-    /// The background tasks of the services that have panicked.
+    /// The background tasks of the process that should not have ended, but for those of its services.
+    pub(crate) fn lost_of_process(&self) -> &LostTasks {
+        &self.lost
+    }
+
+    /// The background tasks of the process and its services that should not have ended.
     pub(crate) fn lost_tasks(&self) -> Vec<&'static str> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .iter()
-            .filter_map(|entry| entry.readiness.upgrade())
-            .flat_map(|readiness| readiness.lost_tasks())
-            .collect()
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = entries.iter().filter_map(|entry| entry.readiness.upgrade());
+        self.lost.names().into_iter().chain(services.flat_map(|readiness| readiness.lost().names())).collect()
     }
 
     /// How the services are, in the order in which they started. It takes at most the second that each check of readiness may take.
     pub async fn health(&self) -> Vec<ServiceHealth> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
         join_all(entries.into_iter().map(Entry::health)).await.into_iter().flatten().collect()
     }
 }

@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::Random;
 use crate::layers::Stack;
 use crate::request_body::RequestBody;
 use crate::tls::ServerTls;
+use crate::{Background, Random};
 use config::MAX_HEADER_SIZE;
 
 pub(crate) use linger::LingerLimits;
@@ -91,10 +91,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<authn::BoxError>,
 {
-    /// Serves until it is stopped.
-    pub(crate) fn spawn(self) {
+    /// Serves in the background until it is stopped.
+    pub(crate) fn spawn(self, background: &Background) {
         let tasks = self.shutdown.tasks.clone();
-        tasks.spawn(self.accept());
+        tasks.spawn(background.noted("accepting connections", self.accept()));
     }
 
     async fn accept(self) {

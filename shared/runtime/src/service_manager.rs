@@ -96,8 +96,8 @@ impl ServiceManager {
         }
     }
 
-    /// Pings the service manager, if it watches the process, until a background task of a service has panicked: then only a
-    /// restart makes the process ready again.
+    /// Pings the service manager, if it watches the process, until a background task is lost: then only a restart makes the
+    /// process ready again.
     pub(crate) async fn ping_watchdog(self, services: RunningServices) {
         let Some(watchdog) = self.0.as_ref().and_then(|connection| connection.watchdog) else { return };
         loop {
@@ -105,7 +105,7 @@ impl ServiceManager {
             if !lost.is_empty() {
                 tracing::error!(
                     tasks = lost.join(","),
-                    "background tasks have panicked; the watchdog will restart the process"
+                    "background tasks have ended that should not have; the watchdog will restart the process"
                 );
                 return;
             }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn watchdog_is_not_pinged_after_a_background_task_has_panicked() {
+    async fn watchdog_is_not_pinged_after_a_background_task_is_lost() {
         let (_folder, socket, environment) = service_manager();
         let environment = environment.with(WATCHDOG, "500000");
         let manager = ServiceManager::of(&environment, 7).expect("is reached");
@@ -241,7 +241,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(250)).await;
             assert_eq!(received(&socket), "WATCHDOG=1");
         }
-        readiness.lost("flush");
+        readiness.lost().add("flush");
         pings.await.expect("ends of itself");
     }
 

@@ -8,6 +8,7 @@ use authn::BoxError;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use tokio::sync::watch;
 use tower::{Service, ServiceExt};
 
 use crate::layers::{Limits, Stack};
@@ -24,8 +25,10 @@ use config::{Grpc, Http, Identity};
 pub(crate) struct Socket {
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Arc<ServerTls>>,
-    /// What the certificate is made of, to be watched.
+    /// What the certificate is made of. It is watched.
     pub(crate) files: Option<ServerFiles>,
+    /// The changes of files since before they were read.
+    pub(crate) changes: watch::Receiver<u64>,
 }
 
 /// What is the same for all servers of a service.
@@ -52,15 +55,17 @@ impl Serving {
         B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        let Socket { listener, tls, files } = socket;
+        let Socket { listener, tls, files, changes } = socket;
         if let (Some(tls), Some(files)) = (&tls, files) {
-            files.paths().for_each(|file| self.context.reload.watch(file));
-            let (tls, stop, changes) = (Arc::clone(tls), shutdown.stop.clone(), self.context.reload.subscribe());
+            let (tls, stop) = (Arc::clone(tls), shutdown.stop.clone());
             let metrics = ReloadMetrics::of(&self.context.metrics, self.identity.name, files.setting());
-            shutdown.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes, &metrics)).await });
+            let following = async move {
+                stop.run_until_cancelled(tls.follow(changes, &metrics)).await;
+            };
+            shutdown.tasks.spawn(self.context.background.noted("certificates", following));
         }
         let random = self.context.random.clone();
-        Server { listener, tls, stack, limits, random, shutdown: shutdown.clone() }.spawn();
+        Server { listener, tls, stack, limits, random, shutdown: shutdown.clone() }.spawn(&self.context.background);
     }
 
     pub(crate) fn stack<S>(&self, inner: S, protocol: Protocol, limits: Limits) -> Arc<Stack<S>> {

@@ -13,8 +13,8 @@ pub(crate) fn obey(context: &Context, manager: &ServiceManager) -> io::Result<()
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let (context, manager) = (context.clone(), manager.clone());
-    tokio::spawn(async move {
+    let (background, context, manager) = (context.background.clone(), context.clone(), manager.clone());
+    background.spawn("signals", async move {
         let stop = || {
             manager.stopping();
             context.shutdown.cancel();

@@ -21,7 +21,7 @@ use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::serving::Serving;
-use crate::{App, Context};
+use crate::{App, Background, Context};
 use authn::BoxError;
 use config::{Identity, load};
 use running::Lifecycle;
@@ -109,11 +109,12 @@ impl Launch {
         let mut sockets = Sockets::bind(self.identity.name, &listeners, parent).await?;
         let addrs = sockets.addrs();
         let draining = parent.shutdown.child_token();
+        let readiness = Readiness::within(parent.running.lost_of_process().clone());
         // Background tasks continue while the service drains.
-        let context = Context { shutdown: CancellationToken::new(), ..parent.clone() };
+        let (shutdown, background) = (CancellationToken::new(), Background::noting(readiness.lost()));
+        let context = Context { shutdown, background, ..parent.clone() };
         let (identity, connection_limits) = (self.identity, self.tuning.connection_limits);
         let serving = Serving { identity, connection_limits, context: context.clone() };
-        let readiness = Readiness::default();
         parent.running.add(self.identity.name, parent.clock.now(), &readiness, sockets.tls());
         serving.measure(&readiness, &sockets);
         // While it is built, the service is alive and not ready.
@@ -122,8 +123,8 @@ impl Launch {
 
         let result = draining.run_until_cancelled(build(context.clone())).await;
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
-        let shutdown = serving.app(app, sockets, &listeners, &readiness, draining.clone()).await;
-        parent.reload.poll_until(parent.shutdown.clone());
+        let shutdown = serving.app(app, sockets, &listeners, &readiness, &draining).await;
+        parent.reload.poll_until(parent.shutdown.clone(), &parent.background);
         abandon.0.disarm();
         abandon.1.disarm();
         tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);

@@ -250,7 +250,7 @@ impl ServerTls {
     }
 
     /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
-    pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>, metrics: &ReloadMetrics) {
+    pub(crate) async fn follow(self: Arc<Self>, mut changes: watch::Receiver<u64>, metrics: &ReloadMetrics) {
         if self.files.paths().next().is_none() {
             return;
         }
@@ -267,7 +267,10 @@ impl ServerTls {
                 Ok(Err(_)) => return,
                 Err(_) => false,
             };
-            if self.reload(has_changed) {
+            // reading files blocks
+            let tls = Arc::clone(&self);
+            let is_in_force = tokio::task::spawn_blocking(move || tls.reload(has_changed)).await;
+            if is_in_force.unwrap_or(false) {
                 metrics.succeeded(self.clock.now());
             } else if has_changed {
                 metrics.failed();
@@ -427,9 +430,8 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().map_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()), Arc::clone)
 }
 
-/// The first URI, or else the first DNS name, that a certificate is for.
-pub(crate) fn first_name(certificate: &CertificateDer<'_>) -> Option<Arc<str>> {
-    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
-    let uri = certificate.valid_uri_names().next();
-    uri.or_else(|| certificate.valid_dns_names().next()).map(Into::into)
+/// The URIs and then the DNS names that a certificate is for.
+pub(crate) fn names(certificate: &CertificateDer<'_>) -> Arc<[String]> {
+    let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return Arc::default() };
+    certificate.valid_uri_names().chain(certificate.valid_dns_names()).map(str::to_owned).collect()
 }

@@ -36,7 +36,7 @@ pub use database::{Database, OtherUsers};
 pub use error::{Cause, StoreError};
 pub use migrate::{Migrations, SchemaStatus};
 pub use options::Options;
-pub use outbox::{Unread, has_triggers_of_postgres, number_transactions};
+pub use outbox::{Unread, number_transactions, postgres_version};
 pub use prune::{keep_pruning, prune};
 pub use recent::{Forgetting, MAX_STALENESS, Recent, read_or_recent};
 pub use replica_sync::ReplicaSync;

@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use crate::columns::{span, statement_time};
 use crate::{Database, StoreError};
 
-pub use migration::{has_triggers_of_postgres, number_transactions};
+pub use migration::{number_transactions, postgres_version};
 
 /// How far back each read goes by the clock of the database.
 const WINDOW: Duration = Duration::from_secs(15);

@@ -189,6 +189,55 @@ async fn caller_name_is_accepted_from_the_gateway_only() {
     family.stop().await;
 }
 
+/// Whether a peer with this certificate, or with the family's own, may authenticate at auth-service: it is told that its secret is wrong.
+async fn may_use_service_accounts(family: &TestFamily, certificates: Option<&Certificates>) -> bool {
+    let channel = match certificates {
+        Some(certificates) => family.channel_with(ServiceId::AuthService, certificates),
+        None => family.channel(ServiceId::AuthService),
+    };
+    let message = AuthenticateRequest {
+        client_id: "unknown".to_owned(),
+        client_secret: "wrong".to_owned(),
+        ..Default::default()
+    };
+    let answer = ProviderApiClient::new(channel).authenticate(Request::new(message)).await.expect("it answers");
+    match Kind::from_cs3(answer.into_inner().status.unwrap_or_default().code) {
+        Some(Kind::PermissionDenied) => false,
+        Some(Kind::Unauthenticated) => true,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Row M11.
+#[tokio::test(flavor = "multi_thread")]
+async fn machine_keys_and_service_accounts_are_for_callers_with_a_listed_name() {
+    let mut layout = Layout::new("listed-callers", true);
+    layout.set("GATEWAY_MACHINE_CALLERS", "spiffe://doorward.test/web/*");
+    layout.set("AUTH_MACHINE_CALLERS", "gateway.example,spiffe://doorward.test/service");
+    layout.set("AUTH_SERVICE_CALLERS", "spiffe://doorward.test/service");
+    let issue =
+        |name: &str, id: &str| Certificates::issue(layout.folder(), name, &format!("spiffe://doorward.test/{id}"));
+    let (proxy, other) = (issue("proxy", "web/proxy"), issue("other", "webs/proxy"));
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    for (service, certificates, expected) in [
+        (ServiceId::Gateway, Some(&proxy), true),
+        (ServiceId::Gateway, Some(&other), false),
+        (ServiceId::Gateway, None, false),
+        // the answer that the first caller had is not for others
+        (ServiceId::Gateway, Some(&other), false),
+        (ServiceId::AuthMachine, None, true),
+        (ServiceId::AuthMachine, Some(&proxy), false),
+        (ServiceId::AuthMachine, Some(&other), false),
+    ] {
+        let shown = certificates.map(|certificates| certificates.certificate.display());
+        assert_eq!(may_act(&family, service, certificates, None).await, expected, "{} {shown:?}", service.name());
+    }
+    assert!(!may_act(&family, ServiceId::Gateway, Some(&other), Some("spiffe://doorward.test/web/proxy")).await);
+    assert!(may_use_service_accounts(&family, None).await);
+    assert!(!may_use_service_accounts(&family, Some(&proxy)).await);
+    family.stop().await;
+}
+
 /// Row M7: where the gateway is in the same process, its caller is the peer.
 #[tokio::test(flavor = "multi_thread")]
 async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {

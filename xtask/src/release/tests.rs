@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -86,6 +87,43 @@ fn maintainer_scripts_are_sound_and_contain_the_steps_for_systemd() {
         tools::run(Command::new("/bin/sh").arg("-n").arg(&path)).expect(name);
     }
     tools::run(Command::new("/bin/sh").arg("-n").arg(root().join("deploy/systemd/doorwardctl"))).expect("doorwardctl");
+}
+
+/// With the answers of `systemctl` and `id`, and with files instead of those of an installation.
+#[test]
+fn doorwardctl_reads_every_file_of_settings_that_the_unit_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let script = |name: &str, lines: &str| {
+        fs::write(path(name), format!("#!/bin/sh\n{lines}\n")).expect("writes");
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o755)).expect("sets the mode");
+    };
+    script(
+        "systemctl",
+        r#"case $2 in *EnvironmentFiles) printf '%s' "$FILES" ;; *) echo 'A=unit "B=of the unit"' ;; esac"#,
+    );
+    script("id", r#"[ "$1" = -u ] && echo 7 || echo doorward"#);
+    script("doorward", r#"echo "$A|$B|$C|$*""#);
+    let text = fs::read_to_string(root().join("deploy/systemd/doorwardctl")).expect("doorwardctl");
+    let text = text.replace("/usr/bin/doorward", &path("doorward")).replace("/var/lib/doorward", &path(""));
+    script("ctl", &text.replace("/etc/doorward", &path("")));
+    fs::write(path("doorward.env"), "# settings\nA=file\nC=\"first\"").expect("writes");
+    fs::write(path("20-more settings.env"), "C=$HOME `id`").expect("writes");
+
+    let run = |files: &str| {
+        let search = format!("{}:/usr/bin:/bin", path(""));
+        let mut command = Command::new(path("ctl"));
+        let output = command.arg("health").env_clear().env("PATH", search).env("FILES", files).output().expect("runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let answer = |text: &str| (Some(0), format!("{text}|health\n"));
+    assert_eq!(run(""), answer("file|of the unit|first"), "without systemd");
+    let (usual, more) = (path("doorward.env"), path("20-*.env"));
+    let both = format!("{usual} (ignore_errors=yes)\n{more} (ignore_errors=no)\n");
+    assert_eq!(run(&both), answer("file|of the unit|$HOME `id`"));
+    let none = path("none.env");
+    assert_eq!(run(&format!("{none} (ignore_errors=yes)\n")), answer("unit|of the unit|"));
+    assert_eq!(run(&format!("{none} (ignore_errors=no)\n")).0, Some(78));
 }
 
 /// The example names settings that exist: the first word of each line is in the table of a service's README.

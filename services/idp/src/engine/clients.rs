@@ -28,9 +28,9 @@ use moka::future::Cache;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::redirect::Sites;
 use outbound::{FetchError, Fetcher};
-use runtime::{Clock, Context, Random};
+use runtime::{Clock, Context, FileReloads, Random};
 use store::StoreError;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use change::{Addition, ChangeError, Made};
@@ -70,6 +70,10 @@ struct Inner {
     fixed: ArcSwap<BTreeMap<String, Described>>,
     /// Clients that the file no longer has, and whose grants are not revoked yet.
     removed: Mutex<BTreeSet<String>>,
+    /// Notified when their grants could not be revoked.
+    is_unrevoked: Notify,
+    /// What is noticed of the file, until it is followed.
+    reloads: std::sync::Mutex<Option<FileReloads>>,
     /// Counts changes: what was read before the last one is not looked at any more, even if it arrives after it.
     generation: AtomicU64,
     kept: Cache<(u64, String), Kept>,
@@ -166,6 +170,11 @@ impl Clients {
             file: config.clients_file.clone(),
             fixed: ArcSwap::default(),
             removed: Mutex::default(),
+            is_unrevoked: Notify::new(),
+            // before the file is read, so that no change in between is missed
+            reloads: std::sync::Mutex::new(
+                config.clients_file.as_deref().map(|file| file_changes::reloads(file, context)),
+            ),
             generation: AtomicU64::default(),
             kept: bounded_cache::future(BOUND).time_to_live(CACHED_FOR).build(),
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),

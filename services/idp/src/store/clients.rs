@@ -1,10 +1,11 @@
 //! Clients, and the tokens by which they register themselves.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::columns::{micros, time};
 use store::{StoreError, Transaction};
 use uuid::Uuid;
@@ -143,6 +144,27 @@ impl Store {
         let ended = self.database.run(write).await?;
         self.revoked(&ended, until);
         Ok(())
+    }
+
+    /// The clients that users have granted something, and that the database does not have: those of other sources, and those of none.
+    pub async fn clients_only_in_grants(&self) -> Result<BTreeSet<String>, StoreError> {
+        let stored = || Query::select().column(client::Column::Id).from(client::Entity).to_owned();
+        let of_grants = grant::Entity::find()
+            .select_only()
+            .column(grant::Column::Client)
+            .distinct()
+            .filter(grant::Column::Client.not_in_subquery(stored()));
+        let of_consents = consent::Entity::find()
+            .select_only()
+            .column(consent::Column::Client)
+            .distinct()
+            .filter(consent::Column::Client.not_in_subquery(stored()));
+        let read = || async {
+            let mut clients: Vec<String> = of_grants.clone().into_tuple().all(self.database.reader()).await?;
+            clients.extend(of_consents.clone().into_tuple::<String>().all(self.database.reader()).await?);
+            Ok(clients)
+        };
+        Ok(self.database.run(read).await?.into_iter().collect())
     }
 
     /// Adds an initial access token (SHA-256), good for `uses` registrations.

@@ -69,6 +69,22 @@ async fn changed_file_replaces_routes_and_rules_together_and_an_invalid_one_neit
         "an editor has begun to write"
     );
 
+    // a copy that has only begun, and one that is not complete although it is valid
+    let whole = "routes:\n- { path: /one, backend: 'http://app.example' }\naccess:\n- { action: deny }\n";
+    std::fs::write(&file, whole).expect("writes");
+    assert_eq!(ruling(reread().await.as_ref(), "/one"), (Some("/one".to_owned()), true));
+    for part in [
+        "routes:\n- { path: /one, backend: 'http://app.example' }\n",
+        "routes:\n- { path: /two, backend: 'http://app.example' }\naccess:\n",
+    ] {
+        std::fs::write(&file, part).expect("writes");
+        let routing = reread().await;
+        assert_eq!(
+            (ruling(&routing, "/one"), ruling(&routing, "/two")),
+            ((Some("/one".to_owned()), true), (None, true))
+        );
+    }
+
     write(&file, "/two", "allow");
     let second = reread().await;
     assert_eq!(ruling(&second, "/two"), (Some("/two".to_owned()), false));

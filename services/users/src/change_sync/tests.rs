@@ -41,9 +41,11 @@ impl Replica {
             counted.fetch_add(1, Ordering::SeqCst);
         });
         let (people, cache) = (Arc::new(UserStore::new(observed)), Arc::new(Cache::new(6)));
-        let ChangeSync { sync, people, cache, .. } = ChangeSync::open(people, cache).await.expect("it is read");
-        let sync = sync.map(|sync| sync.silent_for(time));
-        let change_sync = ChangeSync::new(sync, Arc::clone(&people), Arc::clone(&cache));
+        let opened = ChangeSync::open(people, cache).await.expect("it is read");
+        let is_recording = opened.is_recording();
+        let ChangeSync { sync, people, cache, .. } = opened;
+        let sync = sync.silent_for(time);
+        let change_sync = ChangeSync::new(sync, is_recording, Arc::clone(&people), Arc::clone(&cache));
         let context = Context::new(Environment::default());
         let components = crate::components(people, cache, change_sync, &Config::default(), &context);
         let change_sync = Arc::clone(&components.administration.as_ref().expect("users in SQL").change_sync);
@@ -84,8 +86,7 @@ impl Replica {
     }
 
     async fn poll(&self) {
-        let sync = self.change_sync.sync.as_ref().expect("changes are recorded");
-        self.change_sync.read_changes(sync).await.expect("the database answers");
+        self.change_sync.read_changes().await.expect("the database answers");
     }
 
     /// What this replica, which has the user in memory, answers after others have made a change.
@@ -396,12 +397,29 @@ async fn unrecorded_changes_mean_no_memory(place: &TestDatabase) {
     replica.create("marie").await;
     assert!(replica.change_sync.has_other_writers());
     sql(&replica.database, "ALTER TABLE memberships DISABLE TRIGGER user_changes_delete").await;
-    let replica = Replica::open(place).await;
-    assert!(!replica.change_sync.has_other_writers(), "there is nothing to follow");
-    for _ in 0..2 {
-        assert!(replica.asks_the_database_for("marie").await);
-        assert_eq!(replica.components.directory.changes(), None);
+    // one that has seen the triggers, and notices that they are gone when it has to look again
+    let running = replica;
+    running.user("marie").await;
+    assert!(!running.asks_the_database_for("marie").await);
+    *running.change_sync.looked.lock().expect("not poisoned") = None;
+    running.poll().await;
+    let started = Replica::open(place).await;
+    for replica in [&running, &started] {
+        for _ in 0..2 {
+            assert!(replica.asks_the_database_for("marie").await);
+            assert_eq!(replica.components.directory.changes(), None);
+        }
     }
+
+    sql(&started.database, "ALTER TABLE memberships ENABLE TRIGGER user_changes_delete").await;
+    let replica = Replica::open(place).await;
+    replica.change_sync.is_recording.store(false, Ordering::Release);
+    replica.poll().await;
+    assert!(replica.asks_the_database_for("marie").await, "it has looked a moment ago");
+    *replica.change_sync.looked.lock().expect("not poisoned") = None;
+    replica.poll().await;
+    replica.user("marie").await;
+    assert!(!replica.asks_the_database_for("marie").await);
 }
 
 /// The read has seen the user before the change, and waits for the roles while the change is made and becomes known.

@@ -4,6 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::prelude::*;
 use store::columns;
 
+/// The oldest version of `PostgreSQL` that has `gen_random_uuid`, as it numbers its versions.
+const OLDEST: i32 = 130_000;
 /// The tables whose rows make up a user, and the column that identifies the user.
 const TABLES: [(&str, &str); 3] = [("people", "id"), ("roles", "user_id"), ("memberships", "user_id")];
 
@@ -53,14 +55,24 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         let connection = manager.get_connection();
-        if !store::has_triggers_of_postgres(connection).await? {
-            return Ok(());
-        }
+        let Some(number) = store::postgres_version(connection).await? else { return Ok(()) };
+        require(number).map_err(DbErr::Custom)?;
         for statement in statements() {
             connection.execute_unprepared(&statement).await?;
         }
         Ok(())
     }
+}
+
+/// Refuses a server that lacks `gen_random_uuid`, by which the triggers name changes: with them it would refuse every change of a user.
+fn require(number: i32) -> Result<(), String> {
+    if number >= OLDEST {
+        return Ok(());
+    }
+    let (major, minor) = (number / 10_000, number % 10_000);
+    Err(format!(
+        "users needs PostgreSQL 13 or later, and USERS_DATABASE_URL (or OCIS_DATABASE_URL) names a server of version {major}.{minor}; upgrade the server"
+    ))
 }
 
 /// In the order in which writers lock the tables, so that none of them waits for this while this waits for it.
@@ -110,4 +122,16 @@ fn date_change_function() -> String {
              RETURN NULL;
          END $$"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_that_is_too_old_is_refused_with_its_version() {
+        assert_eq!((require(130_000), require(170_004)), (Ok(()), Ok(())));
+        let problem = require(120_022).expect_err("it is too old");
+        assert!(problem.contains("PostgreSQL 13") && problem.contains("12.22"), "{problem}");
+    }
 }

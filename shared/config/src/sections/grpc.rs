@@ -48,6 +48,16 @@ pub struct Grpc {
 }
 
 impl Grpc {
+    /// Refuses the setting `key`, which names callers by their certificates, where callers show none.
+    ///
+    /// # Errors
+    /// When the gRPC server does not require certificates of clients, and the setting `is_set`.
+    pub fn require_client_certificates(&self, key: &str, is_set: bool) -> Result<(), Invalid> {
+        let shows_certificates = self.tls.enabled && self.tls.client_ca.is_some();
+        let problem = "names callers by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA is set and OCIS_GRPC_TLS_ENABLED is true; set both, or unset it";
+        Invalid::unless(shows_certificates || !is_set, key, problem)
+    }
+
     /// A warning where callers on other machines cannot pass on which address a credential came from, so that one user's wrong
     /// passwords delay all others. For services that count failures, or pass the address on.
     pub fn source_warning(&self) -> Option<String> {

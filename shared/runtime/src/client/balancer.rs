@@ -2,7 +2,7 @@
 //!
 //! The name is resolved again and again. There is a connection to each of its addresses, and each replica is asked for its health. A request
 //! goes to one of two random replicas that serve, to that with fewer requests in flight. It is sent to another one if it was not sent, or if
-//! the replica states that it has not processed it.
+//! the replica states that it has not processed it; never if the caller's own deadline is over.
 
 #[cfg(test)]
 mod tests;
@@ -29,8 +29,8 @@ use tower::Service;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
-use super::{MOST_ENDED, is_on_ended_connection, is_unprocessed};
-use crate::Random;
+use super::{MOST_ENDED, is_on_ended_connection, is_own_deadline, is_unprocessed};
+use crate::{Background, Random};
 
 /// How often a name is resolved at most.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -58,6 +58,7 @@ struct Inner {
     resolver: Arc<dyn Resolve>,
     connect: Connect,
     random: Random,
+    background: Background,
     is_started: AtomicBool,
     replicas: ArcSwap<Vec<Arc<Replica>>>,
     /// Why the last resolution failed.
@@ -83,7 +84,7 @@ impl Balancer {
         (host, port): (String, u16),
         resolver: Arc<dyn Resolve>,
         connect: Connect,
-        random: Random,
+        (random, background): (Random, Background),
     ) -> Self {
         Self(Arc::new(Inner {
             host,
@@ -91,6 +92,7 @@ impl Balancer {
             resolver,
             connect,
             random,
+            background,
             is_started: AtomicBool::new(false),
             replicas: ArcSwap::default(),
             problem: ArcSwapOption::empty(),
@@ -102,7 +104,8 @@ impl Balancer {
 
     fn start(&self) {
         if !self.0.is_started.swap(true, Ordering::AcqRel) {
-            tokio::spawn(keep_resolving(Arc::downgrade(&self.0), Arc::clone(&self.0.resolve_now)));
+            let resolving = keep_resolving(Arc::downgrade(&self.0), Arc::clone(&self.0.resolve_now));
+            self.0.background.spawn("addresses of replicas", resolving);
         }
     }
 }
@@ -172,7 +175,7 @@ impl Inner {
             known.cloned().unwrap_or_else(|| {
                 let state = State::new(&self.changes);
                 let channel = (self.connect)(address, Arc::clone(&state));
-                Arc::new(Replica::new(address, channel, state))
+                Arc::new(Replica::new(address, channel, state, &self.background))
             })
         };
         self.replicas.store(Arc::new(addresses.into_iter().map(replica).collect()));
@@ -206,6 +209,10 @@ impl Inner {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
+            // the caller has not waited long enough: this says nothing about the replica, and another one would have no time at all
+            if is_own_deadline(&error) {
+                return Err(error.into());
+            }
             let is_unsent = !body.is_begun();
             // that says nothing about the replica, which may be the only one: a new connection is made
             if ended < MOST_ENDED && (is_unsent || body.is_repeatable()) && is_on_ended_connection(&error) {

@@ -73,11 +73,12 @@ impl Connector {
     ) -> Result<Self, EndpointError> {
         let reload = context.reload.clone();
         let generation = reload.generation();
-        let (config, dated) = read(&tls, mode)?;
-        if config.is_some() {
+        // before they are read, so that no change in between is missed
+        if mode != ClientTls::Off {
             let certificates = [&tls.cacert, &tls.cert].into_iter().flatten().map(PathBuf::as_path);
             certificates.chain(tls.key.as_ref().map(PrivateKeyFile::path)).for_each(|file| reload.watch(file));
         }
+        let (config, dated) = read(&tls, mode)?;
         let malformed = |_| EndpointError::Malformed(target.to_string());
         let server_name = ServerName::try_from(target.host().to_owned()).map_err(malformed)?;
         let current = ArcSwap::from_pointee(Current { generation, config, dated });
@@ -94,13 +95,13 @@ impl Connector {
 }
 
 impl Inner {
-    async fn connect(&self, address: Option<SocketAddr>) -> io::Result<Stream> {
+    async fn connect(self: &Arc<Self>, address: Option<SocketAddr>) -> io::Result<Stream> {
         let plain = match (&self.target.place, address) {
             (_, Some(address)) => Either::Left(tuned(TcpStream::connect(address).await?)?),
             (Place::Tcp(host, port), None) => Either::Left(tuned(TcpStream::connect((host.as_str(), *port)).await?)?),
             (Place::Unix(path), None) => Either::Right(UnixStream::connect(path).await?),
         };
-        match self.config() {
+        match self.config().await {
             None => Ok(Either::Left(plain)),
             Some(config) => {
                 let stream = TlsConnector::from(config).connect(self.server_name.clone(), plain).await?;
@@ -109,14 +110,23 @@ impl Inner {
         }
     }
 
-    /// The TLS configuration, read again when files have changed. The old one stays where they are of no use, or not valid while
-    /// it is.
-    fn config(&self) -> Option<Arc<ClientConfig>> {
-        let current = self.current.load();
+    /// The TLS configuration, read again when files have changed.
+    async fn config(self: &Arc<Self>) -> Option<Arc<ClientConfig>> {
+        let current = self.current.load_full();
         let generation = self.reload.generation();
         if current.config.is_none() || current.generation == generation {
             return current.config.clone();
         }
+        let (inner, before) = (Arc::clone(self), Arc::clone(&current));
+        let read = tokio::task::spawn_blocking(move || inner.read_again(&before, generation)).await;
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "the certificates of a client are not read again: {error}{KEPT}");
+            current.config.clone()
+        })
+    }
+
+    /// Reads the files, which blocks. What was read before stays where they are of no use, or not valid while it is.
+    fn read_again(&self, current: &Current, generation: u64) -> Option<Arc<ClientConfig>> {
         let read = read(&self.tls, self.mode).and_then(|(config, dated)| {
             let now = self.clock.now();
             let outcome = validity::check(&dated, now);

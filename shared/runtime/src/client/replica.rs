@@ -20,6 +20,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tower::{Service, ServiceExt};
 
 use super::is_on_ended_connection;
+use crate::Background;
 
 /// How often a replica that answers is asked for its health.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -126,8 +127,8 @@ pub(super) struct Replica {
 
 impl Replica {
     /// The replica at this address, behind this channel.
-    pub(super) fn new(address: SocketAddr, channel: Channel, state: Arc<State>) -> Self {
-        let checking = tokio::spawn(keep_checking(channel.clone(), Arc::clone(&state)));
+    pub(super) fn new(address: SocketAddr, channel: Channel, state: Arc<State>, background: &Background) -> Self {
+        let checking = background.spawn("health of replicas", keep_checking(channel.clone(), Arc::clone(&state)));
         Self { address, channel, state, _checking: AbortOnDropHandle::new(checking) }
     }
 

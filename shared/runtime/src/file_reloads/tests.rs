@@ -1,5 +1,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -23,7 +25,7 @@ fn open(file: &Path, context: &Context) -> Result<Arc<FileValue<u32>>, String> {
     FileValue::open(setting(file), move |_| number(&path), |before, after| format!("{before} -> {after}"), context)
 }
 
-async fn read(readings: &mut watch::Receiver<u64>) {
+async fn reread(readings: &mut watch::Receiver<u64>) {
     tokio::time::timeout(PATIENCE, readings.changed()).await.expect("in time").expect("is followed");
 }
 
@@ -49,31 +51,87 @@ async fn invalid_file_changes_nothing_and_is_counted_until_a_valid_one_replaces_
     {
         std::fs::write(&file, text).expect("writes");
         context.reload.announce();
-        read(&mut readings).await;
+        reread(&mut readings).await;
         assert_eq!(*value.current(), expected, "{text:?}");
         metric("doorward_file_reload_success_timestamp_seconds", success);
         metric("doorward_file_reload_failures_total", failures);
     }
     std::fs::remove_file(&file).expect("removes");
     context.reload.announce();
-    read(&mut readings).await;
+    reread(&mut readings).await;
     assert_eq!(*value.current(), 3, "a missing file changes nothing");
     assert!(open(&file, &context).is_err(), "it is needed at the start");
 }
 
-#[test]
-fn file_with_nothing_but_comments_is_empty_and_a_missing_one_is_not() {
+/// Row [E30](../../../../docs/security-requirements.md#e30).
+#[tokio::test]
+async fn part_of_a_file_changes_nothing_and_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("routes.yaml");
-    EmptyFile::refuse(&file).expect("is missing");
-    for text in ["", "\n", "\u{feff}", "# routes of the cloud\n", "---\n  # more\n\t\n"] {
+    let file = folder.path().join("rules.yaml");
+    let whole = "access:\n- /a\n- /b\nroutes:\n- /c\n";
+    std::fs::write(&file, whole).expect("writes");
+    let (path, context) = (file.clone(), context());
+    let read = move |_: Option<&String>| {
+        let value = std::fs::read_to_string(&path)?;
+        Ok::<_, std::io::Error>(Reading { value, files: vec![path.clone()] })
+    };
+    let value = FileValue::open(setting(&file), read, |_, _| String::new(), &context).expect("is valid");
+    let mut readings = value.readings();
+    let complete = "access:\n- /a\nroutes: []\n# end\n";
+    let parts = [("access:\n- /a\n- /b\n", 1), ("access:\n- /z\n", 2), ("access:\nroutes: [/c]\n", 3), ("# new\n", 4)];
+    for (text, failures) in parts.into_iter().chain([(complete, 4), ("access:\n- /a\n", 5)]) {
         std::fs::write(&file, text).expect("writes");
-        EmptyFile::refuse(&file).expect_err(text);
+        context.reload.announce();
+        reread(&mut readings).await;
+        let expected = if failures < 4 || text == "# new\n" { whole } else { complete };
+        assert_eq!(*value.current(), expected, "{text:?}");
+        let line =
+            format!("doorward_file_reload_failures_total{{service=\"echo\",setting=\"ECHO_NUMBER_FILE\"}} {failures}");
+        assert!(context.metrics.render().contains(&line), "{text:?}");
     }
-    for text in ["{}", "[]", "# routes\naccess: []\n", "x"] {
-        std::fs::write(&file, text).expect("writes");
-        EmptyFile::refuse(&file).expect(text);
-    }
+}
+
+#[tokio::test]
+async fn change_during_the_first_reading_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [index, other] = ["index", "other"].map(|name| folder.path().join(name));
+    std::fs::write(&index, "1").expect("writes");
+    std::fs::write(&other, "1").expect("writes");
+    let (paths, is_first) = ([index.clone(), other], AtomicBool::new(true));
+    let read = move |_: Option<&u32>| {
+        let mut value = 0;
+        for path in &paths {
+            value = value * 10 + number(path)?.value;
+            if is_first.load(Ordering::Acquire) {
+                std::fs::write(path, "2").map_err(|error| error.to_string())?;
+            }
+        }
+        is_first.store(false, Ordering::Release);
+        Ok::<_, String>(Reading { value, files: paths.to_vec() })
+    };
+    let value = FileValue::open(setting(&index), read, |_, _| String::new(), &context()).expect("is valid");
+    assert_eq!(*value.current(), 22, "neither change would be announced any more");
+}
+
+#[tokio::test]
+async fn file_that_changes_while_it_is_read_is_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("number");
+    std::fs::write(&file, "1").expect("writes");
+    let context = context();
+    let mut reloads = FileReloads::new(setting(&file), &context);
+    let (path, count) = (file.clone(), AtomicU32::new(1));
+    let changing = move || {
+        let reading = number(&path)?;
+        let next = count.fetch_add(1, Ordering::AcqRel) + 1;
+        std::fs::write(&path, next.to_string()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(reading)
+    };
+    let problem = reloads.read_again(changing).await.expect_err("is never the same");
+    assert!(problem.to_string().contains("changes while it is read"), "{problem}");
+    let path = file.clone();
+    let read = reloads.read_again(move || number(&path)).await.expect("is at rest");
+    assert_eq!(read as usize, ATTEMPTS + 1);
 }
 
 #[tokio::test]
@@ -91,11 +149,11 @@ async fn folder_that_a_link_replaces_is_noticed() {
     let value = open(&path("number"), &context).expect("is valid");
     let mut readings = value.readings();
     let shutdown = CancellationToken::new();
-    context.reload.poll_until(shutdown.clone());
+    context.reload.poll_until(shutdown.clone(), &context.background);
 
     symlink("two", path("..data_tmp")).expect("links");
     std::fs::rename(path("..data_tmp"), path("..data")).expect("renames");
-    read(&mut readings).await;
+    reread(&mut readings).await;
     assert_eq!(*value.current(), 2);
     shutdown.cancel();
 }
@@ -110,14 +168,14 @@ async fn change_of_another_file_reads_nothing() {
     let (value, another) = (open(&own, &context).expect("is valid"), open(&other, &context).expect("is valid"));
     let mut readings = another.readings();
     let shutdown = CancellationToken::new();
-    context.reload.poll_until(shutdown.clone());
+    context.reload.poll_until(shutdown.clone(), &context.background);
     std::fs::write(&other, "2").expect("writes");
-    read(&mut readings).await;
+    reread(&mut readings).await;
     context.reload.announce();
-    read(&mut readings).await;
+    reread(&mut readings).await;
     let mut own_readings = value.readings();
     if *own_readings.borrow() == 0 {
-        read(&mut own_readings).await;
+        reread(&mut own_readings).await;
     }
     assert_eq!((*value.current(), *own_readings.borrow(), *another.current()), (1, 1, 2));
     shutdown.cancel();
@@ -137,6 +195,6 @@ async fn value_in_use_is_shown_to_the_next_reading() {
     let mut readings = sum.readings();
     std::fs::write(&file, "10").expect("writes");
     context.reload.announce();
-    read(&mut readings).await;
+    reread(&mut readings).await;
     assert_eq!(*sum.current(), 11);
 }

@@ -27,6 +27,8 @@ pub(crate) struct PeerConnection {
     /// The connection, if it is one of TCP.
     pub(crate) accepted: Option<Accepted>,
     pub(crate) identity: Option<PeerIdentity>,
+    /// All URIs and DNS names in that certificate.
+    pub(crate) names: Arc<[String]>,
     /// The certificate of a client to which it is optional.
     pub(crate) certificate: Option<ClientCertificate>,
 }
@@ -67,7 +69,7 @@ impl PeerConnection {
         let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
         // Over HTTP only X-Forwarded-For is trusted, since proxies forward all other headers of their clients.
         let is_trusted = is_trusted && protocol == Protocol::Grpc;
-        request.extensions_mut().insert(authn::Peer { source, identity, is_trusted });
+        request.extensions_mut().insert(authn::Peer { source, identity, names: Arc::clone(&self.names), is_trusted });
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
         }

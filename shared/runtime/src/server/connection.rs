@@ -99,8 +99,9 @@ where
         let connected = if let Some(optional) = &tls.optional {
             PeerConnection { certificate: optional.certificate(chain), ..known }
         } else {
-            let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
-            PeerConnection { identity, ..known }
+            let names = chain.first().map(tls::names).unwrap_or_default();
+            let identity = names.first().map(|name| PeerIdentity(name.as_str().into()));
+            PeerConnection { identity, names, ..known }
         };
         Box::pin(self.speak(stream, connected)).await;
     }

@@ -61,7 +61,8 @@ impl Serving {
             let limits = Limits { concurrent: DEBUG_REQUESTS, timeout: Some(debug::timeout(debug)) };
             let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, limits);
             let (limits, random) = (self.connection_limits, self.context.random.clone());
-            Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }.spawn();
+            Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }
+                .spawn(&self.context.background);
         }
         shutdown
     }
@@ -73,13 +74,14 @@ impl Serving {
         sockets: Sockets,
         listeners: &Listeners<'_>,
         readiness: &Readiness,
-        draining: CancellationToken,
+        draining: &CancellationToken,
     ) -> Shutdown {
         let shutdown = Shutdown::default();
         readiness.built(app.checks);
         if let (Some(socket), Some(grpc), Some(routes)) = (sockets.grpc, listeners.grpc, app.grpc) {
             let (routes, health) = Health::beside(routes, self.identity.name).await;
-            shutdown.tasks.spawn(health.follow(readiness.clone(), draining, shutdown.stop.clone()));
+            let following = health.follow(readiness.clone(), draining.clone(), shutdown.stop.clone());
+            shutdown.tasks.spawn(self.context.background.noted("health", following));
             let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
             // Validation of the configuration has shown that they parse.
             let networks = TrustedProxies::parse(&grpc.trusted_networks).unwrap_or_default();
@@ -96,7 +98,7 @@ impl Serving {
             }
         }
         for task in app.tasks {
-            let work = run(task, readiness.clone(), self.context.shutdown.clone());
+            let work = run(task, readiness.clone(), [self.context.shutdown.clone(), draining.clone()]);
             let abort = shutdown.abort.clone();
             shutdown.tasks.spawn(async move { abort.run_until_cancelled(work).await });
         }
@@ -109,11 +111,17 @@ fn remaining(until: SystemTime, now: SystemTime) -> f64 {
     until.duration_since(now).map_or_else(|past| -past.duration().as_secs_f64(), |left| left.as_secs_f64())
 }
 
-/// Runs a background task. If it panics, the service is no longer ready.
-async fn run(task: Task, readiness: Readiness, shutdown: CancellationToken) {
-    let ended = AssertUnwindSafe(task.future).catch_unwind().await;
-    if ended.is_err() && !shutdown.is_cancelled() {
-        tracing::error!(task = task.name, "the background task {} has panicked", task.name);
-        readiness.lost(task.name);
+/// Runs a background task. If it panics, or ends before the service stops and should not, the service is no longer ready.
+async fn run(task: Task, readiness: Readiness, stopping: [CancellationToken; 2]) {
+    let Task { name, future, may_end } = task;
+    let ended = AssertUnwindSafe(future).catch_unwind().await;
+    let problem = match ended {
+        Ok(()) if may_end => return,
+        Ok(()) => "has ended, and should run as long as the service does",
+        Err(_) => "has panicked",
+    };
+    if !stopping.iter().any(CancellationToken::is_cancelled) {
+        tracing::error!(task = name, "the background task {name} {problem}");
+        readiness.lost().add(name);
     }
 }

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
+use tokio::sync::watch;
+
 use super::StartError;
 use crate::inherited_listeners::InheritedListener;
 use crate::server::Listener;
 use crate::service::Listeners;
 use crate::serving::Socket;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
-use crate::{Clock, Context, ListenerKind};
+use crate::{Context, ListenerKind};
 use config::{Environment, ListenAddr};
 
 /// The operator's word that requests may travel over a network in plain text.
@@ -47,16 +49,16 @@ impl Sockets {
         let mtls = listeners.mtls.zip(listeners.http);
         let mtls = mtls.map(|(mtls, http)| (&mtls.addr, ServerFiles::of_mtls(mtls, &http.tls)));
         let inherited = |kind| context.inherited.take(&listener_name(service, kind));
-        let clock = &context.clock;
-        let (grpc_tls, http_tls) = (certificate(grpc.as_ref(), clock)?, certificate(http.as_ref(), clock)?);
-        let mtls_tls = certificate(mtls.as_ref(), clock)?;
+        let changes = context.reload.subscribe();
+        let (grpc_tls, http_tls) = (certificate(grpc.as_ref(), context)?, certificate(http.as_ref(), context)?);
+        let mtls_tls = certificate(mtls.as_ref(), context)?;
         let allowed = is_plaintext_allowed(&context.environment);
         Ok(Self {
             debug: Listener::bind(&listeners.debug.addr, inherited(DEBUG)).await?,
-            grpc: bind(grpc, inherited(GRPC), grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
-            http: bind(http, inherited(HTTP), http_tls, "OCIS_HTTP_TLS_ENABLED", allowed).await?,
+            grpc: bind(grpc, inherited(GRPC), (grpc_tls, &changes), "OCIS_GRPC_TLS_ENABLED", allowed).await?,
+            http: bind(http, inherited(HTTP), (http_tls, &changes), "OCIS_HTTP_TLS_ENABLED", allowed).await?,
             // never in plain text
-            mtls: bind(mtls, inherited(MTLS), mtls_tls, "OCIS_MTLS_CERTIFICATE", false).await?,
+            mtls: bind(mtls, inherited(MTLS), (mtls_tls, &changes), "OCIS_MTLS_CERTIFICATE", false).await?,
         })
     }
 
@@ -93,15 +95,17 @@ fn listener_name(service: &str, kind: &str) -> String {
 
 type Wanted<'a> = (&'a ListenAddr, Option<ServerFiles>);
 
-fn certificate(wanted: Option<&Wanted<'_>>, clock: &Clock) -> Result<Option<Arc<ServerTls>>, TlsError> {
-    let files = wanted.and_then(|(_, files)| files.clone());
-    Ok(files.map(|files| ServerTls::new(files, clock.clone())).transpose()?.map(Arc::new))
+fn certificate(wanted: Option<&Wanted<'_>>, context: &Context) -> Result<Option<Arc<ServerTls>>, TlsError> {
+    let Some(files) = wanted.and_then(|(_, files)| files.clone()) else { return Ok(None) };
+    // before they are read, so that no change in between is missed
+    files.paths().for_each(|file| context.reload.watch(file));
+    Ok(Some(Arc::new(ServerTls::new(files, context.clock.clone())?)))
 }
 
 async fn bind(
     wanted: Option<Wanted<'_>>,
     inherited: Option<InheritedListener>,
-    tls: Option<Arc<ServerTls>>,
+    (tls, changes): (Option<Arc<ServerTls>>, &watch::Receiver<u64>),
     variable: &'static str,
     is_plaintext_allowed: bool,
 ) -> Result<Option<Socket>, StartError> {
@@ -113,7 +117,7 @@ async fn bind(
         let addr = bound.map_or_else(|| addr.to_string(), |bound| bound.to_string());
         return Err(StartError::Plaintext { addr, variable });
     }
-    Ok(Some(Socket { listener, tls, files }))
+    Ok(Some(Socket { listener, tls, files, changes: changes.clone() }))
 }
 
 fn is_plaintext_allowed(environment: &Environment) -> bool {

@@ -207,6 +207,36 @@ async fn readiness_follows_checks_and_tasks() {
 }
 
 #[tokio::test]
+async fn task_that_ends_too_early_or_is_not_of_the_app_makes_the_service_not_ready() {
+    let sections = Sections::default();
+    let listeners = Listeners {
+        log: &sections.log,
+        tracing: &sections.tracing,
+        debug: &sections.debug,
+        grpc: None,
+        http: None,
+        mtls: None,
+    };
+    let build = |context: Context| async move {
+        let (done, ended) = (Task::once("done", async {}), Task::new("ended", async {}));
+        let lost = context.background.spawn("lost", async { panic!("asked to") });
+        let seen = Task::new("waiting", async move { context.shutdown.cancelled().await });
+        lost.await.map_err(authn::BoxError::from)?;
+        Ok::<_, authn::BoxError>(App { tasks: vec![done, ended, seen], ..App::default() })
+    };
+    let context = context();
+    let running = launch(crate::testing::IDENTITY, listeners, String::new(), build, &context).await.expect("starts");
+    let debug = running.debug.expect("a debug server");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while get(debug, "/readyz", "").await.1 != "not ready: lost, ended" {
+        assert!(Instant::now() < deadline, "{:?}", get(debug, "/readyz", "").await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(context.running.lost_tasks(), ["lost", "ended"]);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn lives_and_is_not_ready_while_it_is_built() {
     let sections = Sections::default();
     let listeners = Listeners {

@@ -12,17 +12,12 @@ pub fn number_transactions(name: &'static str, table: &'static str) -> Box<dyn M
     Box::new(Migration { name, table })
 }
 
-/// Whether the server is `PostgreSQL` itself: others lack triggers of statements, or triggers that are deferred, or do not number
-/// their transactions in one order.
+/// The number of the server's version, such as 150018; `None` for one that is not `PostgreSQL` itself: others lack triggers of
+/// statements, or triggers that are deferred, or do not number their transactions in one order.
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn has_triggers_of_postgres(connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    Ok(version(connection).await?.is_some())
-}
-
-/// The number of its version; `None` for a server that only resembles `PostgreSQL`.
-async fn version(connection: &impl ConnectionTrait) -> Result<Option<i32>, DbErr> {
+pub async fn postgres_version(connection: &impl ConnectionTrait) -> Result<Option<i32>, DbErr> {
     let sql = "SELECT version() AS version, current_setting('server_version_num')::int AS number";
     let Some(row) = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await? else {
         return Ok(None);
@@ -57,7 +52,7 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         let connection = manager.get_connection();
-        if version(connection).await?.is_none_or(|number| number < NUMBERS_SINCE) {
+        if postgres_version(connection).await?.is_none_or(|number| number < NUMBERS_SINCE) {
             return Ok(());
         }
         for statement in statements(self.table) {

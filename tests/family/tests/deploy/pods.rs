@@ -37,6 +37,9 @@ fn pods_have_no_rights_that_they_do_not_need() {
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
             });
             assert_eq!(container["securityContext"], expected, "{place}");
+            // a profile is written there while it is taken
+            let has_folder = list(&container["volumeMounts"]).iter().any(|mount| mount["mountPath"] == "/tmp");
+            assert!(has_folder, "{place}: /tmp cannot be written");
             assert_eq!(pod["automountServiceAccountToken"], false, "{place}");
             assert_eq!(pod["enableServiceLinks"], false, "{place}");
             for key in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"] {

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod file;
+mod file_changes;
 mod metadata;
 mod registry;
 

@@ -2,6 +2,8 @@ use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+use http_body_util::Full;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
@@ -97,7 +99,7 @@ fn balancer(endpoint: &str, tls: &GrpcClientTls, resolver: &Arc<FakeResolver>) -
     let configured = Endpoint::from_static("http://users.example:9144").origin(origin);
     let connect = move |address, state| configured.connect_with_connector_lazy(connector.to(address, state));
     let resolver: Arc<dyn Resolve> = Arc::<FakeResolver>::clone(resolver);
-    Balancer::new(name, resolver, Box::new(connect), Random::seeded(7))
+    Balancer::new(name, resolver, Box::new(connect), (Random::seeded(7), Background::default()))
 }
 
 fn plain(resolver: &Arc<FakeResolver>) -> Balancer {
@@ -196,6 +198,34 @@ async fn replica_that_cannot_be_reached_fails_no_request() {
     let channel = authn::Channel::new(balancer.clone());
     let status = say(channel, "hello").await.expect_err("none is left");
     assert_eq!(status.code(), Code::Unavailable, "{status}");
+}
+
+/// A connection has room for 100 requests at the same time: further ones wait, and none of their body is read.
+#[tokio::test]
+async fn own_deadline_of_a_request_is_no_failure_of_the_replica() {
+    let server = Server::start(&Sections::default()).await;
+    let resolver = Arc::new(FakeResolver::default());
+    resolver.say([server.address()]);
+    let balancer = plain(&resolver);
+    all_succeed(&balancer, 1).await;
+    let channel = authn::Channel::new(balancer.clone());
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..110 {
+        waiting.spawn(say(channel.clone(), "never"));
+    }
+    let is_full = async {
+        while server.count.0.load(Ordering::Acquire) < 101 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, is_full).await.expect("in time");
+
+    let body = Body::new(Full::new(Bytes::from_static(&[0; 5])));
+    let request = Request::post("/echo.Echo/Say").header("grpc-timeout", "100m").body(body).expect("a request");
+    let error = balancer.0.send(request).await.expect_err("its time is over");
+    assert!(is_own_deadline(error.as_ref()), "{error}");
+    let health = balancer.0.replicas.load()[0].health();
+    assert!(!matches!(&*health, Health::Unreachable(problem) if problem.contains("expired")), "{health:?}");
 }
 
 #[tokio::test]

@@ -4,29 +4,26 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
 use super::*;
-use crate::endpoints::EndpointProfile;
-use crate::model::{Family, Grant};
 use crate::store::ClientChange;
 use crate::testing::Bench;
 
 /// A provider with this file of clients.
-async fn bench(file: Option<PathBuf>) -> Bench {
+pub(super) async fn bench(file: Option<PathBuf>) -> Bench {
     Bench::with(|config| config.clients_file = file).await
 }
 
-async fn add(bench: &Bench, metadata: Value) -> Result<Made, ChangeError> {
+pub(super) async fn add(bench: &Bench, metadata: Value) -> Result<Made, ChangeError> {
     let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
     bench.provider.clients.add(metadata, Addition::ByOperator).await
 }
 
-async fn find(bench: &Bench, id: &str) -> Option<Arc<Client>> {
+pub(super) async fn find(bench: &Bench, id: &str) -> Option<Arc<Client>> {
     bench.provider.clients.find(id).await.expect("the store answers")
 }
 
-fn wiki() -> Value {
+pub(super) fn wiki() -> Value {
     json!({ "client_id": "wiki", "redirect_uris": ["https://wiki.example/cb"] })
 }
 
@@ -203,89 +200,6 @@ async fn clients_with_a_back_channel_are_told_of_the_end() {
     told["backchannel_logout_uri"] = "http://127.0.0.1:1/logout".into();
     add(&bench, told).await.expect("is added");
     assert_eq!(bench.provider.clients.with_backchannel().await.expect("answers"), ["wiki"]);
-}
-
-#[tokio::test]
-async fn a_client_in_the_file_replaces_the_built_in_one_and_a_bad_file_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("clients.yaml");
-    let write = |name: &str| {
-        let text = format!("clients:\n  - id: web\n    name: {name}\n    redirect_uris: [https://other.example/]\n");
-        std::fs::write(&file, text).expect("writes");
-    };
-    write("Other");
-    let bench = bench(Some(file.clone())).await;
-    let name = || async { find(&bench, "web").await.map(|client| client.presentation.name.clone()) };
-    assert_eq!(name().await.as_deref(), Some("Other"));
-    assert!(find(&bench, "OpenCloudDesktop").await.is_some(), "the others stay");
-    std::fs::write(&file, "clients: [{id: web, redirect_uris: [http://other.example/]}]").expect("writes");
-    bench.provider.clients.read_file_again().await.expect_err("is refused");
-    assert_eq!(name().await.as_deref(), Some("Other"));
-    write("Third");
-    let changes = bench.provider.clients.read_file_again().await.expect("is read");
-    assert_eq!(changes, "1 clients; added: []; changed: [web]; removed: []");
-    assert_eq!(name().await.as_deref(), Some("Third"));
-    std::fs::write(&file, "clients: []").expect("writes");
-    bench.provider.clients.read_file_again().await.expect("is read");
-    assert_eq!(name().await.as_deref(), Some("OpenCloud Web"), "the built-in one is there again");
-}
-
-/// Begins a family of refresh tokens of a client, and returns its grant.
-async fn begin_family(bench: &Bench, client: &str) -> Uuid {
-    let (now, end) = (bench.clock.now(), bench.clock.now() + Duration::from_hours(1));
-    let grant = Grant {
-        id: bench.provider.random.uuid(),
-        layout: EndpointProfile::OpenCloud,
-        client: client.to_owned(),
-        person: Some("einstein".to_owned()),
-        sign_in: None,
-        scope: "openid offline_access".parse().expect("scopes"),
-        claims: None,
-        resources: Vec::new(),
-        actor: None,
-        limited: false,
-    };
-    let id = grant.id;
-    let family = Family { grant, binding: None, generation: 0, rotated: now, created: now, idle_end: end, end };
-    bench.provider.store.begin_family(&family).await.expect("begins");
-    id
-}
-
-/// Row [I60](../../../../../../docs/security-requirements.md#i60).
-#[tokio::test]
-async fn client_removed_from_the_file_loses_its_grants_and_others_do_not() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("clients.yaml");
-    let write = |ids: &[&str]| {
-        let clients = ids.iter().map(|id| format!("{{id: {id}, redirect_uris: ['https://{id}.example/cb']}}"));
-        let clients = clients.collect::<Vec<_>>().join(", ");
-        std::fs::write(&file, format!("clients: [{clients}]")).expect("writes");
-    };
-    write(&["wiki", "lab"]);
-    let bench = bench(Some(file.clone())).await;
-    let (wiki, lab) = (begin_family(&bench, "wiki").await, begin_family(&bench, "lab").await);
-    let is_there = async |grant| {
-        let found = bench.provider.store.family(grant, bench.clock.now()).await.expect("answers");
-        (found.is_some(), !bench.provider.revocations.contains(grant))
-    };
-
-    std::fs::write(&file, "clients: [{id: lab, redirect_uri: x}]").expect("writes");
-    bench.provider.clients.read_file_again().await.expect_err("is refused");
-    std::fs::write(&file, "").expect("writes");
-    bench.provider.clients.read_file_again().await.expect_err("an editor has begun to write");
-    for begun in ["clients:\n", "{}\n", "routes: []\n"] {
-        std::fs::write(&file, begun).expect("writes");
-        bench.provider.clients.read_file_again().await.expect_err("it has no list");
-    }
-    std::fs::remove_file(&file).expect("removes");
-    bench.provider.clients.read_file_again().await.expect_err("is missing");
-    assert!(find(&bench, "wiki").await.is_some() && is_there(wiki).await == (true, true), "nothing has changed");
-
-    write(&["lab"]);
-    let changes = bench.provider.clients.read_file_again().await.expect("is read");
-    assert_eq!(changes, "1 clients; added: []; changed: []; removed: [wiki]");
-    assert!(find(&bench, "wiki").await.is_none());
-    assert_eq!((is_there(wiki).await, is_there(lab).await), ((false, false), (true, true)));
 }
 
 /// A server of key sets that counts its calls; the set is that of the number in `kid`.
@@ -465,18 +379,4 @@ fn web_client_of_the_file_that_says_nothing_of_pkce_is_named_in_a_warning() {
         let told = warnings_of_file(&config, &file, &sealer()).expect("is read").join("\n");
         assert_eq!(told.contains("the web client web") && told.contains("pkce: optional"), is_named, "{rest}: {told}");
     }
-}
-
-#[tokio::test]
-async fn file_of_clients_with_an_algorithm_without_a_key_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("clients.yaml");
-    std::fs::write(&file, "clients: [{id: other, redirect_uris: ['https://other.example/']}]").expect("writes");
-    let bench = bench(Some(file.clone())).await;
-    bench.provider.clients.signing_algorithms().await.expect("answers");
-    let signing =
-        "clients: [{id: new, redirect_uris: ['https://other.example/'], id_token_signed_response_alg: EdDSA}]";
-    std::fs::write(&file, signing).expect("writes");
-    bench.provider.clients.read_file_again().await.expect_err("is refused");
-    assert!(find(&bench, "new").await.is_none() && find(&bench, "other").await.is_some());
 }

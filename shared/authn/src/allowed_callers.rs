@@ -1,0 +1,182 @@
+//! Which callers may authenticate, by the names in their client certificates.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{AuthError, Authenticated, Authenticator, Caller, Credentials, Reason};
+
+/// What the last part of a name stands for that is a URI: all URIs that begin with what precedes it.
+const ANY_BELOW: &str = "/*";
+
+/// The callers that may authenticate: those whose client certificate has one of these names. Without a name every caller may.
+#[derive(Debug, Clone, Default)]
+pub struct AllowedCallers(Arc<[Name]>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    /// In lower case.
+    Dns(String),
+    Uri(String),
+    /// What a URI begins with, up to and with a slash.
+    UriBelow(String),
+}
+
+impl AllowedCallers {
+    /// Reads names: DNS names, and URIs like `spiffe://example.org/gateway`, as they are in certificates. A URI that ends in `/*` stands for all
+    /// that begin with what precedes the `*`.
+    ///
+    /// # Errors
+    /// What is wrong with the first name that is none.
+    pub fn parse(names: &[String]) -> Result<Self, String> {
+        names.iter().map(|name| Name::parse(name.trim())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Checks that a caller may authenticate. A caller without a verified certificate has no name.
+    ///
+    /// # Errors
+    /// [`AuthError::NotPermitted`].
+    pub fn check(&self, caller: &Caller) -> Result<(), AuthError> {
+        let has_name = |allowed: &Name| caller.names.iter().any(|name| allowed.fits(name));
+        if self.0.is_empty() || self.0.iter().any(has_name) {
+            Ok(())
+        } else {
+            Err(AuthError::NotPermitted(Reason::Caller))
+        }
+    }
+
+    /// The same authenticator for these callers only. `setting` names them, for the log.
+    pub fn restrict(self, authenticator: Arc<dyn Authenticator>, setting: &'static str) -> Arc<dyn Authenticator> {
+        if self.0.is_empty() {
+            return authenticator;
+        }
+        Arc::new(Restricted { callers: self, setting, authenticator })
+    }
+}
+
+impl Name {
+    fn parse(text: &str) -> Result<Self, String> {
+        let problem =
+            || format!("must hold DNS names and URIs (a URI may end in /*), as they are in certificates; not {text:?}");
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*' && byte != b',');
+        let has_authority = |uri: &str| {
+            uri.split_once("://")
+                .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.starts_with(['/', '*']) && !rest.is_empty())
+        };
+        let name = match (text.strip_suffix('*'), has_authority(text)) {
+            (Some(start), true) if text.ends_with(ANY_BELOW) && is_plain(start) => Self::UriBelow(start.to_owned()),
+            (None, true) if is_plain(text) => Self::Uri(text.to_owned()),
+            (None, false) if is_dns_name(text) => Self::Dns(text.to_ascii_lowercase()),
+            _ => return Err(problem()),
+        };
+        Ok(name)
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        match self {
+            Self::Dns(allowed) => name.eq_ignore_ascii_case(allowed),
+            Self::Uri(allowed) => name == allowed,
+            Self::UriBelow(start) => {
+                let rest = name.strip_prefix(start.as_str());
+                // other readers may resolve such parts, and escapes of them, before they compare
+                let is_odd =
+                    |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(['%', '?', '#']);
+                rest.is_some_and(|rest| !rest.split('/').any(is_odd))
+            }
+        }
+    }
+}
+
+fn is_dns_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    text.split('.').all(is_label)
+}
+
+/// An authenticator for some callers.
+struct Restricted {
+    callers: AllowedCallers,
+    setting: &'static str,
+    authenticator: Arc<dyn Authenticator>,
+}
+
+#[async_trait]
+impl Authenticator for Restricted {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
+        // before the secret is compared: another caller learns nothing about it
+        self.callers.check(&credentials.caller).inspect_err(|_| {
+            let (peer, setting) = (&credentials.caller.names, self.setting);
+            tracing::warn!(?peer, "a caller is refused: no name in its certificate is in {setting}");
+        })?;
+        self.authenticator.authenticate(credentials).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(names: &[&str]) -> AllowedCallers {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        AllowedCallers::parse(&names).expect("names")
+    }
+
+    fn is_allowed(callers: &AllowedCallers, names: &[&str]) -> bool {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        // what the caller forwards, and what it is called, do not count
+        let gateway = Some("spiffe://example.org/gateway".to_owned());
+        callers.check(&Caller { names, identity: gateway.clone(), forwarded: gateway, ..Caller::default() }).is_ok()
+    }
+
+    /// Row [M11](../../../docs/security-requirements.md#m11).
+    #[test]
+    fn caller_is_allowed_by_any_name_of_its_certificate_and_none_without() {
+        let callers = allowed(&["spiffe://example.org/gateway", "Proxy.example.org", " spiffe://example.org/ns/a/* "]);
+        for names in [
+            &["spiffe://example.org/gateway"][..],
+            &["spiffe://example.org/other", "proxy.EXAMPLE.org"],
+            &["spiffe://example.org/ns/a/b"],
+            &["spiffe://example.org/ns/a/b/c"],
+        ] {
+            assert!(is_allowed(&callers, names), "{names:?}");
+        }
+        for names in [
+            &[][..],
+            &[""],
+            &["spiffe://example.org/gateway2"],
+            &["spiffe://example.org/Gateway"],
+            &["spiffe://example.org/gateway/"],
+            &["a.proxy.example.org"],
+            &["*"],
+            &["*.example.org"],
+            &["spiffe://example.org/ns/a"],
+            &["spiffe://example.org/ns/a/"],
+            &["spiffe://example.org/ns/ab/c"],
+            &["spiffe://example.org/ns/a/../b"],
+            &["spiffe://example.org/ns/a/%2e%2e/b"],
+        ] {
+            assert!(!is_allowed(&callers, names), "{names:?}");
+        }
+        assert!(is_allowed(&AllowedCallers::default(), &[]), "without a list every caller may authenticate");
+    }
+
+    #[test]
+    fn names_that_no_certificate_has_are_refused() {
+        for name in [
+            "",
+            "*",
+            "*.example.org",
+            "spiffe://*",
+            "spiffe:///a",
+            "spiffe://example.org/a*",
+            "a b",
+            "spiffe://",
+            "://a",
+            "a..b",
+            "x/y",
+        ] {
+            assert!(AllowedCallers::parse(&[name.to_owned()]).is_err(), "{name:?}");
+        }
+    }
+}
