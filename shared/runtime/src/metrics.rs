@@ -3,6 +3,7 @@
 mod process;
 mod readings;
 mod requests;
+mod text_format;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -135,6 +136,11 @@ impl Metrics {
         // writing into a String cannot fail
         let _ = encode(&mut text, &self.lock().registry);
         text
+    }
+
+    /// The same in the text format of Prometheus 0.0.4.
+    pub(crate) fn render_text(&self) -> String {
+        text_format::of_open_metrics(&self.render())
     }
 
     fn lock(&self) -> MutexGuard<'_, Registered> {
