@@ -112,7 +112,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tracing", &self.tracing), ("http", &self.http), ("", &self.pages)]
+        vec![("tracing", &self.tracing), ("log", &self.log), ("http", &self.http), ("", &self.pages)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -75,7 +75,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tracing", &self.tracing), ("grpc", &self.grpc)]
+        vec![("tracing", &self.tracing), ("log", &self.log), ("grpc", &self.grpc)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

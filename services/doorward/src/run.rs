@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use authn::BoxError;
+use authn::audit::Event;
 use clap::Parser;
 use config::{ConfigError, Environment, Tracing, base_data_path};
 use runtime::{Context, ForeignToken, Misconfigured, Random, telemetry};
@@ -217,12 +218,17 @@ fn audited(
         settings.keep_audit_log(&context.environment);
     }
     let log = settings.gateway.log.clone();
-    let telemetry = telemetry::Settings { log: &log, tracing: &Tracing::default(), keeps_spans: false };
+    // of what is sent, only the audit log has something of a command
+    let (metrics_exporter, tracing) = (String::new(), settings.gateway.tracing.clone());
+    let tracing = Tracing { enabled: false, metrics: false, metrics_exporter, ..tracing };
+    let telemetry = telemetry::Settings { log: &log, tracing: &tracing, keeps_spans: false };
     runtime::host("doorward", telemetry, context, async |context| {
         let outcome = work(settings, context).await;
         match &outcome {
-            Ok(()) => tracing::info!(target: "audit", event, outcome = "success", object),
-            Err(error) => tracing::info!(target: "audit", event, outcome = "failure", object, reason = %error),
+            Ok(()) => Event { object: &object, ..Event::new(event, "success") }.log(),
+            Err(error) => {
+                Event { object: &object, reason: &error.to_string(), ..Event::new(event, "failure") }.log();
+            }
         }
         outcome.map(|()| std::future::ready(()))
     })

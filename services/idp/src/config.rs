@@ -228,7 +228,7 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
-            ("tracing", &self.tracing),
+            ("tracing", &self.tracing), ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("mfa", &self.mfa),

@@ -29,6 +29,8 @@ pub struct Event<'a> {
     pub act: &'a dyn Value,
     /// The role that was assigned.
     pub role: &'a dyn Value,
+    /// The file or database that was worked with.
+    pub object: &'a dyn Value,
     /// The session.
     pub session: &'a dyn Value,
     /// The client that has made the request, or that the subject uses.
@@ -66,6 +68,7 @@ impl<'a> Event<'a> {
             peer: &Empty,
             act: &Empty,
             role: &Empty,
+            object: &Empty,
             session: &Empty,
             client: &Empty,
             scope: &Empty,
@@ -94,6 +97,7 @@ impl<'a> Event<'a> {
             peer = self.peer,
             act = self.act,
             role = self.role,
+            object = self.object,
             session = self.session,
             client = self.client,
             scope = self.scope,

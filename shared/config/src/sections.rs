@@ -1,6 +1,7 @@
 //! The sections that every service has. Keys, order, names, defaults and descriptions are those of oCIS; the settings that only
 //! Doorward has stand after them.
 
+mod audit;
 mod connect;
 mod cors;
 mod grpc;
@@ -9,13 +10,14 @@ mod mtls;
 mod observe;
 mod tracing;
 
+pub use audit::{Audit, SyslogAddress};
 pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
 pub use cors::{ANY, Cors};
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
 pub use observe::{Debug, Log};
-pub use tracing::{Collector, OtlpProtocol, Sampling, Tracing};
+pub use tracing::{Collector, OtlpProtocol, Sampling, Signal, Tracing};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -79,10 +79,16 @@ async fn ready(State(insight): State<Arc<Insight>>) -> Response {
     text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}", failing.join(", ")))
 }
 
-async fn metrics(State(insight): State<Arc<Insight>>) -> Response {
-    let mut response = text(StatusCode::OK, insight.metrics.render());
-    let open_metrics = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, open_metrics);
+/// `OpenMetrics`, unless a client accepts the text format of Prometheus and not that.
+async fn metrics(State(insight): State<Arc<Insight>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (exposition, kind) = if accepted.contains("text/plain") && !accepted.contains("openmetrics-text") {
+        (insight.metrics.render_text(), "text/plain; version=0.0.4; charset=utf-8")
+    } else {
+        (insight.metrics.render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    };
+    let mut response = text(StatusCode::OK, exposition);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -1,8 +1,9 @@
-//! What a process counts, for Prometheus.
+//! What a process counts, for Prometheus and for collectors.
 
 mod process;
 mod readings;
 mod requests;
+mod text_format;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bounded_cache::Lookups;
+use prometheus_client::encoding::prometheus_protobuf::{self, prometheus_data_model};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -135,6 +137,17 @@ impl Metrics {
         // writing into a String cannot fail
         let _ = encode(&mut text, &self.lock().registry);
         text
+    }
+
+    /// The same in the text format of Prometheus 0.0.4.
+    pub(crate) fn render_text(&self) -> String {
+        text_format::of_open_metrics(&self.render())
+    }
+
+    /// The same as messages, to be sent.
+    pub(crate) fn families(&self) -> Vec<prometheus_data_model::MetricFamily> {
+        // only a value that is no number of Prometheus fails, and the types of metrics have none
+        prometheus_protobuf::encode(&self.lock().registry).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Registered> {

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::service_manager::ServiceManager;
 use crate::{Context, telemetry};
 
-/// From now on SIGTERM and SIGINT stop the service, and SIGHUP has it open its log file and read its other files again. The
+/// From now on SIGTERM and SIGINT stop the service, and SIGHUP has it open its log files and read its other files again. The
 /// service manager sees both.
 pub(crate) fn obey(context: &Context, manager: &ServiceManager) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -24,7 +24,7 @@ pub(crate) fn obey(context: &Context, manager: &ServiceManager) -> io::Result<()
                 _ = terminate.recv() => stop(),
                 _ = interrupt.recv() => stop(),
                 _ = hang_up.recv() => manager.reload(|| {
-                    telemetry::reopen_log_file();
+                    telemetry::reopen_log_files();
                     tracing::info!("asked to reload");
                     context.reload.announce();
                 }),

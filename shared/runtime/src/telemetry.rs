@@ -1,12 +1,17 @@
-//! Logs and traces of the process.
+//! Logs and traces of the process, its audit log, and sending its metrics.
 
+mod audit;
 mod export;
 mod log_file;
 mod recent_spans;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
@@ -21,9 +26,11 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::Clock;
 use crate::tls::TlsError;
+use crate::{Clock, Metrics};
+use audit::{AuditFile, AuditStream};
 use config::{Invalid, Log, Tracing};
+use export::MetricsExporter;
 use log_file::LogFile;
 use recent_spans::RecentSpansLayer;
 pub(crate) use recent_spans::{EndedSpan, NamedSpans, RecentSpans};
@@ -51,14 +58,30 @@ const LIBRARIES: [&str; 9] = [
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 /// Set once spans are kept for the debug pages.
 static RECENT_SPANS: OnceLock<RecentSpans> = OnceLock::new();
-/// Set once the process logs into files: the variables that name them, and the files.
-static LOG_FILES: OnceLock<Vec<(&'static str, LogFile)>> = OnceLock::new();
+/// Set once the process logs into files.
+static LOG_FILES: OnceLock<Vec<OpenFile>> = OnceLock::new();
+/// Set once the audit log has destinations besides the log.
+static AUDIT_STREAM: OnceLock<AuditStream> = OnceLock::new();
+/// Set once metrics are sent.
+static METRICS_EXPORTER: OnceLock<MetricsExporter> = OnceLock::new();
+/// How long metrics may take to be sent when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The mode of the log file, less the process's mask.
+const LOG_MODE: u32 = 0o666;
 /// The variables that name files.
 const LOG_VARIABLE: &str = "OCIS_LOG_FILE";
 const AUDIT_VARIABLE: &str = "OCIS_AUDIT_LOG_FILE";
 
 /// A layer of the process's subscriber.
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// A file that lines are appended to, and how it is opened again.
+struct OpenFile {
+    /// The variable that names it.
+    variable: &'static str,
+    path: PathBuf,
+    reopen: Box<dyn Fn() -> io::Result<()> + Send + Sync>,
+}
 
 /// Why telemetry cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +99,10 @@ pub enum TelemetryError {
     /// A setting of the section `tracing` cannot be used.
     #[error("tracing.{0}")]
     Setting(#[from] Invalid),
-    /// The authorities of an https collector cannot be read.
+    /// A setting of the audit log cannot be used.
+    #[error("log.audit.{0}")]
+    Audit(Invalid),
+    /// The authorities of an https collector or of a syslog server cannot be read.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// Nothing can be sent to the collector.
@@ -89,7 +115,7 @@ impl TelemetryError {
     pub fn kind(&self) -> status::Kind {
         match self {
             Self::File { .. } | Self::Exporter(_) => status::Kind::FailedPrecondition,
-            Self::Setting(_) => status::Kind::InvalidArgument,
+            Self::Setting(_) | Self::Audit(_) => status::Kind::InvalidArgument,
             Self::Tls(problem) => problem.kind(),
         }
     }
@@ -100,22 +126,26 @@ impl TelemetryError {
 pub struct Settings<'a> {
     /// What is logged.
     pub log: &'a Log,
-    /// Where spans are sent.
+    /// Where spans, metrics and the audit log are sent.
     pub tracing: &'a Tracing,
     /// Whether spans are kept for the debug pages.
     pub keeps_spans: bool,
 }
 
-/// Begins logging, and exporting and keeping spans if that is enabled, for the whole process. What comes second is left out:
-/// where several services share a process, its own configuration decides. Needs a tokio runtime.
+/// Begins logging, and sending and keeping spans, metrics and audit events if that is enabled, for the whole process. What comes
+/// second is left out: where several services share a process, its own configuration decides. Needs a tokio runtime.
 pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError> {
     let Settings { log, tracing, keeps_spans } = settings;
     let provider = if tracing.enabled { export::provider(service, tracing)? } else { None };
-    let file = open(LOG_VARIABLE, log.file.as_deref())?;
-    let audit_file = open(AUDIT_VARIABLE, log.audit_file.as_deref())?;
-    let mut layers = vec![lines(log, file.clone()).with_filter(logged(&log.level, audit_file.is_some())).boxed()];
+    let metrics = MetricsExporter::of(service, tracing, Clock::system())?;
+    let file = open(LOG_VARIABLE, log.file.as_deref(), |file| LogFile::open(file, LOG_MODE))?;
+    let audit_file = open(AUDIT_VARIABLE, log.audit_file.as_deref(), |file| AuditFile::open(file, &log.audit))?;
+    let files = opened(file.as_ref(), audit_file.as_ref());
+    let (audit, deliveries) = AuditStream::open(service, log, tracing, audit_file)?.unzip();
+    let is_complete = audit.as_ref().is_some_and(AuditStream::is_complete);
+    let mut layers = vec![lines(log, file).with_filter(logged(&log.level, is_complete)).boxed()];
     // a layer of nothing would have every event ask anew whether it is wanted
-    layers.extend(audit_file.clone().map(audit_lines));
+    layers.extend(audit.clone().map(audit_lines));
     layers.extend(provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported()).boxed()
     }));
@@ -125,8 +155,15 @@ pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError>
     if tracing::subscriber::set_global_default(Registry::default().with(layers)).is_err() {
         return Ok(());
     }
-    let files = [(LOG_VARIABLE, file), (AUDIT_VARIABLE, audit_file)];
-    let _ = LOG_FILES.set(files.into_iter().filter_map(|(variable, file)| Some((variable, file?))).collect());
+    let _ = LOG_FILES.set(files);
+    if let Some(audit) = audit {
+        let _ = AUDIT_STREAM.set(audit);
+    }
+    deliveries.into_iter().flatten().for_each(|delivery| drop(tokio::spawn(delivery)));
+    if let Some(metrics) = metrics {
+        tokio::spawn(metrics.clone().run());
+        let _ = METRICS_EXPORTER.set(metrics);
+    }
     if let Some(spans) = spans {
         let _ = RECENT_SPANS.set(spans);
     }
@@ -139,28 +176,79 @@ pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError>
     Ok(())
 }
 
-fn open(variable: &'static str, file: Option<&Path>) -> Result<Option<LogFile>, TelemetryError> {
+fn open<F>(
+    variable: &'static str,
+    file: Option<&Path>,
+    open: impl FnOnce(&Path) -> io::Result<F>,
+) -> Result<Option<F>, TelemetryError> {
     let failed = |file: &Path, source| TelemetryError::File { variable, file: file.to_owned(), source };
-    // the audit log names users and their addresses
-    let mode = if variable == AUDIT_VARIABLE { 0o640 } else { 0o666 };
-    file.map(|file| LogFile::open(file, mode).map_err(|source| failed(file, source))).transpose()
+    file.map(|file| open(file).map_err(|source| failed(file, source))).transpose()
+}
+
+/// The files that are open, to be opened again.
+fn opened(file: Option<&LogFile>, audit_file: Option<&AuditFile>) -> Vec<OpenFile> {
+    let log = file.cloned().map(|file| OpenFile {
+        variable: LOG_VARIABLE,
+        path: file.path().to_owned(),
+        reopen: Box::new(move || file.reopen()),
+    });
+    let audit = audit_file.cloned().map(|file| OpenFile {
+        variable: AUDIT_VARIABLE,
+        path: file.path().to_owned(),
+        reopen: Box::new(move || file.reopen()),
+    });
+    log.into_iter().chain(audit).collect()
 }
 
 /// Opens the log files again, for programs that rotate them: they rename them and send SIGHUP.
-pub(crate) fn reopen_log_file() {
-    for (variable, file) in LOG_FILES.get().into_iter().flatten() {
-        if let Err(error) = file.reopen() {
-            tracing::error!(%error, file = %file.path().display(), "{variable} cannot be opened again; the open file is kept");
+pub(crate) fn reopen_log_files() {
+    LOG_FILES.get().into_iter().flatten().for_each(OpenFile::reopen);
+}
+
+impl OpenFile {
+    fn reopen(&self) {
+        let Self { variable, path, reopen } = self;
+        if let Err(error) = reopen() {
+            tracing::error!(%error, file = %path.display(), "{variable} cannot be opened again; the open file is kept");
         }
     }
 }
 
-/// Sends the spans that are still waiting. Takes as long as the collector does, at most a few seconds.
+/// Registers what is counted here with the metrics of a service, and sends these metrics if that is enabled.
+pub(crate) fn measure(service: &'static str, metrics: &Metrics) {
+    if let Some(audit) = AUDIT_STREAM.get() {
+        audit.measure(metrics);
+    }
+    if let Some(exporter) = METRICS_EXPORTER.get() {
+        exporter.add(service, metrics);
+    }
+}
+
+/// Sends the spans, audit events and metrics that are still waiting. Takes as long as their destinations do, at most a few
+/// seconds.
 pub(crate) async fn flush() {
+    tokio::join!(flush_spans(), flush_metrics(), flush_audit_events());
+}
+
+async fn flush_spans() {
     let Some(provider) = PROVIDER.get() else { return };
     let flushed = tokio::task::spawn_blocking(|| provider.shutdown()).await;
     if let Ok(Err(problem)) = flushed {
         tracing::warn!(%problem, "the last spans could not be sent");
+    }
+}
+
+async fn flush_metrics() {
+    let Some(exporter) = METRICS_EXPORTER.get() else { return };
+    let sent = tokio::time::timeout(FLUSH_TIMEOUT, exporter.send()).await;
+    if let Err(problem) = sent.unwrap_or_else(|_| Err("the collector does not answer".to_owned())) {
+        tracing::warn!(problem, "the last metrics could not be sent");
+    }
+}
+
+async fn flush_audit_events() {
+    if let Some(audit) = AUDIT_STREAM.get() {
+        audit.flush().await;
     }
 }
 
@@ -215,16 +303,16 @@ fn lines(log: &Log, file: Option<LogFile>) -> BoxedLayer {
     }
 }
 
-/// The lines of the audit log, in a file of their own.
-fn audit_lines(file: LogFile) -> BoxedLayer {
+/// The lines of the audit log, for its destinations besides the log.
+fn audit_lines(stream: AuditStream) -> BoxedLayer {
     let only = Targets::new().with_target(AUDIT, LevelFilter::INFO);
-    let layer = tracing_subscriber::fmt::layer().with_writer(BoxMakeWriter::new(file)).with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer().with_writer(stream).with_ansi(false);
     layer.json().flatten_event(true).with_span_list(false).with_filter(only).boxed()
 }
 
 /// What is logged at a level; empty is `error`, as operators of oCIS expect. Below `error` there is only silence. Audit events
-/// are left out if they have a file of their own.
-fn logged(level: &str, has_audit_file: bool) -> Targets {
+/// are left out if a destination of their own has all of them.
+fn logged(level: &str, has_audit_log: bool) -> Targets {
     let level = match level {
         "panic" | "fatal" => LevelFilter::OFF,
         "warn" => LevelFilter::WARN,
@@ -238,7 +326,7 @@ fn logged(level: &str, has_audit_file: bool) -> Targets {
         .with_default(level)
         .with_targets(LIBRARIES.map(|library| (library, libraries)))
         .with_target(STEP, LevelFilter::OFF)
-        .with_target(AUDIT, if has_audit_file { LevelFilter::OFF } else { level.max(LevelFilter::INFO) })
+        .with_target(AUDIT, if has_audit_log { LevelFilter::OFF } else { level.max(LevelFilter::INFO) })
         .with_target(PANIC, level.max(LevelFilter::ERROR))
 }
 
@@ -255,66 +343,4 @@ fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string).unwrap_or_default();
     let message = panic.payload_as_str().unwrap_or("no text");
     tracing::error!(target: PANIC, location, "{message}");
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use tracing::Level;
-
-    use super::*;
-
-    #[test]
-    fn audit_events_are_always_logged() {
-        for level in ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"] {
-            assert!(logged(level, false).would_enable(AUDIT, &Level::INFO), "{level}");
-            assert!(!logged(level, true).would_enable(AUDIT, &Level::ERROR), "{level}");
-        }
-        assert!(!logged("", false).would_enable("gateway", &Level::WARN));
-        assert!(logged("", false).would_enable("gateway", &Level::ERROR));
-        assert!(!logged("fatal", false).would_enable("gateway", &Level::ERROR));
-        assert!(!logged("debug", false).would_enable("h2", &Level::DEBUG));
-        assert!(logged("trace", false).would_enable("h2", &Level::TRACE));
-    }
-
-    #[test]
-    fn log_lines_name_the_request_whatever_step_they_are_in() {
-        assert!(
-            exported().would_enable(STEP, &Level::INFO) && !logged("trace", false).would_enable(STEP, &Level::INFO)
-        );
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = folder.path().join("log");
-        let file = open(LOG_VARIABLE, Some(&log)).expect("opens");
-        let registry =
-            Registry::default().with(vec![lines(&Log::default(), file).with_filter(logged("info", false)).boxed()]);
-        tracing::subscriber::with_default(registry, || {
-            tracing::info_span!("request", request_id = "id-1").in_scope(|| {
-                tracing::info_span!(target: STEP, "statement", rows = 3).in_scope(|| tracing::info!("inside"));
-            });
-        });
-        let line = std::fs::read_to_string(&log).expect("reads");
-        assert!(line.contains("inside") && line.contains("id-1") && !line.contains("rows"), "{line}");
-    }
-
-    #[test]
-    fn audit_events_go_to_their_own_file_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (log, audit) = (folder.path().join("log"), folder.path().join("audit.log"));
-        let file = open(LOG_VARIABLE, Some(&log)).expect("opens");
-        let audit_file = open(AUDIT_VARIABLE, Some(&audit)).expect("opens").expect("is a file");
-        let lines = lines(&Log::default(), file).with_filter(logged("info", true)).boxed();
-        let registry = Registry::default().with(vec![lines, audit_lines(audit_file)]);
-        tracing::subscriber::with_default(registry, || {
-            tracing::info!(target: "audit", event = "authenticate", "audited");
-            tracing::info!(target: "gateway", "logged");
-        });
-        let read = |file: &Path| std::fs::read_to_string(file).expect("reads");
-        assert!(read(&audit).contains("\"event\":\"authenticate\"") && !read(&audit).contains("logged"));
-        assert!(read(&log).contains("logged") && !read(&log).contains("audited"));
-        let mode = std::fs::metadata(&audit).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o007, 0, "other accounts cannot read it");
-        let problem = open(AUDIT_VARIABLE, Some(folder.path())).expect_err("a folder is no file").to_string();
-        assert!(problem.starts_with("OCIS_AUDIT_LOG_FILE: cannot write"), "{problem}");
-    }
 }

@@ -141,10 +141,14 @@ fn private_keys_readable_by_others_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn log_file_is_reopened_on_hangup() {
+async fn log_files_are_reopened_on_hangup() {
     let mut layout = Layout::new("process-log-rotation", false);
     let (log, rotated) = (layout.folder().join("log"), layout.folder().join("log.1"));
+    let audit = layout.folder().join("audit.log");
     layout.set("OCIS_LOG_FILE", &log.display().to_string());
+    layout.set("OCIS_AUDIT_LOG_FILE", &audit.display().to_string());
+    layout.set("OCIS_TRACING_ENABLED", "true");
+    layout.set("OCIS_TRACING_COLLECTOR", "http://jaeger.invalid:14268/api/traces");
     // one service is the quickest to start
     layout.set("OCIS_RUN_SERVICES", "auth-machine");
     let server = Server::start("doorward", layout.variables());
@@ -157,11 +161,15 @@ async fn log_file_is_reopened_on_hangup() {
     };
     let logged = |path: &std::path::Path, text: &str| fs::read_to_string(path).is_ok_and(|log| log.contains(text));
     wait(&|| logged(&log, "is serving"), "it does not start").await;
+    let warning = "no spans are sent; set it to http://jaeger.invalid:4317 (OTLP over gRPC)";
+    assert!(logged(&log, "OCIS_TRACING_COLLECTOR is ") && logged(&log, warning), "Jaeger's Thrift is not spoken");
     fs::rename(&log, &rotated).expect("renames");
+    fs::remove_file(&audit).expect("is there, although nothing was audited");
     let sent = Command::new("kill").args(["-HUP", &server.pid().to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()));
     wait(&|| logged(&log, "asked to reload"), "the log file is not opened again").await;
     assert!(!logged(&rotated, "asked to reload"), "the renamed file is not written to any more");
+    assert!(audit.is_file(), "the file of the audit log is opened again too");
 }
 
 #[test]

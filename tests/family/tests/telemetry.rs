@@ -1,7 +1,7 @@
-//! What an operator sees of a request from outside: one trace through all services, metrics, health.
+//! What an operator sees of a request from outside: one trace through all services, the access line, metrics, audit events, health.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{Read, Write},
     net::TcpStream,
@@ -12,6 +12,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use doorward::ServiceId;
 use opentelemetry_proto::tonic::{
+    collector::logs::v1::{
+        ExportLogsServiceRequest, ExportLogsServiceResponse,
+        logs_service_server::{LogsService, LogsServiceServer},
+    },
+    collector::metrics::v1::{
+        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+        metrics_service_server::{MetricsService, MetricsServiceServer},
+    },
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
@@ -36,7 +44,41 @@ struct Span {
 }
 
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
+struct Collector(Arc<Mutex<Vec<Span>>>, Others);
+
+/// The names of metrics and the lines of the audit log that a collector received.
+#[derive(Clone, Default)]
+struct Others(Arc<Mutex<(BTreeSet<String>, Vec<String>)>>);
+
+#[tonic::async_trait]
+impl MetricsService for Others {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        let scopes = request.into_inner().resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+        let metrics = scopes.flat_map(|scope| scope.metrics);
+        self.0.lock().unwrap().0.extend(metrics.map(|metric| metric.name));
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Others {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let scopes = request.into_inner().resource_logs.into_iter().flat_map(|resource| resource.scope_logs);
+        let bodies = scopes.flat_map(|scope| scope.log_records).filter_map(|record| record.body?.value);
+        let lines = bodies.filter_map(|body| match body {
+            Value::StringValue(line) => Some(line),
+            _ => None,
+        });
+        self.0.lock().unwrap().1.extend(lines);
+        Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
+}
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -74,7 +116,10 @@ impl Collector {
         let collector = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
+        let server = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(collector.clone()))
+            .add_service(MetricsServiceServer::new(collector.1.clone()))
+            .add_service(LogsServiceServer::new(collector.1.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         (address, collector)
     }
@@ -114,6 +159,8 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     let mut layout = Layout::new("process-traces", false);
     layout.set("OCIS_TRACING_ENABLED", "true");
     layout.set("OCIS_TRACING_ENDPOINT", &address);
+    layout.set("OCIS_METRICS_OTLP_ENABLED", "true");
+    layout.set("OCIS_AUDIT_LOG_OTLP", "true");
     layout.set("PROXY_TLS", "false");
     layout.set("PROXY_URL", "http://cloud.example");
     layout.set("PROXY_ENABLE_APP_AUTH", "true");
@@ -121,7 +168,8 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n").unwrap();
     layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
     layout.set("AUTH_APP_DEBUG_ZPAGES", "true");
-    let [edge, debug] = ["PROXY_HTTP_ADDR", "AUTH_APP_DEBUG_ADDR"].map(|name| layout.variables()[name].clone());
+    let [edge, debug, log] =
+        ["PROXY_HTTP_ADDR", "AUTH_APP_DEBUG_ADDR", "OCIS_LOG_FILE"].map(|name| layout.variables()[name].clone());
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
     let token = family.app_token("einstein").await;
     let authorization = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("einstein:{token}")));
@@ -138,6 +186,8 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     assert!(spans.contains(&format!(r#""name": "{name}""#)) && spans.contains(r#""service": "auth-app""#), "{spans}");
     assert!(page.contains(&format!(">{name}</a>")), "{page}");
     family.stop().await;
+    assert_access_line_has_the_route(&log);
+    assert_metrics_and_audit_events(&collector.1);
 
     let traces = collector.traces();
     let of_edge = traces.values().find(|spans| {
@@ -157,6 +207,25 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     for secret in [&token, "that-is-secret", "einstein"] {
         assert!(!spans.iter().any(|span| span.name.contains(secret) || span.attributes.contains(secret)), "{secret}");
     }
+}
+
+fn assert_access_line_has_the_route(log: &str) {
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(r#""target":"access""#)).collect();
+    let [line] = &*lines else { panic!("{lines:?}") };
+    let access: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&access["route"], &access["status"]), (&"/".into(), &502.into()), "{line}");
+    assert!(!line.contains("that-is-secret"), "{line}");
+}
+
+/// The last metrics are sent when a process ends.
+fn assert_metrics_and_audit_events(received: &Others) {
+    let (metrics, lines) = &*received.0.lock().unwrap();
+    for name in ["doorward_requests_total", "doorward_request_duration_seconds", "doorward_ready"] {
+        assert!(metrics.contains(name), "{name} is not among {metrics:?}");
+    }
+    let is_made = |line: &String| line.contains(r#""event":"app_token_create""#) && line.contains(r#""target":"audit""#);
+    assert!(lines.iter().any(is_made), "the making of the token is not among {lines:?}");
 }
 
 /// The answer to a GET, head and body.

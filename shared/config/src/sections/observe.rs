@@ -6,7 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ListenAddr, Secret};
+use super::Audit;
+use crate::{ListenAddr, Secret, Section};
 
 /// `log`: what is logged, and how it looks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -26,8 +27,16 @@ pub struct Log {
     pub file: Option<PathBuf>,
     /// The path to a file for the audit log, as JSON lines. If empty, audit lines are in the log; with 'doorward server'
     /// the file audit.log in the data folder, unless `OCIS_LOG_FILE` is set or this variable is set to nothing.
-    #[schemars(extend("x-env" = ["OCIS_AUDIT_LOG_FILE", "<P>_AUDIT_LOG_FILE"]))]
+    #[schemars(extend("x-env" = ["OCIS_AUDIT_LOG_FILE", "<P>_AUDIT_LOG_FILE"], "x-written" = true))]
     pub audit_file: Option<PathBuf>,
+    /// How the file of the audit log is rotated, and where else its lines go.
+    pub audit: Audit,
+}
+
+impl Section for Log {
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("audit", &self.audit)]
+    }
 }
 
 /// `debug`: the server for health, metrics and the configuration.

@@ -1,18 +1,24 @@
-//! Where spans are sent, and which.
+//! Where spans, metrics and the audit log are sent by OTLP, and which of them.
 
 mod collector;
 mod headers;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Invalid, Secret, Section};
-pub use collector::{Collector, OtlpProtocol};
+pub use collector::{Collector, OtlpProtocol, Signal};
 
-/// `tracing`: where spans are sent.
+/// How often metrics are sent unless another interval is set.
+const METRICS_INTERVAL: Duration = Duration::from_mins(1);
+/// Metrics that are sent more often cost more than they tell.
+const LEAST_METRICS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// `tracing`: where spans are sent; metrics and the audit log too, if they are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Tracing {
     /// Activates tracing.
@@ -65,6 +71,28 @@ pub struct Tracing {
     /// The share of traces that the samplers with 'traceidratio' record, from 0 to 1. Defaults to '', which is 1.
     #[schemars(extend("x-env" = ["OTEL_TRACES_SAMPLER_ARG"]))]
     pub sampler_arg: String,
+    /// Sends metrics by OTLP, to the collector of spans unless another endpoint is set. Prometheus can read them as well.
+    #[schemars(extend("x-env" = ["OCIS_METRICS_OTLP_ENABLED", "<P>_METRICS_OTLP_ENABLED"]))]
+    pub metrics: bool,
+    /// The exporters of metrics, separated by commas: 'otlp' sends metrics as `OCIS_METRICS_OTLP_ENABLED` does. Prometheus can
+    /// read them whatever is set.
+    #[schemars(extend("x-env" = ["OTEL_METRICS_EXPORTER"]))]
+    pub metrics_exporter: String,
+    /// The URL of an OTLP collector for metrics alone, as it is.
+    #[schemars(extend("x-env" = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OCIS_METRICS_OTLP_ENDPOINT", "<P>_METRICS_OTLP_ENDPOINT"]))]
+    pub otlp_metrics_endpoint: String,
+    /// How often metrics are sent. Defaults to 0s: as often as `OTEL_METRIC_EXPORT_INTERVAL` says.
+    #[schemars(extend("x-env" = ["OCIS_METRICS_OTLP_INTERVAL", "<P>_METRICS_OTLP_INTERVAL"]))]
+    pub metrics_interval: Duration,
+    /// How often metrics are sent, in milliseconds. Defaults to 0, which is 60000.
+    #[schemars(extend("x-env" = ["OTEL_METRIC_EXPORT_INTERVAL"]))]
+    pub metric_export_interval: u64,
+    /// Sends the lines of the audit log by OTLP too, as logs, to the collector of spans unless another endpoint is set.
+    #[schemars(extend("x-env" = ["OCIS_AUDIT_LOG_OTLP", "<P>_AUDIT_LOG_OTLP"]))]
+    pub audit_log: bool,
+    /// The URL of an OTLP collector for logs alone, as it is. Of logs only the audit log is sent.
+    #[schemars(extend("x-env" = ["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OCIS_AUDIT_LOG_OTLP_ENDPOINT", "<P>_AUDIT_LOG_OTLP_ENDPOINT"]))]
+    pub otlp_logs_endpoint: String,
 }
 
 /// Which traces are recorded.
@@ -77,13 +105,35 @@ pub struct Sampling {
 }
 
 impl Tracing {
-    /// The collector that spans are sent to; `None` where an address of Jaeger's older protocols is configured, which are not
+    /// The collector that a signal is sent to; `None` where an address of Jaeger's older protocols is configured, which are not
     /// spoken.
     ///
     /// # Errors
     /// Names the setting that holds no address.
-    pub fn collector(&self) -> Result<Option<Collector>, Invalid> {
-        collector::of(self)
+    pub fn collector(&self, signal: Signal) -> Result<Option<Collector>, Invalid> {
+        collector::of(self, signal)
+    }
+
+    /// Whether this signal is sent.
+    pub fn is_sent(&self, signal: Signal) -> bool {
+        match signal {
+            Signal::Traces => self.enabled,
+            Signal::Metrics => self.metrics || self.metrics_exporter.split(',').any(|name| name.trim() == "otlp"),
+            Signal::Logs => self.audit_log,
+        }
+    }
+
+    /// How often metrics are sent.
+    pub fn interval_of_metrics(&self) -> Duration {
+        match (self.metrics_interval, self.metric_export_interval) {
+            (Duration::ZERO, 0) => METRICS_INTERVAL,
+            (Duration::ZERO, milliseconds) => Duration::from_millis(milliseconds),
+            (interval, _) => interval,
+        }
+    }
+
+    fn sent(&self) -> impl Iterator<Item = Signal> {
+        Signal::ALL.into_iter().filter(|signal| self.is_sent(*signal))
     }
 
     /// The headers that are sent with spans, marked as sensitive.
@@ -127,17 +177,20 @@ impl Tracing {
 
 impl Section for Tracing {
     fn validate(&self) -> Result<(), Invalid> {
-        if !self.enabled {
+        if self.sent().next().is_none() {
             return Ok(());
         }
-        self.collector()?;
+        self.sent().try_for_each(|signal| self.collector(signal).map(drop))?;
         self.header_map()?;
         self.attributes()?;
-        self.sampling().map(drop)
+        let is_often = self.is_sent(Signal::Metrics) && self.interval_of_metrics() < LEAST_METRICS_INTERVAL;
+        let key = if self.metrics_interval.is_zero() { "metric_export_interval" } else { "metrics_interval" };
+        Invalid::unless(!is_often, key, "must be at least a second")?;
+        if self.enabled { self.sampling().map(drop) } else { Ok(()) }
     }
 
     fn warnings(&self) -> Vec<String> {
-        if self.enabled { collector::warning(self).into_iter().collect() } else { Vec::new() }
+        self.sent().filter_map(|signal| collector::warning(self, signal)).collect()
     }
 }
 
@@ -170,6 +223,28 @@ mod tests {
     fn settings_of_disabled_tracing_are_not_judged() {
         let wrong = Tracing { endpoint: "a b".into(), sampler_arg: "x".into(), ..Tracing::default() };
         wrong.validate().expect("is off");
-        Tracing { enabled: true, ..wrong }.validate().expect_err("is no address");
+        Tracing { enabled: true, ..wrong.clone() }.validate().expect_err("is no address");
+        Tracing { audit_log: true, ..wrong }.validate().expect_err("is no address of logs either");
+    }
+
+    #[test]
+    fn metrics_are_sent_if_either_variable_says_so() {
+        let sent = |tracing: Tracing| tracing.is_sent(Signal::Metrics);
+        let exporter = |names: &str| Tracing { metrics_exporter: names.into(), ..Tracing::default() };
+        assert!(sent(Tracing { metrics: true, ..Tracing::default() }));
+        assert!(sent(exporter("otlp")) && sent(exporter("prometheus, otlp")));
+        assert!(!sent(exporter("none")) && !sent(exporter("prometheus")) && !sent(Tracing::default()));
+    }
+
+    #[test]
+    fn interval_of_ocis_goes_before_that_of_opentelemetry() {
+        let interval = |metrics_interval, metric_export_interval| {
+            let tracing = Tracing { metrics: true, metrics_interval, metric_export_interval, ..Tracing::default() };
+            tracing.validate().map(|()| tracing.interval_of_metrics())
+        };
+        assert_eq!(interval(Duration::ZERO, 0), Ok(Duration::from_mins(1)));
+        assert_eq!(interval(Duration::ZERO, 5000), Ok(Duration::from_secs(5)));
+        assert_eq!(interval(Duration::from_secs(7), 5000), Ok(Duration::from_secs(7)));
+        assert_eq!(interval(Duration::ZERO, 1).expect_err("too often").key, "metric_export_interval");
     }
 }

@@ -24,9 +24,11 @@ use config::Debug;
 const DEBUG_REQUESTS: usize = 64;
 
 impl Serving {
-    /// Adds what is read of the service at each scrape: whether it is ready, and for how long its certificates are valid.
+    /// Adds what is read of the service at each scrape: whether it is ready, and for how long its certificates are valid. Its metrics
+    /// are sent from now on, if any are.
     pub(super) fn measure(&self, readiness: &Readiness, sockets: &Sockets) {
         let (metrics, service) = (&self.context.metrics, self.identity.name);
+        telemetry::measure(service, metrics);
         let readiness = readiness.downgrade();
         metrics.gauge_of(
             "doorward_ready",

@@ -35,6 +35,12 @@ async fn serves_grpc_health_and_the_debug_server() {
     let (status, metrics) = get(debug, "/metrics", "").await;
     let counted = r#"doorward_requests_total{service="echo",protocol="grpc",route="/echo.Echo/Say",code="OK"} 1"#;
     assert!(status == 200 && metrics.contains(counted), "{metrics}");
+    assert!(metrics.contains("# TYPE doorward_requests counter\n") && metrics.ends_with("# EOF\n"), "{metrics}");
+    let (status, text) = get(debug, "/metrics", "Accept: text/plain;version=0.0.4, */*;q=0.1\r\n").await;
+    assert!(status == 200 && text.contains("# TYPE doorward_requests_total counter\n"), "{text}");
+    assert!(text.contains(counted) && !text.contains("# EOF"), "{text}");
+    let both = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    assert!(get(debug, "/metrics", both).await.1.ends_with("# EOF\n"));
     running.stop().await;
 }
 

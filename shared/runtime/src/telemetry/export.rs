@@ -1,11 +1,13 @@
-//! Sending spans to a collector: OTLP over gRPC and over HTTP, in plain text and by TLS.
+//! Sending spans, metrics and logs to a collector: OTLP over gRPC and over HTTP, in plain text and by TLS.
 
 mod http_client;
+mod metrics;
+mod signal_client;
 
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::uri::{Parts, Scheme};
 use http::{HeaderMap, Uri};
@@ -15,20 +17,25 @@ use opentelemetry::KeyValue;
 use opentelemetry_otlp::{
     ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource as ResourceMessage;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tonic::metadata::MetadataMap;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tower::ServiceExt;
 
 use super::TelemetryError;
 use crate::tls;
-use config::{Collector, Invalid, OtlpProtocol, Sampling, Tracing};
+use config::{Collector, Invalid, OtlpProtocol, Sampling, Signal, Tracing};
 use http_client::CollectorClient;
+pub(super) use metrics::MetricsExporter;
+pub(super) use signal_client::{SendError, SignalClient};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a batch of spans may take to be accepted.
+/// How long what is sent may take to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The setting of the authorities of an https collector.
 const CACERT: &str = "OCIS_TRACING_CACERT";
@@ -37,7 +44,7 @@ type Connector = HttpsConnector<HttpConnector>;
 
 /// What records spans and sends them; `None` where no collector is configured whose protocol is spoken.
 pub(super) fn provider(service: &str, tracing: &Tracing) -> Result<Option<SdkTracerProvider>, TelemetryError> {
-    let Some(collector) = tracing.collector()? else { return Ok(None) };
+    let Some(collector) = tracing.collector(Signal::Traces)? else { return Ok(None) };
     let connector = connector(tracing, collector.protocol)?;
     let headers = tracing.header_map()?;
     let exporter = match collector.protocol {
@@ -68,11 +75,16 @@ fn over_grpc(
     connector: Connector,
     headers: HeaderMap,
 ) -> Result<SpanExporter, ExporterBuildError> {
-    let url = collector.url.clone();
-    let endpoint = Endpoint::from(in_plain_text(&url)).origin(url.clone()).timeout(TIMEOUT);
-    let channel = endpoint.connect_with_connector_lazy(connector.map_request(move |_: Uri| url.clone()));
+    let channel = channel(collector, connector);
     let builder = SpanExporter::builder().with_tonic().with_channel(channel).with_timeout(TIMEOUT);
     builder.with_metadata(MetadataMap::from_headers(headers)).build()
+}
+
+/// Connects when something is sent first, and again when the connection has ended.
+fn channel(collector: &Collector, connector: Connector) -> Channel {
+    let url = collector.url.clone();
+    let endpoint = Endpoint::from(in_plain_text(&url)).origin(url.clone()).timeout(TIMEOUT);
+    endpoint.connect_with_connector_lazy(connector.map_request(move |_: Uri| url.clone()))
 }
 
 /// The same URL for tonic, which must not see https: TLS is the connector's business.
@@ -92,7 +104,7 @@ fn over_http(
     builder.with_protocol(Protocol::HttpBinary).with_endpoint(collector.url.to_string()).build()
 }
 
-/// What all spans of this process have in common.
+/// What all spans, metrics and logs of this process have in common.
 fn resource(service: &str, tracing: &Tracing) -> Result<Resource, Invalid> {
     let attributes = tracing.attributes()?.into_iter().map(|(name, value)| KeyValue::new(name, value));
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
@@ -104,6 +116,23 @@ fn resource(service: &str, tracing: &Tracing) -> Result<Resource, Invalid> {
         name => builder.with_service_name(name.to_owned()),
     };
     Ok(builder.build())
+}
+
+/// The same as a message.
+pub(super) fn resource_of_messages(service: &str, tracing: &Tracing) -> Result<ResourceMessage, Invalid> {
+    let attributes = ResourceAttributesWithSchema::from(&resource(service, tracing)?).attributes.0;
+    Ok(ResourceMessage { attributes, ..ResourceMessage::default() })
+}
+
+/// The part of this program that metrics or logs are from.
+pub(super) fn scope(name: &str) -> InstrumentationScope {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    InstrumentationScope { name: name.to_owned(), version, ..InstrumentationScope::default() }
+}
+
+/// The nanoseconds from 1970 to this moment.
+pub(super) fn nanoseconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
 fn sampler(Sampling { is_parent_based, ratio }: Sampling) -> Sampler {

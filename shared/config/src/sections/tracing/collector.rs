@@ -8,16 +8,26 @@ use crate::Invalid;
 
 const GRPC_PORT: u16 = 4317;
 const HTTP_PORT: u16 = 4318;
-const HTTP_PATH: &str = "/v1/traces";
 /// Ports of Jaeger where Thrift is spoken: by its agent over UDP, and by its collector.
 const JAEGER_PORTS: [u16; 3] = [6831, 6832, 14268];
 /// The path of Jaeger's collector for Thrift over HTTP.
 const JAEGER_PATH: &str = "/api/traces";
 
-/// A collector of spans.
+/// What is sent to a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metrics.
+    Metrics,
+    /// The lines of the audit log.
+    Logs,
+}
+
+/// A collector of a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collector {
-    /// Its scheme, host and port; over HTTP with the path that spans are posted to.
+    /// Its scheme, host and port; over HTTP with the path that is posted to.
     pub url: Uri,
     /// What it speaks.
     pub protocol: OtlpProtocol,
@@ -47,12 +57,35 @@ enum PathRule {
     CompleteIfAny,
     /// It is complete.
     Complete,
-    /// It is that of a collector of all signals.
+    /// It is that of a collector of all signals, or of its traces.
     Base,
 }
 
-pub(super) fn of(tracing: &Tracing) -> Result<Option<Collector>, Invalid> {
-    let given = given(tracing);
+impl Signal {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
+    /// The path that it is posted to.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Metrics => "/v1/metrics",
+            Self::Logs => "/v1/logs",
+        }
+    }
+
+    /// What an operator calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Traces => "spans",
+            Self::Metrics => "metrics",
+            Self::Logs => "lines of the audit log",
+        }
+    }
+}
+
+pub(super) fn of(tracing: &Tracing, signal: Signal) -> Result<Option<Collector>, Invalid> {
+    let given = given(tracing, signal);
     let url = parse(given.text).map_err(|problem| Invalid::new(given.key, problem))?;
     if is_jaeger(tracing, &url) {
         return Ok(None);
@@ -60,7 +93,7 @@ pub(super) fn of(tracing: &Tracing) -> Result<Option<Collector>, Invalid> {
     let protocol = protocol(tracing, &url);
     let path = match protocol {
         OtlpProtocol::Grpc => String::new(),
-        OtlpProtocol::Http => path(&url, given.path),
+        OtlpProtocol::Http => path(&url, given.path, signal),
     };
     let [scheme, authority] = [url.scheme_str(), url.authority().map(Authority::as_str)];
     let complete = format!("{}://{}{path}", scheme.unwrap_or("http"), authority.unwrap_or_default()).parse::<Uri>();
@@ -69,34 +102,47 @@ pub(super) fn of(tracing: &Tracing) -> Result<Option<Collector>, Invalid> {
 }
 
 /// What to say of an address of Jaeger's older protocols.
-pub(super) fn warning(tracing: &Tracing) -> Option<String> {
-    let given = given(tracing);
+pub(super) fn warning(tracing: &Tracing, signal: Signal) -> Option<String> {
+    let given = given(tracing, signal);
     let url = parse(given.text).ok().filter(|url| is_jaeger(tracing, url))?;
     let variable = match given.key {
         "endpoint" => "OCIS_TRACING_ENDPOINT",
         "collector" => "OCIS_TRACING_COLLECTOR",
         "otlp_traces_endpoint" => "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "otlp_metrics_endpoint" => "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        "otlp_logs_endpoint" => "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
         _ => "OTEL_EXPORTER_OTLP_ENDPOINT",
     };
     let (scheme, host) = (url.scheme_str().unwrap_or("http"), url.host().unwrap_or_default());
     Some(format!(
-        "{variable} is {:?}, where Jaeger's Thrift is spoken and OTLP is not: no spans are sent; set it to \
+        "{variable} is {:?}, where Jaeger's Thrift is spoken and OTLP is not: no {} are sent; set it to \
          {scheme}://{host}:{GRPC_PORT} (OTLP over gRPC) or {scheme}://{host}:{HTTP_PORT} (OTLP over HTTP)",
-        given.text
+        given.text,
+        signal.name()
     ))
 }
 
 const FORM: &str = "must be host:port, or a URL like http://host:4317";
 
-/// The address in force: what oCIS has goes before what OpenTelemetry has.
-fn given(tracing: &Tracing) -> Given<'_> {
+/// The address in force: what oCIS has goes before what OpenTelemetry has. Metrics and logs go where spans do, unless they have an
+/// address of their own.
+fn given(tracing: &Tracing, signal: Signal) -> Given<'_> {
+    use PathRule::{Base, Complete, CompleteIfAny};
     let Tracing { endpoint, collector, otlp_traces_endpoint, otlp_endpoint, .. } = tracing;
-    let settings = [
-        ("endpoint", endpoint, PathRule::CompleteIfAny),
-        ("collector", collector, PathRule::CompleteIfAny),
-        ("otlp_traces_endpoint", otlp_traces_endpoint, PathRule::Complete),
-        ("otlp_endpoint", otlp_endpoint, PathRule::Base),
+    let of_traces = [
+        ("endpoint", endpoint, CompleteIfAny),
+        ("collector", collector, CompleteIfAny),
+        ("otlp_traces_endpoint", otlp_traces_endpoint, Complete),
+        ("otlp_endpoint", otlp_endpoint, Base),
     ];
+    let of_others = |own| {
+        [own, ("endpoint", endpoint, Base), ("collector", collector, Base), ("otlp_endpoint", otlp_endpoint, Base)]
+    };
+    let settings = match signal {
+        Signal::Traces => of_traces,
+        Signal::Metrics => of_others(("otlp_metrics_endpoint", &tracing.otlp_metrics_endpoint, CompleteIfAny)),
+        Signal::Logs => of_others(("otlp_logs_endpoint", &tracing.otlp_logs_endpoint, CompleteIfAny)),
+    };
     let set = settings.into_iter().find(|(_, text, _)| !text.is_empty());
     let default = if tracing.protocol == "http/protobuf" { "http://127.0.0.1:4318" } else { "http://127.0.0.1:4317" };
     let (key, text, path) =
@@ -128,21 +174,27 @@ fn protocol(tracing: &Tracing, url: &Uri) -> OtlpProtocol {
     match tracing.protocol.as_str() {
         "grpc" => OtlpProtocol::Grpc,
         "http/protobuf" => OtlpProtocol::Http,
-        _ if url.port_u16() == Some(HTTP_PORT) || url.path().ends_with(HTTP_PATH) => OtlpProtocol::Http,
+        _ if url.port_u16() == Some(HTTP_PORT) || has_path_of_otlp(url) => OtlpProtocol::Http,
         _ => OtlpProtocol::Grpc,
     }
 }
 
-fn path(url: &Uri, rule: PathRule) -> String {
+fn has_path_of_otlp(url: &Uri) -> bool {
+    Signal::ALL.into_iter().any(|signal| url.path().ends_with(signal.path()))
+}
+
+fn path(url: &Uri, rule: PathRule, signal: Signal) -> String {
     let is_complete = match rule {
         PathRule::Complete => true,
         PathRule::CompleteIfAny => url.path() != "/",
-        PathRule::Base => url.path().ends_with(HTTP_PATH),
+        PathRule::Base => url.path().ends_with(signal.path()),
     };
     if is_complete {
         return url.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
     }
-    format!("{}{HTTP_PATH}", url.path().trim_end_matches('/'))
+    // the address of spans may be complete, and the path of another signal stands where theirs does
+    let path = url.path().trim_end_matches('/');
+    format!("{}{}", path.strip_suffix(Signal::Traces.path()).unwrap_or(path), signal.path())
 }
 
 #[cfg(test)]
@@ -153,7 +205,7 @@ mod tests {
     const DEFAULT: (&str, OtlpProtocol) = ("http://127.0.0.1:4317/", OtlpProtocol::Grpc);
 
     fn found(tracing: &Tracing) -> Option<(String, OtlpProtocol)> {
-        let collector = tracing.collector().expect("an address")?;
+        let collector = tracing.collector(Signal::Traces).expect("an address")?;
         Some((collector.url.to_string(), collector.protocol))
     }
 
@@ -208,6 +260,42 @@ mod tests {
             assert!(Tracing { enabled: false, ..tracing }.warnings().is_empty());
         }
         assert!(set(|tracing| tracing.endpoint = "jaeger:4317".into()).warnings().is_empty());
+    }
+
+    #[test]
+    fn metrics_and_logs_go_where_spans_do_or_to_an_address_of_their_own() {
+        let url =
+            |tracing: &Tracing, signal| tracing.collector(signal).expect("an address").expect("OTLP").url.to_string();
+        let both = |tracing: &Tracing| [Signal::Metrics, Signal::Logs].map(|signal| url(tracing, signal));
+        assert_eq!(both(&Tracing::default()), [DEFAULT.0, DEFAULT.0]);
+        for (endpoint, base) in [
+            ("http://a:4318", "http://a:4318"),
+            ("https://a/v1/traces", "https://a"),
+            ("http://a:4318/b/", "http://a:4318/b"),
+        ] {
+            let found = both(&set(|tracing| tracing.endpoint = endpoint.into()));
+            assert_eq!(found, [format!("{base}/v1/metrics"), format!("{base}/v1/logs")], "{endpoint}");
+        }
+        let own = Tracing {
+            otlp_metrics_endpoint: "http://m:4318".into(),
+            otlp_logs_endpoint: "http://l/v1/logs?x=1".into(),
+            otlp_traces_endpoint: "http://t:4317".into(),
+            otlp_endpoint: "http://b:4317".into(),
+            ..Tracing::default()
+        };
+        assert_eq!(both(&own), ["http://m:4318/v1/metrics", "http://l/v1/logs?x=1"]);
+        assert_eq!(url(&own, Signal::Traces), "http://t:4317/");
+        let base = Tracing { otlp_metrics_endpoint: String::new(), otlp_logs_endpoint: String::new(), ..own };
+        assert_eq!(both(&base), ["http://b:4317/"; 2], "not where spans alone go");
+    }
+
+    #[test]
+    fn warning_about_jaeger_names_what_is_not_sent() {
+        let jaeger = Tracing { collector: "http://jaeger:14268/api/traces".into(), ..Tracing::default() };
+        let warnings = Tracing { metrics: true, audit_log: true, ..jaeger }.warnings();
+        let [metrics, logs] = &*warnings else { panic!("{warnings:?}") };
+        assert!(metrics.contains("no metrics are sent"), "{metrics}");
+        assert!(logs.contains("no lines of the audit log are sent") && logs.contains("http://jaeger:4317"), "{logs}");
     }
 
     #[test]

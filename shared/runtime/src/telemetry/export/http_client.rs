@@ -1,4 +1,4 @@
-//! The client by which spans are posted to a collector.
+//! The client by which spans, metrics and logs are posted to a collector.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use super::{Connector, TIMEOUT};
 /// The longest answer of a collector that is read, in bytes.
 const MAX_RESPONSE: usize = 1024 * 1024;
 
-/// Posts spans with these headers. Spans are sent from a thread of the SDK, requests are made on the runtime.
+/// Posts with these headers. Spans are sent from a thread of the SDK, requests are made on the runtime.
 pub(super) struct CollectorClient {
     client: Client<Connector, Full<Bytes>>,
     headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! Spans arrive at a collector, whatever it speaks.
+//! Spans, metrics and logs arrive at a collector, whatever it speaks.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,6 +7,14 @@ use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message;
@@ -19,7 +27,69 @@ use crate::{App, Running};
 
 /// What a collector received: the header `authorization` and the spans of each request.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>);
+struct Received(Arc<Mutex<Vec<(String, ExportTraceServiceRequest)>>>, Others);
+
+/// The header `authorization` and the metrics or logs of each request.
+#[derive(Clone, Default)]
+struct Others(Arc<Mutex<Vec<(String, Other)>>>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Other {
+    Metrics(ExportMetricsServiceRequest),
+    Logs(ExportLogsServiceRequest),
+}
+
+impl Others {
+    fn note(&self, authorization: Option<&str>, other: Other) {
+        self.0.lock().expect("no panic").push((authorization.unwrap_or_default().to_owned(), other));
+    }
+
+    fn take(&self) -> Vec<(String, Other)> {
+        std::mem::take(&mut self.0.lock().expect("no panic"))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Others {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        let (metadata, _, metrics) = request.into_parts();
+        self.note(metadata.get("authorization").and_then(|value| value.to_str().ok()), Other::Metrics(metrics));
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Others {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let (metadata, _, logs) = request.into_parts();
+        self.note(metadata.get("authorization").and_then(|value| value.to_str().ok()), Other::Logs(logs));
+        Ok(Response::new(rejecting_one()))
+    }
+}
+
+fn rejecting_one() -> ExportLogsServiceResponse {
+    let partial = ExportLogsPartialSuccess { rejected_log_records: 1, error_message: "too old".into() };
+    ExportLogsServiceResponse { partial_success: Some(partial) }
+}
+
+async fn post_metrics(State(others): State<Others>, headers: HeaderMap, body: Bytes) -> Vec<u8> {
+    let metrics = ExportMetricsServiceRequest::decode(body).expect("metrics in protobuf");
+    others.note(headers.get("authorization").and_then(|value| value.to_str().ok()), Other::Metrics(metrics));
+    ExportMetricsServiceResponse::default().encode_to_vec()
+}
+
+async fn post_logs(State(others): State<Others>, headers: HeaderMap, body: Bytes) -> Vec<u8> {
+    assert_eq!(headers["content-type"], "application/x-protobuf");
+    let logs = ExportLogsServiceRequest::decode(body).expect("logs in protobuf");
+    others.note(headers.get("authorization").and_then(|value| value.to_str().ok()), Other::Logs(logs));
+    rejecting_one().encode_to_vec()
+}
 
 impl Received {
     fn note(&self, authorization: Option<&str>, spans: ExportTraceServiceRequest) {
@@ -69,7 +139,11 @@ async fn collector(authority: Option<&Authority>) -> (Running, Received) {
         (sections.http.tls.cert, sections.http.tls.key) = (Some(cert), Some(key));
     }
     let http = Router::new().route("/v1/traces", post(post_spans)).with_state(received.clone());
-    let grpc = Routes::new(TraceServiceServer::new(received.clone()));
+    let others = Router::new().route("/v1/metrics", post(post_metrics)).route("/v1/logs", post(post_logs));
+    let http = http.merge(others.with_state(received.1.clone()));
+    let grpc = Routes::new(TraceServiceServer::new(received.clone()))
+        .add_service(MetricsServiceServer::new(received.1.clone()))
+        .add_service(LogsServiceServer::new(received.1.clone()));
     let app = App { grpc: Some(grpc), http: Some(http.into()), ..App::default() };
     (sections.serve(app, &context()).await.expect("starts"), received)
 }
@@ -119,6 +193,79 @@ async fn spans_are_not_sent_to_a_collector_with_a_certificate_of_another_authori
     let over_http = Tracing { endpoint: format!("https://localhost:{http}/v1/traces"), ..tracing };
     tokio::join!(send(&over_grpc), send(&over_http));
     assert!(received.summary().is_empty());
+    running.stop().await;
+}
+
+/// Sends metrics and logs, each to the collector of the settings.
+async fn send_others(tracing: &Tracing) -> [Result<(), SendError>; 2] {
+    let client = |signal| SignalClient::of(tracing, signal).expect("settings").expect("a collector");
+    let metrics = client(Signal::Metrics).send_metrics(ExportMetricsServiceRequest::default()).await;
+    let logs = client(Signal::Logs).send_logs(ExportLogsServiceRequest::default()).await;
+    if let Ok(partial) = &logs {
+        let partial = partial.as_ref().expect("one was rejected");
+        assert_eq!((partial.rejected, partial.problem.as_str()), (1, "too old"));
+    }
+    [metrics.map(drop), logs.map(drop)]
+}
+
+#[tokio::test]
+async fn metrics_and_logs_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
+    let authority = Authority::new();
+    for authority in [None, Some(&authority)] {
+        let (running, received) = collector(authority).await;
+        let scheme = if authority.is_some() { "https" } else { "http" };
+        let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
+        let tracing = Tracing {
+            headers: "authorization=Bearer%20abc".into(),
+            cacert: authority.map(|authority| authority.path("ca.pem")),
+            metrics: true,
+            audit_log: true,
+            ..Tracing::default()
+        };
+        let over_grpc = Tracing { endpoint: format!("{scheme}://localhost:{grpc}"), ..tracing.clone() };
+        let protocol = "http/protobuf".to_owned();
+        let over_http = Tracing { protocol, otlp_endpoint: format!("{scheme}://localhost:{http}"), ..tracing };
+        let metrics = ("Bearer abc".to_owned(), Other::Metrics(ExportMetricsServiceRequest::default()));
+        let logs = ("Bearer abc".to_owned(), Other::Logs(ExportLogsServiceRequest::default()));
+        for tracing in [over_grpc, over_http] {
+            assert_eq!(send_others(&tracing).await, [Ok(()), Ok(())], "{scheme}");
+            assert_eq!(received.1.take(), [metrics.clone(), logs.clone()], "{scheme}");
+        }
+        running.stop().await;
+    }
+}
+
+/// `docs/security-requirements.md#t1`
+#[tokio::test]
+async fn metrics_and_logs_are_not_sent_to_a_collector_with_a_certificate_of_another_authority() {
+    let (running, received) = collector(Some(&Authority::new())).await;
+    let cacert = Authority::new();
+    let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
+    let cacert = Some(cacert.path("ca.pem"));
+    let tracing = Tracing { cacert, metrics: true, audit_log: true, ..Tracing::default() };
+    let over_grpc = Tracing { endpoint: format!("https://localhost:{grpc}"), ..tracing.clone() };
+    let protocol = "http/protobuf".to_owned();
+    let over_http = Tracing { protocol, endpoint: format!("https://localhost:{http}"), ..tracing };
+    for tracing in [over_grpc, over_http] {
+        for sent in send_others(&tracing).await {
+            assert!(matches!(sent, Err(SendError::Away(_))), "{sent:?}");
+        }
+    }
+    assert!(received.1.take().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn collector_that_knows_no_logs_is_away_and_not_refusing() {
+    let http = Router::new().route("/v1/metrics", post(|| async { http::StatusCode::BAD_REQUEST }));
+    let app = App { http: Some(http.into()), ..App::default() };
+    let running = Sections::default().serve(app, &context()).await.expect("starts");
+    let port = running.http.expect("is served").port();
+    let (protocol, otlp_endpoint) = ("http/protobuf".to_owned(), format!("http://localhost:{port}"));
+    let tracing = Tracing { metrics: true, audit_log: true, protocol, otlp_endpoint, ..Tracing::default() };
+    let [metrics, logs] = send_others(&tracing).await;
+    assert!(matches!(metrics, Err(SendError::Refused(_))), "{metrics:?}");
+    assert!(matches!(logs, Err(SendError::Away(_))), "{logs:?}");
     running.stop().await;
 }
 
