@@ -1,3 +1,4 @@
+mod acme;
 mod multi_factor;
 mod public;
 mod session;
@@ -10,8 +11,11 @@ use config::{
 use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 use web::page::PageSettings;
 
+pub use acme::Acme;
+pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
 pub use public::Public;
@@ -40,6 +44,9 @@ pub struct Config {
     pub grpc: Grpc,
     /// The public HTTP server.
     pub http: Public,
+    /// The certificate of the public HTTP server from an authority that speaks ACME.
+    #[schemars(extend("x-prefix" = "PROXY_ACME"))]
+    pub acme: Acme,
     /// TLS towards the gateway.
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token.
@@ -168,6 +175,7 @@ impl Section for Config {
             ("tracing", &self.tracing), ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
+            ("acme", &self.acme),
             ("backends", &self.backends),
             ("doors", &self.doors),
             ("session", &self.session),
@@ -192,7 +200,15 @@ impl Section for Config {
         let problem = "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other \
                        address is answered there";
         Invalid::unless(has_proxies || !is_remote, "http.trusted_proxies", problem)?;
+        self.validate_acme()?;
         self.validate_session()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let has_port = self.http.0.redirect_addr != ListenAddr::Off;
+        let is_unheard = self.acme.enabled && self.acme.challenge == HTTP_01 && !has_port;
+        let warning = "PROXY_ACME_CHALLENGE=http-01 is validated at port 80, where the edge does not listen: set PROXY_HTTP_REDIRECT_ADDR=:80, or forward port 80 to PROXY_HTTP_ADDR";
+        is_unheard.then(|| warning.to_owned()).into_iter().collect()
     }
 }
 
@@ -212,6 +228,38 @@ impl Config {
     /// Whether URLs may be signed.
     pub fn accepts_signed_urls(&self) -> bool {
         self.enable_presignedurls && !self.machine_auth_api_key.is_empty()
+    }
+
+    /// The port of the URL by which clients reach the edge; `None` for that of https.
+    pub(crate) fn public_port(&self) -> Option<u16> {
+        Url::parse(&self.url).ok()?.port()
+    }
+
+    /// What is to be obtained by ACME; `None` if that is off.
+    ///
+    /// # Errors
+    /// If a setting is invalid.
+    pub(crate) fn acme_plan(&self) -> Result<Option<Plan>, Invalid> {
+        if self.acme.enabled { self.acme.plan(&self.url).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether replicas share the certificate that is obtained by ACME, in the database.
+    pub(crate) fn shares_certificate(&self) -> bool {
+        self.acme.enabled && self.session.database_url.expose().starts_with("postgres")
+    }
+
+    fn validate_acme(&self) -> Result<(), Invalid> {
+        self.acme_plan()?;
+        if !self.acme.enabled {
+            return Ok(());
+        }
+        let tls = &self.http.0.tls;
+        let problem = "must be true where PROXY_ACME_ENABLED is: the certificate is for the edge's own TLS";
+        Invalid::unless(tls.enabled, "http.tls", problem)?;
+        let problem = "names a certificate, and PROXY_ACME_ENABLED obtains another; set one of both";
+        Invalid::unless(tls.cert.is_none(), "http.tls_cert", problem)?;
+        let problem = "is not set; with PROXY_ACME_ENABLED and PostgreSQL it seals the keys that the replicas share; make one with: openssl rand -base64 32";
+        Invalid::unless(!self.shares_certificate() || !self.session.secret.is_empty(), "session.secret", problem)
     }
 
     fn validate_session(&self) -> Result<(), Invalid> {

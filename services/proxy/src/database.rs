@@ -1,4 +1,4 @@
-//! The database of browser sessions and of the keys of signed URLs.
+//! The database of browser sessions, of the keys of signed URLs and of the certificate that replicas share.
 
 use std::time::Duration;
 
@@ -14,17 +14,16 @@ use crate::store::end_credentials;
 /// The time that a former process has to release the database.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the database and migrates it; `None` if both sessions and signed URLs are off.
+/// Opens the database and migrates it; `None` if nothing is stored in it.
 ///
 /// # Errors
 /// If it cannot be opened; the error names the settings.
 pub(crate) async fn open(config: &Config, context: &Context) -> Result<Option<Database>, BoxError> {
-    let (has_sessions, has_signed_urls) = (config.session.is_enabled(), config.accepts_signed_urls());
-    if !has_sessions && !has_signed_urls {
+    if !is_used(config) {
         return Ok(None);
     }
     connect(config, context).await.map(Some).map_err(|error| {
-        if has_sessions {
+        if config.session.is_enabled() || config.shares_certificate() {
             return error;
         }
         let remedy = "name a database in PROXY_SESSION_DATABASE_URL, or switch signed URLs off: PROXY_ENABLE_PRESIGNEDURLS=false";
@@ -32,10 +31,15 @@ pub(crate) async fn open(config: &Config, context: &Context) -> Result<Option<Da
     })
 }
 
-/// The state of the edge, for commands that work with the state of all services; `None` if both sessions and signed URLs are off.
+/// Whether anything is stored: sessions, keys of signed URLs, or a certificate that replicas share.
+fn is_used(config: &Config) -> bool {
+    config.session.is_enabled() || config.accepts_signed_urls() || config.shares_certificate()
+}
+
+/// The state of the edge, for commands that work with the state of all services; `None` if nothing is stored.
 pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState> {
     let session = &config.session;
-    (session.is_enabled() || config.accepts_signed_urls()).then(|| ServiceState {
+    is_used(config).then(|| ServiceState {
         service: "proxy",
         url: session.database(environment),
         options: session.database_pool.options(),

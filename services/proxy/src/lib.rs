@@ -1,5 +1,6 @@
 //! The HTTP edge. The README of this crate follows one request through it and lists its settings.
 
+mod acme;
 pub mod authentication;
 pub mod authorizer;
 mod builtin_routes;
@@ -49,9 +50,10 @@ use runtime::{App, Context, HttpService, Listeners, Misconfigured, ProviderSessi
 use token::Verifier;
 use tonic::service::Routes;
 
+use crate::acme::Acme;
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
@@ -86,6 +88,7 @@ impl Service for Proxy {
     }
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        acme::check_files(config).map_err(Misconfigured::new)?;
         Ok(routes_file(config)?.warnings())
     }
 
@@ -134,6 +137,7 @@ pub async fn app(
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
+    let acme = Box::pin(Acme::open(config, database.as_ref(), context)).await?;
     let sessions = match &database {
         Some(database) => Sessions::open(database, config, ended_sessions.clone(), context)?,
         None => None,
@@ -142,6 +146,8 @@ pub async fn app(
     let signed_urls = signed_urls.map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
     let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
     tasks.extend(following.flatten());
+    let certificate = acme.as_ref().map(Acme::certificate);
+    tasks.extend(acme.map(|acme| acme.task(context)));
     tasks.extend(signed_urls.as_ref().map(|urls| urls.task(context.clock.clone(), context.shutdown.clone())));
     let entrypoint = Arc::new(Entrypoint {
         authorizer: Authorizer {
@@ -168,7 +174,8 @@ pub async fn app(
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
     let checks = database.iter().map(::store::Database::check).collect();
     let http = Some(HttpService::new(EdgeService(Arc::new(edge))));
-    Ok(App { http, tasks, checks, streaming: true, ..App::grpc(Routes::new(ext_authz)) })
+    let grpc = App::grpc(Routes::new(ext_authz));
+    Ok(App { http, tasks, checks, streaming: true, certificate, redirect_port: config.public_port(), ..grpc })
 }
 
 /// The HTTP service.

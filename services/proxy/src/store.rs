@@ -1,5 +1,6 @@
 //! The tables. An acknowledged write is durable.
 
+pub(crate) mod acme;
 mod restore;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;

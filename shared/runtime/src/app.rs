@@ -6,7 +6,7 @@ use std::future::Future;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::{Check, HttpService};
+use crate::{Check, HttpService, IssuedCertificate};
 
 /// A service that is built and not yet served.
 #[derive(Default)]
@@ -24,6 +24,11 @@ pub struct App {
     pub checks: Vec<Check>,
     /// Whether requests are forwarded as streams, which may last longer than the request timeout.
     pub streaming: bool,
+    /// The certificate that the service obtains for its HTTP listener while it runs. Until there is one, the listener shows the
+    /// configured or a generated one.
+    pub certificate: Option<IssuedCertificate>,
+    /// The port of the URLs to which the listener for plain HTTP redirects; that of https if there is none.
+    pub redirect_port: Option<u16>,
 }
 
 impl App {
@@ -42,6 +47,8 @@ impl fmt::Debug for App {
             .field("tasks", &self.tasks)
             .field("checks", &self.checks)
             .field("streaming", &self.streaming)
+            .field("certificate", &self.certificate.is_some())
+            .field("redirect_port", &self.redirect_port)
             .finish()
     }
 }

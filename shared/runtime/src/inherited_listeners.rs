@@ -1,7 +1,7 @@
 //! Sockets that the service manager has bound for this process: socket activation, `sd_listen_fds(3)`.
 //!
 //! The name of a socket (`FileDescriptorName=` of systemd) is the name of the listener that serves it: the service's name, a
-//! hyphen, and `grpc`, `http`, `mtls` or `debug`.
+//! hyphen, and `grpc`, `http`, `mtls`, `redirect` or `debug`.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

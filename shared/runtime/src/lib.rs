@@ -83,7 +83,9 @@ pub use running_services::{CertificateValidity, ListenerKind, RunningServices, S
 pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
-pub use tls::{ClientCertificate, KeepError, KeptCertificate, TlsError, keep_certificate};
+pub use tls::{
+    ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError, keep_certificate,
+};
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]

@@ -6,6 +6,7 @@ mod io;
 mod linger;
 mod listener;
 mod plain_http;
+mod redirect;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ use config::MAX_HEADER_SIZE;
 
 pub(crate) use linger::LingerLimits;
 pub(crate) use listener::{BindError, Listener};
+pub(crate) use plain_http::RedirectPort;
+pub(crate) use redirect::RedirectServer;
 
 /// The limits of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +119,7 @@ where
             let connection = connection::Connection {
                 addr,
                 tls: self.tls.as_ref().map(|tls| tls.current()),
+                issued: self.tls.as_ref().and_then(|tls| tls.issued()).cloned(),
                 stack: Arc::clone(&self.stack),
                 limits: self.limits,
                 age: jittered(self.limits.age, &self.random),

@@ -1,6 +1,7 @@
 //! Certificates and keys, for servers and clients.
 
 mod any_certificate;
+mod issued;
 mod kept;
 mod optional;
 #[cfg(test)]
@@ -8,8 +9,8 @@ mod tests;
 pub(crate) mod validity;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -29,6 +30,8 @@ use crate::reload_metrics::ReloadMetrics;
 use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+pub(crate) use issued::challenged_host;
+pub use issued::{ChallengeRequest, IssuedCertificate};
 pub use kept::{KeepError, KeptCertificate, keep_certificate};
 pub use optional::ClientCertificate;
 use optional::OptionalVerifier;
@@ -226,6 +229,8 @@ pub(crate) struct ServerTls {
     current: ArcSwap<Accepting>,
     /// Whether the files hold a certificate that waits to become valid, or is expired.
     is_waiting: AtomicBool,
+    /// Takes precedence over the files once it has a certificate.
+    issued: OnceLock<IssuedCertificate>,
 }
 
 impl ServerTls {
@@ -235,16 +240,31 @@ impl ServerTls {
         if let Err(problem) = validity::check(&accepting.dated, clock.now()) {
             tracing::error!(%problem, "{problem}{USED}");
         }
-        Ok(Self { files, clock, current: ArcSwap::from_pointee(accepting), is_waiting: AtomicBool::new(false) })
+        let (current, is_waiting) = (ArcSwap::from_pointee(accepting), AtomicBool::new(false));
+        Ok(Self { files, clock, current, is_waiting, issued: OnceLock::new() })
+    }
+
+    /// Shows a certificate that the service obtains while it runs, once there is one. A server has at most one.
+    pub(crate) fn attach(&self, issued: IssuedCertificate) {
+        // a service is built once
+        let _ = self.issued.set(issued);
+    }
+
+    /// The certificate that the service obtains while it runs.
+    pub(crate) fn issued(&self) -> Option<&IssuedCertificate> {
+        self.issued.get()
     }
 
     /// What the next connection is to be accepted with.
     pub(crate) fn current(&self) -> Arc<Accepting> {
-        self.current.load_full()
+        self.issued().and_then(IssuedCertificate::accepting).unwrap_or_else(|| self.current.load_full())
     }
 
     /// The first and the last moment of the server's own certificate; `None` for a temporary one, which is in no file.
     pub(crate) fn validity(&self) -> Option<(SystemTime, SystemTime)> {
+        if let Some(validity) = self.issued().and_then(IssuedCertificate::validity) {
+            return Some(validity);
+        }
         // the own certificate comes first
         self.files.cert.as_ref().and_then(|_| self.current.load().dated.first()?.validity())
     }

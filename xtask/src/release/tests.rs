@@ -149,7 +149,7 @@ fn units_are_valid() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let names = ["doorward.service", "doorward-https.socket"];
+    let names = ["doorward.service", "doorward-https.socket", "doorward-http.socket"];
     for name in names {
         let text = fs::read_to_string(root().join("deploy/systemd").join(name)).expect(name);
         // the program is not installed here

@@ -20,6 +20,10 @@ struct Settings {
     /// The bind address of the HTTP service.
     #[schemars(extend("x-env" = ["<P>_HTTP_ADDR"], "default" = "0.0.0.0:9200"))]
     addr: ListenAddr,
+    /// The bind address of a server for plain HTTP, like :80, which redirects to the HTTPS service and answers http-01
+    /// challenges of ACME. Not served if empty.
+    #[schemars(extend("x-env" = ["<P>_HTTP_REDIRECT_ADDR"]))]
+    redirect_addr: ListenAddr,
     /// Whether TLS is spoken. Switch it off only behind something that does.
     #[schemars(extend("x-env" = ["<P>_TLS"], "default" = true))]
     tls: bool,
@@ -46,6 +50,7 @@ impl From<Public> for Settings {
     fn from(Public(http): Public) -> Self {
         Self {
             addr: http.addr,
+            redirect_addr: http.redirect_addr,
             tls: http.tls.enabled,
             tls_cert: http.tls.cert,
             tls_key: http.tls.key,
@@ -66,6 +71,7 @@ impl From<Settings> for Public {
             trusted_proxies: settings.trusted_proxies,
             max_header_size: settings.max_header_size,
             max_concurrent_requests: settings.max_concurrent_requests,
+            redirect_addr: settings.redirect_addr,
             ..config::defaults()
         };
         // the backends answer preflights for what is theirs

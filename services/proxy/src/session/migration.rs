@@ -2,6 +2,7 @@
 
 mod m20261127_000001_sessions;
 mod m20261203_000001_signing_keys;
+mod m20261205_000001_acme;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,7 +12,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![m20261127_000001_sessions::migration(), m20261203_000001_signing_keys::migration()]
+        vec![
+            m20261127_000001_sessions::migration(),
+            m20261203_000001_signing_keys::migration(),
+            m20261205_000001_acme::migration(),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

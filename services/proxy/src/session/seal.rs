@@ -15,6 +15,8 @@ pub(crate) enum Purpose<'a> {
     Tokens(&'a str),
     /// The key of signed URLs with this identifier.
     SigningKey(&'a str),
+    /// What replicas share of ACME, in the row with this identifier.
+    Acme(&'a str),
 }
 
 impl Purpose<'_> {
@@ -23,6 +25,7 @@ impl Purpose<'_> {
             Self::Login(name) => format!("login {name}"),
             Self::Tokens(key) => format!("tokens {key}"),
             Self::SigningKey(id) => format!("signing key {id}"),
+            Self::Acme(id) => format!("acme {id}"),
         }
     }
 }
@@ -37,6 +40,11 @@ impl Sealer {
     /// Under the secret of sessions.
     pub(crate) fn new(secret: &Secret, random: Random) -> Self {
         Self::derived(secret.expose(), b"doorward proxy sessions", random)
+    }
+
+    /// Under the secret of sessions, for what replicas share of ACME.
+    pub(crate) fn of_acme(secret: &Secret, random: Random) -> Self {
+        Self::derived(secret.expose(), b"doorward proxy acme", random)
     }
 
     /// Under the machine key, without which there are no signed URLs, nor keys for them.

@@ -39,6 +39,9 @@ pub struct Http {
     /// The time after which the HTTP service gives up a request.
     #[schemars(extend("x-env" = ["<P>_HTTP_REQUEST_TIMEOUT"], "default" = "30s"))]
     pub request_timeout: Duration,
+    /// The bind address of a listener for plain HTTP that redirects to this server. It has no setting here: only the edge has one.
+    #[serde(skip)]
+    pub redirect_addr: ListenAddr,
 }
 
 impl Http {

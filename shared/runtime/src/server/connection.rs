@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
@@ -24,7 +28,8 @@ use super::head::HeadTimer;
 use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
 use super::linger::Lingering;
 use super::listener::Stream;
-use super::plain_http;
+use super::plain_http::{self, RedirectPort};
+use crate::IssuedCertificate;
 use crate::layers::{Body, PeerConnection, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
@@ -45,6 +50,8 @@ const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 pub(super) struct Connection<S> {
     pub(super) addr: Option<SocketAddr>,
     pub(super) tls: Option<Arc<Accepting>>,
+    /// The certificate that the service obtains while it runs, with the answers to challenges for it.
+    pub(super) issued: Option<IssuedCertificate>,
     pub(super) stack: Arc<Stack<S>>,
     pub(super) limits: ConnectionLimits,
     pub(super) age: Duration,
@@ -79,18 +86,20 @@ where
             match self.stop.run_until_cancelled(first).await {
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => {
-                    let redirected = Box::pin(plain_http::redirect(stream, self.limits));
-                    self.stop.run_until_cancelled(redirected).await;
+                    let issued = self.issued.as_ref();
+                    let answered = Box::pin(plain_http::serve(stream, self.limits, RedirectPort::Same, issued));
+                    self.stop.run_until_cancelled(answered).await;
                     return;
                 }
                 Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "closed a silent connection"),
                 None => return,
             }
         }
-        let handshake = timeout(self.limits.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
+        let handshake = timeout(self.limits.handshake, accept(stream, &tls, self.issued.as_ref()));
         let handshake = self.stop.run_until_cancelled(handshake).await;
         let stream = match handshake {
-            Some(Ok(Ok(stream))) => stream,
+            Some(Ok(Ok(Some(stream)))) => stream,
+            Some(Ok(Ok(None))) => return tracing::debug!(peer = ?self.addr, "answered a tls-alpn-01 challenge"),
             Some(Ok(Err(problem))) => return tracing::debug!(peer = ?self.addr, %problem, "TLS handshake failed"),
             Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "TLS handshake took too long"),
             None => return,
@@ -150,6 +159,38 @@ where
             }
         }
     }
+}
+
+/// The TLS handshake; `None` if it was a challenge of ACME, after which the connection is closed (RFC 8737 3).
+async fn accept(
+    stream: Stream,
+    tls: &Accepting,
+    issued: Option<&IssuedCertificate>,
+) -> io::Result<Option<TlsStream<Stream>>> {
+    let config = Arc::clone(&tls.config);
+    match issued {
+        None => TlsAcceptor::from(config).accept(stream).await.map(Some),
+        // the future is large, and most listeners need none
+        Some(issued) => Box::pin(accept_or_validate(stream, config, issued)).await,
+    }
+}
+
+/// The TLS handshake where it may be a challenge.
+async fn accept_or_validate(
+    stream: Stream,
+    config: Arc<ServerConfig>,
+    issued: &IssuedCertificate,
+) -> io::Result<Option<TlsStream<Stream>>> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let challenged = tls::challenged_host(&start.client_hello());
+    let challenge = match challenged {
+        Some(host) => issued.challenge_config(&host).await,
+        None => None,
+    };
+    // without an answer to a challenge the handshake fails, as the client offers no protocol that is spoken here
+    let Some(challenge) = challenge else { return start.into_stream(config).await.map(Some) };
+    start.into_stream(challenge).await?.shutdown().await?;
+    Ok(None)
 }
 
 /// Answers a request. A body that is left unread closes an HTTP/1 connection, as the response states (RFC 9112 9.6).

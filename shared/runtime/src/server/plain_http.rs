@@ -1,11 +1,13 @@
-//! Plain HTTP at a port of HTTPS, as browsers speak it where a user leaves the scheme out: the answer is a redirect to HTTPS.
+//! Plain HTTP: at a port of HTTPS, as browsers speak it where a user leaves the scheme out, and at a port of its own. The answer is a
+//! redirect to HTTPS, or that to a challenge of ACME (RFC 8555 8.3).
 
 use std::convert::Infallible;
 
 use axum::body::Body;
-use http::header::{CONNECTION, HOST, LOCATION};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, LOCATION};
 use http::uri::Authority;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,9 +15,23 @@ use tokio::time::timeout;
 
 use super::ConnectionLimits;
 use super::listener::Stream;
+use crate::IssuedCertificate;
 
 /// The most that is read of a request, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
+/// The path of challenges, before the token.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+/// The port of https.
+const HTTPS: u16 = 443;
+
+/// The port of the URLs that clients are redirected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RedirectPort {
+    /// That of the request.
+    Same,
+    /// This one, whatever the request has.
+    Of(u16),
+}
 
 /// Whether the client begins with a method instead of a TLS handshake. Nothing is read.
 pub(super) async fn is_spoken(stream: &Stream) -> bool {
@@ -24,9 +40,17 @@ pub(super) async fn is_spoken(stream: &Stream) -> bool {
     matches!(tcp.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
 }
 
-/// Answers one request with a redirect, and closes the connection (`docs/security-requirements.md#e17`).
-pub(super) async fn redirect(stream: Stream, limits: ConnectionLimits) {
-    let service = service_fn(|request: Request<_>| async move { Ok::<_, Infallible>(answer(&request)) });
+/// Answers one request, and closes the connection (`docs/security-requirements.md#e17`).
+pub(super) async fn serve(
+    stream: Stream,
+    limits: ConnectionLimits,
+    port: RedirectPort,
+    issued: Option<&IssuedCertificate>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        let request = request.map(drop);
+        Ok::<_, Infallible>(answer(&request, port, issued).await)
+    });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD).keep_alive(false);
     let served = timeout(limits.headers * 2, builder.serve_connection(TokioIo::new(stream), service)).await;
@@ -35,21 +59,44 @@ pub(super) async fn redirect(stream: Stream, limits: ConnectionLimits) {
     }
 }
 
-fn answer<B>(request: &Request<B>) -> Response<Body> {
+async fn answer(request: &Request<()>, port: RedirectPort, issued: Option<&IssuedCertificate>) -> Response<Body> {
+    let mut response = match (issued, request.uri().path().strip_prefix(CHALLENGES)) {
+        (Some(issued), Some(token)) => challenge(request.method(), token, issued).await,
+        _ => redirect(request, port),
+    };
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn redirect(request: &Request<()>, port: RedirectPort) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    match location(request) {
+    match location(request, port) {
         Some(location) => {
             *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
             response.headers_mut().insert(LOCATION, location);
         }
         None => *response.status_mut() = StatusCode::BAD_REQUEST,
     }
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Answers the tokens of the running order. Any other is not found, and never redirected: another server must not answer for this
+/// one (`docs/security-requirements.md#e41`).
+async fn challenge(method: &Method, token: &str, issued: &IssuedCertificate) -> Response<Body> {
+    let authorization = if *method == Method::GET { issued.http_answer(token).await } else { None };
+    let mut response = Response::new(Body::empty());
+    let Some(authorization) = authorization else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    };
+    *response.body_mut() = authorization.into();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// The same URL with https; `None` without a valid host or path.
-fn location<B>(request: &Request<B>) -> Option<HeaderValue> {
+fn location(request: &Request<()>, port: RedirectPort) -> Option<HeaderValue> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
     let host: Authority = host.to_str().ok()?.parse().ok()?;
@@ -59,33 +106,13 @@ fn location<B>(request: &Request<B>) -> Option<HeaderValue> {
     if !is_host || !is_same || !target.starts_with('/') {
         return None;
     }
-    HeaderValue::try_from(format!("https://{host}{target}")).ok()
+    let url = match port {
+        RedirectPort::Same => format!("https://{host}{target}"),
+        RedirectPort::Of(HTTPS) => format!("https://{}{target}", host.host()),
+        RedirectPort::Of(port) => format!("https://{}:{port}{target}", host.host()),
+    };
+    HeaderValue::try_from(url).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn to(uri: &str, hosts: &[&str]) -> Option<String> {
-        let mut request = Request::new(());
-        *request.uri_mut() = uri.parse().expect("a URI");
-        for host in hosts {
-            request.headers_mut().append(HOST, HeaderValue::from_str(host).expect("a value"));
-        }
-        location(&request).map(|value| value.to_str().expect("text").to_owned())
-    }
-
-    /// `docs/security-requirements.md#e17`
-    #[test]
-    fn redirect_leads_to_the_same_host_and_path() {
-        assert_eq!(to("/a?b=c", &["localhost:9200"]).as_deref(), Some("https://localhost:9200/a?b=c"));
-        assert_eq!(to("//evil.example/", &["a.example"]).as_deref(), Some("https://a.example//evil.example/"));
-        assert_eq!(to("http://[::1]:9200/x", &["[::1]:9200"]).as_deref(), Some("https://[::1]:9200/x"));
-        for hosts in [&[][..], &["a", "b"], &["user@evil.example"], &[""], &["a b"], &["a/b"], &["a\"b"], &[":9200"]] {
-            assert_eq!(to("/", hosts), None, "{hosts:?}");
-        }
-        assert_eq!(to("http://evil.example/", &["a.example"]), None);
-        assert_eq!(to("*", &["a.example"]), None);
-        assert_eq!(to("a.example:443", &["a.example:443"]), None, "CONNECT");
-    }
-}
+mod tests;

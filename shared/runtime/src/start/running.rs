@@ -25,6 +25,8 @@ pub struct Running {
     pub http: Option<SocketAddr>,
     /// Where clients with certificates are served; `None` when they are not, or on a Unix socket.
     pub mtls: Option<SocketAddr>,
+    /// Where plain HTTP is redirected to HTTPS; `None` when it is not, or on a Unix socket.
+    pub redirect: Option<SocketAddr>,
     /// Where the debug server listens; `None` when it does not, or on a Unix socket.
     pub debug: Option<SocketAddr>,
     draining: CancellationToken,
@@ -36,8 +38,8 @@ impl Running {
     pub(super) fn new(addrs: Addrs, lifecycle: Lifecycle) -> Self {
         let (draining, close) = (lifecycle.draining.clone(), lifecycle.close.clone());
         let end = tokio::spawn(lifecycle.run());
-        let Addrs { grpc, http, mtls, debug } = addrs;
-        Self { grpc, http, mtls, debug, draining, close, end }
+        let Addrs { grpc, http, mtls, redirect, debug } = addrs;
+        Self { grpc, http, mtls, redirect, debug, draining, close, end }
     }
 
     /// Makes the service not ready. It accepts requests until it is stopped, and its `DRAIN_DELAY` begins.

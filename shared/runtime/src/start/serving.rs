@@ -14,12 +14,14 @@ use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
-use crate::server::{Listener, Server, Shutdown};
+use crate::server::{Listener, RedirectPort, RedirectServer, Server, Shutdown};
 use crate::service::Listeners;
 use crate::serving::{HttpListener, Serving, limits};
 use crate::{App, TrustedProxies, telemetry};
 use config::Debug;
 
+/// The port of https.
+const HTTPS: u16 = 443;
 /// How many requests the debug server answers at the same time.
 const DEBUG_REQUESTS: usize = 64;
 
@@ -92,6 +94,16 @@ impl Serving {
             let stack =
                 Arc::new(Stack::new(routes.prepare(), requests, limits).behind(networks, proxies.unwrap_or_default()));
             self.serve(socket, stack, self.connection_limits_of(grpc), &shutdown);
+        }
+        if let (Some(tls), Some(certificate)) =
+            (sockets.http.as_ref().and_then(|socket| socket.tls.as_ref()), &app.certificate)
+        {
+            tls.attach(certificate.clone());
+        }
+        if let Some(listener) = sockets.redirect {
+            let port = RedirectPort::Of(app.redirect_port.unwrap_or(HTTPS));
+            let (issued, limits, shutdown) = (app.certificate, self.connection_limits, shutdown.clone());
+            RedirectServer { listener, port, issued, limits, shutdown }.spawn();
         }
         for (socket, service) in [(sockets.http, app.http), (sockets.mtls, app.mtls)] {
             if let (Some(socket), Some(http), Some(service)) = (socket, listeners.http, service) {

@@ -21,6 +21,7 @@ const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"
 const GRPC: &str = "grpc";
 const HTTP: &str = "http";
 const MTLS: &str = "mtls";
+const REDIRECT: &str = "redirect";
 const DEBUG: &str = "debug";
 
 /// The sockets of a service.
@@ -30,6 +31,8 @@ pub(super) struct Sockets {
     pub(super) grpc: Option<Socket>,
     pub(super) http: Option<Socket>,
     pub(super) mtls: Option<Socket>,
+    /// Redirects to `http`.
+    pub(super) redirect: Option<Listener>,
 }
 
 /// Where a service can be reached; `None` where it listens nowhere or on a Unix socket.
@@ -38,6 +41,7 @@ pub(super) struct Addrs {
     pub(super) grpc: Option<SocketAddr>,
     pub(super) http: Option<SocketAddr>,
     pub(super) mtls: Option<SocketAddr>,
+    pub(super) redirect: Option<SocketAddr>,
     pub(super) debug: Option<SocketAddr>,
 }
 
@@ -59,6 +63,11 @@ impl Sockets {
             http: bind(http, inherited(HTTP), (http_tls, &changes), "OCIS_HTTP_TLS_ENABLED", allowed).await?,
             // never in plain text
             mtls: bind(mtls, inherited(MTLS), (mtls_tls, &changes), "OCIS_MTLS_CERTIFICATE", false).await?,
+            // always in plain text, as it passes nothing on
+            redirect: match listeners.http {
+                Some(http) => Listener::bind(&http.redirect_addr, inherited(REDIRECT)).await?,
+                None => None,
+            },
         })
     }
 
@@ -72,7 +81,8 @@ impl Sockets {
     pub(super) fn addrs(&self) -> Addrs {
         let of = |socket: &Option<Socket>| socket.as_ref().and_then(|socket| socket.listener.addr());
         let debug = self.debug.as_ref().and_then(Listener::addr);
-        Addrs { grpc: of(&self.grpc), http: of(&self.http), mtls: of(&self.mtls), debug }
+        let redirect = self.redirect.as_ref().and_then(Listener::addr);
+        Addrs { grpc: of(&self.grpc), http: of(&self.http), mtls: of(&self.mtls), redirect, debug }
     }
 }
 
@@ -83,6 +93,7 @@ pub(super) fn listener_names(service: &str, listeners: &Listeners<'_>) -> Vec<St
         (GRPC, grpc.map(|grpc| &grpc.addr)),
         (HTTP, http.map(|http| &http.addr)),
         (MTLS, mtls.map(|mtls| &mtls.addr)),
+        (REDIRECT, http.map(|http| &http.redirect_addr)),
         (DEBUG, Some(&debug.addr)),
     ];
     let served = addrs.into_iter().filter(|(_, addr)| addr.is_some_and(|addr| *addr != ListenAddr::Off));

@@ -1,0 +1,51 @@
+//! The listener for plain HTTP that redirects to the HTTPS server.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::listener::{self, Listener};
+use super::plain_http::{self, RedirectPort};
+use super::{ConnectionLimits, Shutdown};
+use crate::IssuedCertificate;
+
+/// A listener that passes no request on: it redirects, and answers challenges of ACME.
+pub(crate) struct RedirectServer {
+    pub(crate) listener: Listener,
+    pub(crate) port: RedirectPort,
+    pub(crate) issued: Option<IssuedCertificate>,
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl RedirectServer {
+    /// Serves until it is stopped.
+    pub(crate) fn spawn(self) {
+        let tasks = self.shutdown.tasks.clone();
+        tasks.spawn(self.accept());
+    }
+
+    async fn accept(self) {
+        let Self { listener, port, issued, limits, shutdown } = self;
+        let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+        loop {
+            let accepted = shutdown.stop.run_until_cancelled(async {
+                let permit = Arc::clone(&permits).acquire_owned().await;
+                (listener.accept().await, permit)
+            });
+            let stream = match accepted.await {
+                None => break,
+                Some((Err(problem), _)) => {
+                    listener::after(&problem).await;
+                    continue;
+                }
+                Some((Ok((stream, _)), permit)) => (stream, permit),
+            };
+            let (stop, issued) = (shutdown.stop.clone(), issued.clone());
+            shutdown.tasks.spawn(async move {
+                let (stream, _permit) = stream;
+                stop.run_until_cancelled(plain_http::serve(stream, limits, port, issued.as_ref())).await;
+            });
+        }
+    }
+}
