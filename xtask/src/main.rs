@@ -3,6 +3,7 @@
 mod bench;
 mod cargo_tools;
 mod env_docs;
+mod interop;
 mod logs;
 mod marks;
 mod metric_docs;
@@ -38,6 +39,7 @@ enum Command {
     /// Write the OpenAPI documents of the account API and of auth-app into the documentation.
     Openapi,
     Bench(bench::Arguments),
+    Interop(interop::Arguments),
     Package(release::Arguments),
     /// Watch the memory of the family in one process under load for an hour, and fail if it grows.
     Soak(bench::RoleArguments),
@@ -68,6 +70,7 @@ fn run(command: Command) -> Outcome {
         Command::Openapi => openapi::run(&workspace),
         Command::Package(arguments) => release::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
+        Command::Interop(arguments) => interop::run(&workspace, &arguments),
         Command::Soak(arguments) => bench::run_role(&workspace, "soak", &["doorward"], &arguments),
         Command::Scale(arguments) => bench::run_role(&workspace, "scale", &["doorward"], &arguments),
         Command::Rolling(arguments) => {
