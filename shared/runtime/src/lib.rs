@@ -67,7 +67,7 @@ pub use forwarded::TrustedProxies;
 pub use host::{block_on, health, host, report, usage};
 pub use http_service::HttpService;
 pub use inherited_listeners::{InheritedError, InheritedListeners};
-pub use keys::key_ring;
+pub use keys::{CHANGEOVER, key_ring};
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
 pub use metrics::{MetricLabels, Metrics};
 pub use misconfigured::Misconfigured;
