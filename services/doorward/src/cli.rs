@@ -2,6 +2,7 @@
 
 mod import;
 mod profile;
+mod secrets;
 mod service_account;
 mod state;
 
@@ -15,6 +16,7 @@ use crate::services::ServiceId;
 
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
+pub(crate) use secrets::{Rotate, Secrets};
 pub(crate) use service_account::{AddServiceAccount, End, ServiceAccount, UpdateServiceAccount};
 pub(crate) use state::{Backup, Db, DbCopy, Migrate, PassphraseSource, Restore};
 
@@ -105,6 +107,11 @@ pub(crate) enum Command {
     Db {
         #[command(subcommand)]
         command: Db,
+    },
+    /// Rotates the secrets of the installation
+    Secrets {
+        #[command(subcommand)]
+        command: Secrets,
     },
     /// Prints the completions of a shell
     Completions {

@@ -11,6 +11,7 @@ mod invitation;
 pub(crate) mod migrate;
 mod passphrase;
 pub(crate) mod restore;
+pub(crate) mod secrets;
 pub(crate) mod service_account;
 pub(crate) mod shell;
 pub(crate) mod user;
