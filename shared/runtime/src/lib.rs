@@ -54,7 +54,7 @@ pub use authentications::{Authentications, measured};
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
 pub use check::Check;
-pub use check_files::{check_files, check_loaded};
+pub use check_files::{check_files, check_loaded, inspect_certificates};
 pub use cli::main;
 pub use client::EndpointError;
 pub use clock::Clock;
@@ -81,7 +81,7 @@ pub use running_services::{CertificateValidity, ListenerKind, RunningServices, S
 pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
-pub use tls::{ClientCertificate, KeepError, KeptCertificate, TlsError, keep_certificate};
+pub use tls::{CertificateReport, ClientCertificate, KeepError, KeptCertificate, TlsError, keep_certificate};
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]
