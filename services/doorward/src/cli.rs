@@ -1,5 +1,6 @@
 //! The command line, as it is typed.
 
+mod doctor;
 mod import;
 mod profile;
 mod secrets;
@@ -14,6 +15,7 @@ use runtime::Confirmation;
 
 use crate::services::ServiceId;
 
+pub(crate) use doctor::{Check, Doctor};
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
 pub(crate) use secrets::{Rotate, Secrets};
@@ -52,6 +54,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Checks configuration, data folder, services, clocks, certificates, databases, issuers, LDAP and mail, and says what to do
+    Doctor(Doctor),
     /// Administers users
     User {
         #[command(subcommand)]

@@ -4,6 +4,7 @@ pub(crate) mod authenticate;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod doctor;
 mod factors;
 pub(crate) mod group;
 pub(crate) mod health;

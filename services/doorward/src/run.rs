@@ -71,6 +71,7 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         Command::Health { output } => {
             command::health::run(&base_data_path(&environment), output, || configured(&environment))
         }
+        Command::Doctor(arguments) => runtime::block_on(command::doctor::run(&arguments, environment)),
         Command::Authenticate(arguments) => {
             let secrets = any(&environment)?;
             call(environment, &secrets, async |settings, context| {
