@@ -160,12 +160,16 @@ pub struct Minting {
     /// claim): the users service demands such a token.
     #[schemars(extend("x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"], "x-min-bytes" = 32))]
     pub jwt_secret: Secret,
+    /// The secret that was in use before the current one. It signs a few seconds longer, until the users service has read the current one.
+    #[schemars(extend("x-env" = ["OCIS_JWT_SECRET_PREVIOUS", "<P>_JWT_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
+    pub jwt_secret_previous: Secret,
 }
 
 impl Minting {
-    /// How tokens are minted with this secret.
+    /// How tokens are minted with these secrets.
     pub(crate) fn token_manager(&self) -> TokenManager {
-        TokenManager { jwt_secret: self.jwt_secret.clone(), ..TokenManager::default() }
+        let Self { jwt_secret, jwt_secret_previous } = self.clone();
+        TokenManager { jwt_secret, jwt_secret_previous, ..TokenManager::default() }
     }
 }
 

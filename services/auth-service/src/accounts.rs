@@ -74,6 +74,8 @@ struct Entry {
 struct Account {
     /// Of the secret, under a key that only this process knows.
     digest: [u8; HMAC_LEN],
+    /// Of the secret before it, which is accepted too.
+    previous: Option<[u8; HMAC_LEN]>,
     authenticated: Authenticated,
     disabled: bool,
 }
@@ -96,6 +98,10 @@ impl Accounts {
         let own = &config.service_account;
         if !own.id.is_empty() {
             accounts.add(&own.id, &own.secret, Scopes::full_user(), None, false)?;
+            let previous = &own.secret_previous;
+            if let Some(account) = accounts.by_id.get_mut(&own.id).filter(|_| !previous.is_empty()) {
+                account.previous = Some(accounts.key.digest(previous.expose().as_bytes()));
+            }
         }
         if let Some(file) = &config.accounts_file {
             accounts.files.push(file.clone());
@@ -125,7 +131,7 @@ impl Accounts {
         }
         let authenticated = authenticated(id, "", scopes, not_after);
         let digest = self.key.digest(secret.expose().as_bytes());
-        self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });
+        self.by_id.insert(id.to_owned(), Account { digest, previous: None, authenticated, disabled });
         Ok(())
     }
 
@@ -136,7 +142,8 @@ impl Accounts {
         }
         let account = self.by_id.get(id);
         let expected = account.map_or(&self.dummy, |account| &account.digest);
-        let equal = self.key.verify(secret.as_bytes(), expected);
+        let previous = account.and_then(|account| account.previous.as_ref()).unwrap_or(&self.dummy);
+        let equal = self.key.verify(secret.as_bytes(), expected) | self.key.verify(secret.as_bytes(), previous);
         match account {
             None => Err(Reason::UnknownUser),
             Some(_) if !equal => Err(Reason::WrongSecret),

@@ -117,6 +117,13 @@ pub struct ServiceAccount {
         "x-min-bytes" = MIN_SECRET,
     ))]
     pub secret: Secret,
+    /// The service account secret that was in use before the current one, still accepted while its callers change over.
+    #[serde(rename = "service_account_secret_previous")]
+    #[schemars(extend(
+        "x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET_PREVIOUS", "<P>_SERVICE_ACCOUNT_SECRET_PREVIOUS"],
+        "x-min-bytes" = MIN_SECRET,
+    ))]
+    pub secret_previous: Secret,
 }
 
 impl Section for ServiceAccount {

@@ -1,7 +1,9 @@
 //! The command line, as it is typed.
 
+mod doctor;
 mod import;
 mod profile;
+mod secrets;
 mod service_account;
 mod state;
 
@@ -13,8 +15,10 @@ use runtime::Confirmation;
 
 use crate::services::ServiceId;
 
+pub(crate) use doctor::{Check, Doctor};
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
+pub(crate) use secrets::{Rotate, Secrets};
 pub(crate) use service_account::{AddServiceAccount, End, ServiceAccount, UpdateServiceAccount};
 pub(crate) use state::{Backup, Db, DbCopy, Migrate, PassphraseSource, Restore, Stopped};
 
@@ -50,6 +54,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Checks configuration, data folder, services, clocks, certificates, databases, issuers, LDAP and mail, and says what to do
+    Doctor(Doctor),
     /// Administers users
     User {
         #[command(subcommand)]
@@ -105,6 +111,11 @@ pub(crate) enum Command {
     Db {
         #[command(subcommand)]
         command: Db,
+    },
+    /// Rotates the secrets of the installation
+    Secrets {
+        #[command(subcommand)]
+        command: Secrets,
     },
     /// Prints the completions of a shell
     Completions {

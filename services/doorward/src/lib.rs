@@ -16,5 +16,5 @@ mod user_administration;
 
 pub use family::Family;
 pub use run::main;
-pub use secrets::{Secrets, SecretsError};
+pub use secrets::{PreviousSecrets, Secrets, SecretsError};
 pub use services::{EnabledServices, EnabledServicesError, ServiceId, Settings};

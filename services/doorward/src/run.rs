@@ -9,10 +9,10 @@ use clap::Parser;
 use config::{ConfigError, Environment, Tracing, base_data_path};
 use runtime::{Context, ForeignToken, Misconfigured, Random, telemetry};
 
-use crate::cli::{Admin, Backup, Cli, Command, Db, Migrate, Restore, UserOrToken};
+use crate::cli::{self, Admin, Backup, Cli, Command, Db, Migrate, Restore, Rotate, UserOrToken};
 use crate::family::Family;
 use crate::running::{RunningFile, RunningService};
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::service_accounts::ServiceAccounts;
 use crate::services::{Defaults, EnabledServices, ServiceId, Settings};
 use crate::state::sealed_files;
@@ -67,11 +67,13 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
                 command::db::copy(&arguments, &settings, &context).await
             })
         }
+        Command::Secrets { command: cli::Secrets::Rotate(arguments) } => rotate(&arguments, environment),
         Command::Completions { shell } => command::shell::completions(shell),
         Command::Man { folder } => command::shell::man(folder.as_deref()),
         Command::Health { output } => {
             command::health::run(&base_data_path(&environment), output, || configured(&environment))
         }
+        Command::Doctor(arguments) => runtime::block_on(command::doctor::run(&arguments, environment)),
         Command::Authenticate(arguments) => {
             let secrets = any(&environment)?;
             call(environment, &secrets, async |settings, context| {
@@ -140,6 +142,25 @@ fn restore(arguments: &Restore, environment: Environment) -> Result<(), BoxError
     })
 }
 
+fn rotate(arguments: &Rotate, environment: Environment) -> Result<(), BoxError> {
+    let Some(secret) = arguments.name else {
+        let settings = Settings::load(&environment, &any(&environment)?)?;
+        return command::secrets::list(arguments.output, &settings, &environment);
+    };
+    if !command::secrets::is_confirmed(secret, arguments)? {
+        return Ok(());
+    }
+    if arguments.dry_run {
+        let secrets = any(&environment)?;
+        return call(environment, &secrets, async |settings, context| {
+            command::secrets::rotate(secret, arguments, &settings, &context)
+        });
+    }
+    audited(environment, (command::secrets::event(arguments), secret.name()), async |settings, context| {
+        command::secrets::rotate(secret, arguments, &settings, &context)
+    })
+}
+
 /// The services that run with this configuration, and where they answer for their health.
 fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError> {
     let enabled = EnabledServices::of(environment).map_err(Misconfigured::new)?;
@@ -153,9 +174,9 @@ fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError
 
 /// Runs the family until it is stopped.
 fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: bool) -> Result<(), BoxError> {
-    let context = Context::new(environment);
-    let data = base_data_path(&context.environment);
-    let (secrets, corrected) = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
+    let data = base_data_path(&environment);
+    let (secrets, corrected) = Secrets::read_or_make(&data, &Random::system()).map_err(Misconfigured::new)?;
+    let context = Context::new(environment.with_generated(data.join(secrets::FILE), secrets::REREAD));
     let load = if is_quickstart { Settings::load_local } else { Settings::load };
     let mut settings = load(&context.environment, &secrets)?;
     settings.keep_audit_log(&context.environment);

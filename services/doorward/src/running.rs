@@ -32,6 +32,11 @@ pub(crate) struct RunningService {
 }
 
 impl RunningProcess {
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether there is a process with its number. It may be another one.
     pub(crate) fn is_alive(&self) -> bool {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);

@@ -1,5 +1,7 @@
 //! The secrets that the one process makes for itself on its first start.
 
+mod rotation;
+
 use std::{
     fs,
     io::{self, Write},
@@ -10,6 +12,8 @@ use std::{
 use config::Secret;
 use runtime::{Random, StagedFile};
 use zeroize::Zeroizing;
+
+pub(crate) use rotation::GeneratedSecret;
 
 /// The file in the data folder that holds them.
 pub(crate) const FILE: &str = "secrets";
@@ -32,6 +36,25 @@ pub struct Secrets {
     /// Authenticates the edge as a client of idp.
     pub edge_client: Secret,
     /// Seals the sessions and cookies of the edge.
+    pub edge_session: Secret,
+    /// Those that were in use before, as long as they are accepted.
+    pub previous: PreviousSecrets,
+}
+
+/// Secrets that are accepted after their rotation; empty where there is none.
+#[derive(Debug, Clone, Default)]
+pub struct PreviousSecrets {
+    /// Has signed internal tokens.
+    pub jwt: Secret,
+    /// Let a service act for a user.
+    pub machine_key: Secret,
+    /// That of the first service account.
+    pub service_account_secret: Secret,
+    /// Has keyed the digests of app tokens.
+    pub app_token_key: Secret,
+    /// Has sealed codes, tokens and stored keys of idp.
+    pub idp_encryption: Secret,
+    /// Has sealed the sessions and cookies of the edge.
     pub edge_session: Secret,
 }
 
@@ -74,6 +97,16 @@ const APP_TOKEN_KEY: &str = "AUTH_APP_TOKEN_KEY";
 const IDP_ENCRYPTION: &str = "IDP_ENCRYPTION_SECRET";
 const EDGE_CLIENT: &str = "IDP_EDGE_CLIENT_SECRET";
 const EDGE_SESSION: &str = "PROXY_SESSION_SECRET";
+const JWT_PREVIOUS: &str = "OCIS_JWT_SECRET_PREVIOUS";
+const MACHINE_KEY_PREVIOUS: &str = "OCIS_MACHINE_AUTH_API_KEY_PREVIOUS";
+const ACCOUNT_SECRET_PREVIOUS: &str = "OCIS_SERVICE_ACCOUNT_SECRET_PREVIOUS";
+const APP_TOKEN_KEY_PREVIOUS: &str = "AUTH_APP_TOKEN_KEY_PREVIOUS";
+const IDP_ENCRYPTION_PREVIOUS: &str = "IDP_ENCRYPTION_SECRET_PREVIOUS";
+const EDGE_SESSION_PREVIOUS: &str = "PROXY_SESSION_SECRET_PREVIOUS";
+
+/// The secrets that a running process reads again when the file changes.
+pub(crate) const REREAD: &[&str] =
+    &[JWT, JWT_PREVIOUS, MACHINE_KEY, MACHINE_KEY_PREVIOUS, ACCOUNT_SECRET, ACCOUNT_SECRET_PREVIOUS];
 
 impl Secrets {
     /// The secrets of a data folder; `None` if it has none yet.
@@ -127,6 +160,7 @@ impl Secrets {
             idp_encryption: random_secret(random),
             edge_client: random_secret(random),
             edge_session: random_secret(random),
+            previous: PreviousSecrets::default(),
         }
     }
 
@@ -159,7 +193,16 @@ impl Secrets {
             (EDGE_CLIENT, self.edge_client.expose()),
             (EDGE_SESSION, self.edge_session.expose()),
         ];
-        for (name, value) in lines {
+        let previous = &self.previous;
+        let former = [
+            (JWT_PREVIOUS, previous.jwt.expose()),
+            (MACHINE_KEY_PREVIOUS, previous.machine_key.expose()),
+            (ACCOUNT_SECRET_PREVIOUS, previous.service_account_secret.expose()),
+            (APP_TOKEN_KEY_PREVIOUS, previous.app_token_key.expose()),
+            (IDP_ENCRYPTION_PREVIOUS, previous.idp_encryption.expose()),
+            (EDGE_SESSION_PREVIOUS, previous.edge_session.expose()),
+        ];
+        for (name, value) in lines.into_iter().chain(former.into_iter().filter(|(_, value)| !value.is_empty())) {
             writeln!(text, "{name}={value}")?;
         }
         StagedFile::write(path, &text)?.replace()
@@ -185,6 +228,14 @@ impl Secrets {
             idp_encryption: later(IDP_ENCRYPTION),
             edge_client: later(EDGE_CLIENT),
             edge_session: later(EDGE_SESSION),
+            previous: PreviousSecrets {
+                jwt: later(JWT_PREVIOUS),
+                machine_key: later(MACHINE_KEY_PREVIOUS),
+                service_account_secret: later(ACCOUNT_SECRET_PREVIOUS),
+                app_token_key: later(APP_TOKEN_KEY_PREVIOUS),
+                idp_encryption: later(IDP_ENCRYPTION_PREVIOUS),
+                edge_session: later(EDGE_SESSION_PREVIOUS),
+            },
         })
     }
 }

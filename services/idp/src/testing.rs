@@ -203,6 +203,11 @@ impl Bench {
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
         change(&mut config);
+        // boxed: what all parts need while they open is large, and is part of each test
+        Box::pin(Self::open(config)).await
+    }
+
+    async fn open(config: Config) -> Self {
         let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
         let file = store::testing::database();
         let database = file.open().await;

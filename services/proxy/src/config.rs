@@ -82,6 +82,9 @@ pub struct Config {
     /// Without it there are no signed URLs.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"], "x-min-bytes" = 32))]
     pub machine_auth_api_key: Secret,
+    /// The machine auth API key that was in use before the current one. The keys of signed URLs that it has sealed still open.
+    #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "<P>_MACHINE_AUTH_API_KEY_PREVIOUS"], "x-min-bytes" = 32))]
+    pub machine_auth_api_key_previous: Secret,
     /// Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see
     /// different ones.
     #[schemars(extend("x-env" = ["<P>_ALLOW_SEMICOLONS"]))]

@@ -135,7 +135,7 @@ impl Sessions {
                 scopes: settings.scopes.clone(),
             },
             issuer: IssuerCache::new(source, clock.clone(), options),
-            sealer: Sealer::new(&settings.secret, random.clone()),
+            sealer: Sealer::new(&settings.secret, &settings.secret_previous, random.clone()),
             rows: Rows::new(database),
             acr_values: config.mfa.acr_values(),
             idle: settings.idle,

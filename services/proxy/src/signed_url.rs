@@ -8,6 +8,7 @@
 pub(crate) mod fetcher;
 pub mod keys;
 pub(crate) mod logout;
+pub(crate) mod machine_key;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,8 +17,8 @@ use ::store::Database;
 use authn::{Caller, Credentials, EndedSessions, UserId};
 use aws_lc_rs::pbkdf2;
 use http::Method;
-use runtime::{Clock, Context, Task};
-use secrecy::{ExposeSecret, SecretString};
+use runtime::{Clock, Context, Random, Task};
+use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::Semaphore;
@@ -31,6 +32,7 @@ use crate::session::Sessions;
 use crate::verdict::{CredentialError, Verdict};
 use fetcher::Fetcher;
 use keys::{Key, Keys};
+use machine_key::MachineKey;
 
 const SIGNATURE: &str = "OC-Signature";
 /// Clients add it after signing.
@@ -51,7 +53,7 @@ const INVALID: Verdict = Verdict::Unauthenticated(CredentialError::Invalid);
 /// Verifies signed URLs, and issues the keys.
 pub struct SignedUrls {
     keys: Arc<Keys>,
-    machine_key: SecretString,
+    machine_key: Arc<MachineKey>,
     /// The ended sessions of an issuer in this process.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     permits: Semaphore,
@@ -74,13 +76,15 @@ struct Current {
 impl SignedUrls {
     /// With keys in this database, whose schema is up to date; `None` if signed URLs are off.
     pub fn open(database: &Database, config: &Config, context: &Context) -> Option<Self> {
-        let machine_key = config.machine_auth_api_key.expose();
-        let keys = || Keys::new(database.clone(), machine_key, context.random.clone());
-        config.accepts_signed_urls().then(|| Self::new(Arc::new(keys()), machine_key.into()))
+        config.accepts_signed_urls().then(|| {
+            let machine_key = MachineKey::follow(config, context);
+            Self::new(database.clone(), machine_key, context.random.clone())
+        })
     }
 
-    /// With these keys, and the machine key by which the gateway looks up their users.
-    pub fn new(keys: Arc<Keys>, machine_key: SecretString) -> Self {
+    /// With keys in this database, which the machine key seals, and by which the gateway looks up their users.
+    pub(crate) fn new(database: Database, machine_key: Arc<MachineKey>, random: Random) -> Self {
+        let keys = Arc::new(Keys::new(database, Arc::clone(&machine_key), random));
         Self { keys, machine_key, ended_sessions: None, permits: Semaphore::new(AT_ONCE) }
     }
 
@@ -209,7 +213,7 @@ impl SignedUrls {
     ) -> Result<Option<Current>, Verdict> {
         let caller = Caller { source: info.source, ..Caller::default() };
         let client_id = format!("userid:{}", id.opaque_id);
-        let credentials = Credentials { client_id, secret: self.machine_key.clone(), caller };
+        let credentials = Credentials { client_id, secret: self.machine_key.shown(), caller };
         let found = authentication.impersonate(&credentials).await?;
         Ok(found.map(|(identity, password_changed)| Current { identity, password_changed }))
     }

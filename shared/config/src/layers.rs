@@ -9,6 +9,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
 use crate::directories::config_dir_is_given;
+use crate::environment::GeneratedFile;
 use crate::error::ConfigError;
 use crate::kind::unset;
 use crate::names::{file_name, nearest, twin};
@@ -23,6 +24,18 @@ pub(crate) const SECRET_FILE: &str = "file";
 pub(crate) struct Layer {
     metadata: Metadata,
     values: Dict,
+}
+
+impl Layer {
+    /// Whether it has a value at a path.
+    fn has(&self, path: &[String]) -> bool {
+        let (mut found, mut group) = (None, Some(&self.values));
+        for key in path {
+            found = group.and_then(|group| group.get(key));
+            group = found.and_then(Value::as_dict);
+        }
+        found.is_some()
+    }
 }
 
 impl Provider for Layer {
@@ -65,6 +78,29 @@ pub(crate) fn variables(env: &Environment, outline: &Outline) -> Result<Layer, C
         sources.get(&path).cloned().unwrap_or_else(|| path.join("."))
     };
     Ok(Layer { metadata: Metadata::from("the environment", "the environment").interpolater(name_of), values })
+}
+
+/// What a file of generated secrets sets, below these layers. The previous value of a secret that one of them sets is none: it was
+/// accepted next to the generated one, and nothing more.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn generated(file: &GeneratedFile, outline: &Outline, configured: &[Layer]) -> Result<Layer, ConfigError> {
+    let (secrets, mut values) = (file.read()?, Dict::new());
+    let is_configured = |name: &str| {
+        let mut paths = outline.settings().filter(|(_, setting)| setting.names.iter().any(|known| known == name));
+        paths.any(|(path, _)| configured.iter().any(|layer| layer.has(path)))
+    };
+    for (path, setting) in outline.settings().filter(|(_, setting)| setting.is_secret()) {
+        let named = setting.names.iter().rev().find_map(|name| Some((name, secrets.get(name.as_str())?)));
+        if let Some((name, secret)) = named {
+            let is_outdated = name.strip_suffix("_PREVIOUS").is_some_and(is_configured);
+            put(&mut values, path, if is_outdated { "" } else { secret.expose() }.into());
+        }
+    }
+    let shown = file.path().display().to_string();
+    let place = move |_: &Profile, path: &[&str]| format!("{shown}: {}", path.join("."));
+    Ok(Layer { metadata: Metadata::from("generated secrets", file.path()).interpolater(place), values })
 }
 
 /// The variable that sets a setting, and its text. The last name wins; a name wins over the `OC_` name that is equal to it only

@@ -8,7 +8,7 @@ use figment::{Figment, Profile, Provider, Source};
 use serde_json::Value as Json;
 
 use crate::kind::{Kind, is_empty, on_one_line, path_of, unset};
-use crate::layers::{self, SECRET_FILE, YamlFile, put};
+use crate::layers::{self, Layer, SECRET_FILE, YamlFile, put};
 use crate::outline::{Origin, Outline, Setting};
 use crate::schema::Description;
 use crate::secret_file::is_exposed_at;
@@ -54,10 +54,14 @@ pub fn load_over<C: Configuration>(
     let mut of_files = Vec::new();
     let files = YamlFile::all(identity, env, &config_dir(env), &mut of_files)?;
     files.iter().try_for_each(|file| file.check(&outline))?;
-    let figment = files
-        .iter()
-        .fold(Figment::from(Serialized::defaults(defaults)), |figment, file| figment.merge(file.layer(&outline)));
-    let mut reader = Reader::new(figment.merge(layers::variables(env, &outline)?), &outline)?;
+    let variables = layers::variables(env, &outline)?;
+    let configured: Vec<Layer> = files.iter().map(|file| file.layer(&outline)).chain([variables]).collect();
+    let mut figment = Figment::from(Serialized::defaults(defaults));
+    if let Some(file) = env.generated() {
+        figment = figment.merge(layers::generated(file, &outline, &configured)?);
+    }
+    let figment = configured.into_iter().fold(figment, |figment, layer| figment.merge(layer));
+    let mut reader = Reader::new(figment, &outline)?;
     reader.settings()?;
     let config = Value::from(reader.values).deserialize::<C>().map_err(Box::new)?;
     validate(&config, &[], &outline, &mut reader.warnings)?;

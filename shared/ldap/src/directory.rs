@@ -139,7 +139,7 @@ impl Directory {
 }
 
 /// The only entry.
-fn only(mut found: Vec<Entry>) -> Result<Entry, DirectoryError> {
+pub(crate) fn only(mut found: Vec<Entry>) -> Result<Entry, DirectoryError> {
     match found.pop() {
         None => Err(DirectoryError::NotFound),
         Some(_) if !found.is_empty() => Err(DirectoryError::Ambiguous),

@@ -49,7 +49,7 @@ pub struct ProfileSchema {
 config::impl_default!(ProfileSchema);
 
 impl ProfileSchema {
-    fn attributes(&self) -> [(&'static str, &String, Attribute); 11] {
+    pub(crate) fn attributes(&self) -> [(&'static str, &String, Attribute); 11] {
         [
             ("given_name", &self.given_name, Attribute::GivenName),
             ("family_name", &self.family_name, Attribute::FamilyName),

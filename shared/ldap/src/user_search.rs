@@ -40,6 +40,11 @@ impl UserSearch {
         }
     }
 
+    /// The attributes that a user is made of.
+    pub(crate) fn attributes(&self) -> &[String] {
+        &self.attributes
+    }
+
     /// The filter for a claim; `None` if no user can match it.
     pub(crate) fn claim(&self, claim: &Claim) -> Option<String> {
         let schema = &self.config.user_schema;

@@ -359,3 +359,23 @@ async fn it_is_only_read() {
     let outcome = directory.note_password_change(&id(&EINSTEIN), UNIX_EPOCH, "a token").await;
     assert!(matches!(outcome, Err(DirectoryError::ReadOnly)), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn mapping_shows_which_attribute_becomes_which_claim() {
+    let Some(slapd) = Slapd::start() else { return };
+    let mut config = slapd.config();
+    config.user_schema.mail = "jpegPhoto".to_owned();
+    let mapping = directory(&config).mapping("einstein").await.expect("he is there");
+    let of = |claim: &str| {
+        let found = mapping.attributes.iter().find(|one| one.claim == claim).expect("has a line");
+        (found.attribute.as_str(), found.value.as_deref())
+    };
+    assert_eq!(of("user id").1, Some(EINSTEIN.id));
+    assert_eq!(of("preferred_username"), ("uid", Some("einstein")));
+    assert_eq!(of("name").1, Some("Albert Einstein"));
+    assert_eq!(of("given_name"), ("givenName", Some("Albert")));
+    assert_eq!(of("email"), ("jpegPhoto", None));
+    assert!(mapping.dn.contains("einstein") && !mapping.is_disabled && mapping.groups.len() == 1, "{mapping:?}");
+    let missing = directory(&config).mapping("unknown").await;
+    assert!(matches!(missing, Err(DirectoryError::NotFound)), "{missing:?}");
+}

@@ -2,11 +2,13 @@
 
 mod mailer;
 mod message;
+mod probe;
 mod settings;
 mod transport;
 
 pub use mailer::Mailer;
 pub use message::Mail;
+pub use probe::{MailServerReport, SendOnceError, probe, send_once};
 pub use settings::MailSettings;
 
 /// Why mail cannot be sent.

@@ -72,11 +72,14 @@ impl Transport {
     }
 }
 
+/// How TLS is spoken with the mail server.
+pub(crate) fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+    let parameters = TlsParameters::builder(settings.host.clone());
+    parameters.dangerous_accept_invalid_certs(settings.insecure).build()
+}
+
 fn smtp(settings: &MailSettings) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
-    let tls = || {
-        let parameters = TlsParameters::builder(settings.host.clone());
-        parameters.dangerous_accept_invalid_certs(settings.insecure).build()
-    };
+    let tls = || tls_parameters(settings);
     let tls = match settings.encryption() {
         Some(Encryption::Tls) => Tls::Wrapper(tls()?),
         Some(Encryption::None) => Tls::None,

@@ -49,6 +49,11 @@ impl Certificate {
         from <= now && now <= until
     }
 
+    /// Whether the name of its issuer is that of the other's subject. Says nothing of the signature.
+    pub fn is_issued_by(&self, other: &Self) -> bool {
+        self.0.tbs_certificate().issuer() == other.0.tbs_certificate().subject()
+    }
+
     /// Its subject alternative names; none if they cannot be read.
     fn alternative_names(&self) -> SubjectAltName {
         let found = self.0.tbs_certificate().get_extension::<SubjectAltName>();

@@ -5,7 +5,7 @@ pub mod cache;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use oidc::jose::{KeyError, KeySet};
@@ -144,6 +144,14 @@ impl Source {
             Ok((metadata, keys))
         };
         tokio::time::timeout(TIMEOUT, both).await.unwrap_or(Err(SourceError::Slow))
+    }
+
+    /// What time it is for the issuer, to a second; `None` if it does not say.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn time(&self) -> Result<Option<SystemTime>, FetchError> {
+        Ok(self.call(self.discovery.as_str(), &Question::default()).await?.date)
     }
 
     /// Calls an address that the issuer has named.

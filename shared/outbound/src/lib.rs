@@ -11,13 +11,15 @@ mod tests;
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use reqwest::redirect;
 use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 pub use authorities::Authorities;
 use resolver::Resolver;
@@ -74,6 +76,8 @@ pub struct IssuerResponse {
     pub status: u16,
     /// The media type, without parameters and in lower case; empty if there is none.
     pub media_type: String,
+    /// The time of the server, by its `Date` header (RFC 9110 6.6.1); whole seconds.
+    pub date: Option<SystemTime>,
     /// The body.
     pub body: Bytes,
 }
@@ -269,6 +273,8 @@ async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
     let status = response.status().as_u16();
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+    let date = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()).map(SystemTime::from);
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_BYTES {
@@ -276,5 +282,5 @@ async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(IssuerResponse { status, media_type, body: body.freeze() })
+    Ok(IssuerResponse { status, media_type, date, body: body.freeze() })
 }

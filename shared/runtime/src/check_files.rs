@@ -4,7 +4,7 @@ use authn::BoxError;
 use config::{ListenAddr, Loaded};
 
 use crate::service::{Listeners, Service};
-use crate::tls::ServerFiles;
+use crate::tls::{CertificateReport, ServerFiles, TlsError};
 use crate::{Clock, Misconfigured};
 
 /// Reads the files that the settings of a service name: whether each can be read, what the servers' certificates and keys
@@ -30,6 +30,12 @@ pub fn check_files<S: Service>(config: &S::Config) -> Result<Vec<String>, BoxErr
     }
     warnings.extend(S::check_files(config)?);
     Ok(warnings)
+}
+
+/// The certificates of the servers of a service that have one in a file: what the file holds, or why it cannot be used. `host` is the
+/// name by which clients reach the HTTP server.
+pub fn inspect_certificates(listeners: &Listeners<'_>, host: Option<&str>) -> Vec<Result<CertificateReport, TlsError>> {
+    server_files(listeners).filter_map(|files| files.inspect(host).transpose()).collect()
 }
 
 /// The files of the servers that speak TLS.

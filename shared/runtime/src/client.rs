@@ -3,6 +3,7 @@
 mod balancer;
 mod connector;
 mod endpoint;
+mod health;
 mod one_connection;
 mod replay;
 mod replica;
@@ -23,6 +24,8 @@ use tonic::transport::Endpoint;
 use crate::Context;
 use crate::tls::TlsError;
 pub use crate::tls::https;
+pub use health::check_health;
+
 use balancer::Balancer;
 use config::{ClientTls, GrpcClientTls};
 use connector::Connector;

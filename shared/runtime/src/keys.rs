@@ -1,15 +1,23 @@
 //! The keys of the internal token, and their change while the service runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use token::{KeyError, KeyRing};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::{Context, Service};
 use config::{TokenManager, load_over};
 
+/// How long a caller goes on using the previous secret after a change: longer than other processes take to notice it, which would refuse
+/// a secret that they have not read yet.
+pub const CHANGEOVER: Duration = Duration::from_secs(4);
+
 /// The key ring that `token_manager` describes. It is read again at every reload, so that secrets change without a
-/// restart; what cannot be read then is logged and changes nothing.
+/// restart; what cannot be read then is logged and changes nothing. A secret whose predecessor stays accepted signs after a few
+/// seconds, one without a predecessor at once.
 ///
 /// # Errors
 /// When a secret is too short.
@@ -20,35 +28,160 @@ pub fn key_ring<S: Service>(
 ) -> Result<Arc<KeyRing>, KeyError> {
     let (current, previous) = secrets(&token_manager(config));
     let ring = Arc::new(KeyRing::new(&current, previous.as_ref())?);
-    let mut reload = context.reload.subscribe_from_start();
-    let (keys, config, environment) = (Arc::downgrade(&ring), config.clone(), context.environment.clone());
-    let shutdown = context.shutdown.clone();
+    let (config, environment) = (config.clone(), context.environment.clone());
+    let read = move || match load_over(&config, &S::IDENTITY, &environment) {
+        Ok(loaded) => Ok(secrets(&token_manager(&loaded.config))),
+        Err(error) => Err(error.to_string()),
+    };
+    let follower = Follower { ring: Arc::downgrade(&ring), signing: current, changeover: CHANGEOVER };
+    let (reload, shutdown) = (context.reload.subscribe_from_start(), context.shutdown.clone());
     context.background.spawn("token secrets", async move {
-        while let Some(Ok(())) = shutdown.run_until_cancelled(reload.changed()).await {
-            let Some(keys) = keys.upgrade() else { return };
-            let (defaults, environment) = (config.clone(), environment.clone());
-            // Reading files may block.
-            let read = tokio::task::spawn_blocking(move || {
-                load_over(&defaults, &S::IDENTITY, &environment).map(|loaded| secrets(&token_manager(&loaded.config)))
-            });
-            let replaced = match read.await {
-                Ok(Ok((current, previous))) => {
-                    keys.replace(&current, previous.as_ref()).map_err(|error| error.to_string())
-                }
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match replaced {
-                Ok(()) => tracing::info!("token secrets read again"),
-                Err(error) => tracing::error!(%error, "token secrets stay as they were"),
-            }
-        }
+        shutdown.run_until_cancelled(follower.follow(Arc::new(read), reload)).await;
     });
     Ok(ring)
 }
 
-fn secrets(tokens: &TokenManager) -> (SecretString, Option<SecretString>) {
+/// The current secret, and the one before it.
+type Secrets = (SecretString, Option<SecretString>);
+
+/// Changes the secrets of a ring as long as it is in use.
+struct Follower {
+    ring: Weak<KeyRing>,
+    /// The secret that signs.
+    signing: SecretString,
+    changeover: Duration,
+}
+
+impl Follower {
+    async fn follow<R>(mut self, read: Arc<R>, mut reload: watch::Receiver<u64>)
+    where
+        R: Fn() -> Result<Secrets, String> + Send + Sync + 'static,
+    {
+        // a secret that is accepted already, and signs once the changeover is over
+        let mut introduced: Option<Secrets> = None;
+        loop {
+            let changed = match introduced.take() {
+                None => reload.changed().await,
+                Some((current, previous)) => {
+                    let Ok(changed) = timeout(self.changeover, reload.changed()).await else {
+                        self.replace(current, previous.as_ref());
+                        continue;
+                    };
+                    changed
+                }
+            };
+            if changed.is_err() {
+                return;
+            }
+            let read = Arc::clone(&read);
+            // Reading files may block.
+            let read = tokio::task::spawn_blocking(move || read()).await;
+            match read.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(secrets) => introduced = self.apply(secrets),
+                Err(error) => tracing::error!(%error, "token secrets stay as they were"),
+            }
+            if self.ring.strong_count() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Puts secrets to use; returns them if the current one is not to sign yet.
+    fn apply(&mut self, (current, previous): Secrets) -> Option<Secrets> {
+        let is_successor = current.expose_secret() != self.signing.expose_secret();
+        let is_signing = |previous: &&SecretString| previous.expose_secret() == self.signing.expose_secret();
+        let Some(signing) = previous.as_ref().filter(is_signing).filter(|_| is_successor) else {
+            self.replace(current, previous.as_ref());
+            return None;
+        };
+        let introduced = self.ring.upgrade()?.introduce(&current, signing);
+        report(&introduced);
+        introduced.is_ok().then_some((current, previous))
+    }
+
+    fn replace(&mut self, current: SecretString, previous: Option<&SecretString>) {
+        let Some(ring) = self.ring.upgrade() else { return };
+        let replaced = ring.replace(&current, previous);
+        report(&replaced);
+        if replaced.is_ok() {
+            self.signing = current;
+        }
+    }
+}
+
+fn report(outcome: &Result<(), KeyError>) {
+    match outcome {
+        Ok(()) => tracing::info!("token secrets read again"),
+        Err(error) => tracing::error!(%error, "token secrets stay as they were"),
+    }
+}
+
+fn secrets(tokens: &TokenManager) -> Secrets {
     let secret = |text: &str| SecretString::from(text.to_owned());
     let previous = &tokens.jwt_secret_previous;
     (secret(tokens.jwt_secret.expose()), (!previous.is_empty()).then(|| secret(previous.expose())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::UNIX_EPOCH;
+
+    use authn::{Authenticated, User, UserId};
+    use token::{Minter, Verifier};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::Reload;
+
+    fn secret(letter: &str) -> SecretString {
+        letter.repeat(32).into()
+    }
+
+    fn only(letter: &str) -> Arc<KeyRing> {
+        Arc::new(KeyRing::new(&secret(letter), None).expect("a secret"))
+    }
+
+    fn mint(keys: Arc<KeyRing>) -> String {
+        let id = UserId { opaque_id: "id-of-alan".to_owned(), idp: "https://idp".to_owned(), ..UserId::default() };
+        let user = User { id, username: "alan".to_owned(), ..User::default() };
+        let minter = Minter::new(keys, Duration::from_mins(5), false);
+        minter.mint(UNIX_EPOCH, &Authenticated::full(Arc::new(user), "basic")).expect("mints")
+    }
+
+    fn accepts(keys: Arc<KeyRing>, token: &str) -> bool {
+        Verifier::new(keys).verify(UNIX_EPOCH, token).is_ok()
+    }
+
+    /// Row G9.
+    #[tokio::test(start_paused = true)]
+    async fn successor_is_accepted_at_once_and_signs_after_the_changeover() {
+        let ring = only("a");
+        let file = Arc::new(Mutex::new((secret("a"), None)));
+        let reload = Reload::default();
+        let read = {
+            let file = Arc::clone(&file);
+            move || Ok(file.lock().expect("no panic").clone())
+        };
+        let follower = Follower { ring: Arc::downgrade(&ring), signing: secret("a"), changeover: CHANGEOVER };
+        tokio::spawn(follower.follow(Arc::new(read), reload.subscribe()));
+        let write = |current: &str, previous: Option<&str>| {
+            *file.lock().expect("no panic") = (secret(current), previous.map(secret));
+            reload.announce();
+        };
+        tokio::task::yield_now().await;
+
+        write("b", Some("a"));
+        sleep(CHANGEOVER / 2).await;
+        assert!(accepts(only("a"), &mint(Arc::clone(&ring))), "others may not have read the new secret yet");
+        assert!(accepts(Arc::clone(&ring), &mint(only("b"))), "others may sign by it already");
+        sleep(CHANGEOVER).await;
+        let by_second = mint(Arc::clone(&ring));
+        assert!(accepts(only("b"), &by_second) && accepts(Arc::clone(&ring), &mint(only("a"))));
+
+        write("c", None);
+        sleep(Duration::from_millis(1)).await;
+        assert!(accepts(only("c"), &mint(Arc::clone(&ring))), "without a predecessor it signs at once");
+        assert!(!accepts(Arc::clone(&ring), &by_second));
+    }
 }

@@ -56,7 +56,7 @@ pub use background::Background;
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
 pub use check::Check;
-pub use check_files::{check_files, check_loaded};
+pub use check_files::{check_files, check_loaded, inspect_certificates};
 pub use cli::main;
 pub use client::EndpointError;
 pub use clock::Clock;
@@ -69,7 +69,7 @@ pub use forwarded::TrustedProxies;
 pub use host::{block_on, health, host, report, usage};
 pub use http_service::HttpService;
 pub use inherited_listeners::{InheritedError, InheritedListeners};
-pub use keys::key_ring;
+pub use keys::{CHANGEOVER, key_ring};
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
 pub use metrics::{MetricLabels, Metrics};
 pub use misconfigured::Misconfigured;
@@ -84,7 +84,8 @@ pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
 pub use tls::{
-    ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError, keep_certificate,
+    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError,
+    keep_certificate,
 };
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.

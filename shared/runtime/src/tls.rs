@@ -14,12 +14,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use oidc::certificate::Certificate;
 use rustls::client::WantsClientCert;
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 use tokio::sync::watch;
@@ -74,6 +76,25 @@ impl TlsError {
             Self::File { .. } | Self::Unusable { .. } => status::Kind::FailedPrecondition,
         }
     }
+}
+
+/// The certificate of a server, as its file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateReport {
+    /// The setting that names the file.
+    pub setting: &'static str,
+    /// The file.
+    pub file: PathBuf,
+    /// The first and the last moment of the server's certificate; `None` if it cannot be read.
+    pub validity: Option<(SystemTime, SystemTime)>,
+    /// How many certificates the file has.
+    pub length: usize,
+    /// Whether each certificate names the next one as its issuer.
+    pub is_linked: bool,
+    /// Whether it is its own issuer.
+    pub is_self_issued: bool,
+    /// Whether it is for the host that was named; `None` if none was.
+    pub covers_host: Option<bool>,
 }
 
 /// A server's TLS settings, with the names of the variables they come from.
@@ -165,6 +186,25 @@ impl ServerFiles {
             return Ok(None);
         }
         Ok(validity::check(&self.read()?.dated, now).err())
+    }
+
+    /// What the file of the certificate holds, once certificate and key are known to fit; `None` without a file.
+    pub(crate) fn inspect(&self, host: Option<&str>) -> Result<Option<CertificateReport>, TlsError> {
+        let Some((file, _)) = &self.cert else { return Ok(None) };
+        self.read()?;
+        let chain = certificates(self.variables.cert, file)?;
+        let read: Vec<_> = chain.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        let name = host.map(ServerName::try_from).and_then(Result::ok);
+        let own = chain.first().and_then(|der| ParsedCertificate::try_from(der).ok());
+        Ok(Some(CertificateReport {
+            setting: self.variables.cert,
+            file: file.clone(),
+            validity: read.first().map(Certificate::validity),
+            length: chain.len(),
+            is_linked: read.windows(2).all(|pair| matches!(pair, [one, next] if one.is_issued_by(next))),
+            is_self_issued: read.first().is_some_and(|own| own.is_issued_by(own)),
+            covers_host: name.zip(own).map(|(name, own)| verify_server_name(&own, &name).is_ok()),
+        }))
     }
 
     fn read(&self) -> Result<Accepting, TlsError> {

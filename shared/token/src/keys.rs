@@ -79,6 +79,14 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Accepts both secrets from now on, and signs by the previous one until [`replace`](Self::replace): those that verify tokens may not
+    /// have read the current one yet. On an error the old ones stay.
+    pub fn introduce(&self, current: &SecretString, previous: &SecretString) -> Result<(), KeyError> {
+        let mint = EncodingKey::from_secret(bytes(previous, "OCIS_JWT_SECRET_PREVIOUS")?);
+        self.keys.store(Keys { mint, ..Keys::new(current, Some(previous))? }.into());
+        Ok(())
+    }
+
     /// How often the secrets have been replaced: what was signed by another generation is better not handed out any more.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)

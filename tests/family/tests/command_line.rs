@@ -58,9 +58,17 @@ async fn commands_accept_secrets_from_files() {
         &["user", "list"],
         &["group", "list"],
         &["config", "check"],
+        &["secrets", "rotate"],
     ] {
         succeeded(&family.command(arguments, "").await);
     }
+    let checks = ["configuration", "data-folder", "peers", "database", "migrations"];
+    let arguments: Vec<_> = ["doctor"].into_iter().chain(checks.iter().flat_map(|name| ["--only", name])).collect();
+    let report = family.command(&arguments, "").await;
+    assert_eq!(report.code, 0, "{}{}", report.stdout, report.stderr);
+    assert!(checks.iter().all(|name| report.stdout.contains(name)), "{}", report.stdout);
+    let refused = family.command(&["secrets", "rotate", "jwt"], "").await;
+    assert!(refused.code == 1 && refused.stderr.contains("OCIS_JWT_SECRET_FILE"), "{}", refused.stderr);
     let made = family.command(&["admin", "user", "token", "-u", "marie", "-e", "1h", "-q"], "").await;
     note_secret(succeeded(&made));
 }

@@ -134,13 +134,19 @@ impl TestFamily {
         running.await.expect("a command ends")
     }
 
+    /// The family's settings, over the secrets of its data folder.
+    fn settings(&self) -> Settings {
+        let environment = &self.context.environment;
+        let kept = Secrets::read(&config::base_data_path(environment)).expect("the secrets can be read");
+        Settings::load(environment, &kept.unwrap_or_default()).expect("the configuration is good")
+    }
+
     /// A connection to a service, as the family's own clients make it.
     ///
     /// # Panics
     /// When the family's own settings cannot be used.
     pub fn channel(&self, service: ServiceId) -> Channel {
-        let settings =
-            Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
+        let settings = self.settings();
         let address = self.layout.address(service).to_string();
         client::channel(&address, &settings.gateway.grpc_client_tls, &self.context).expect("an address is an endpoint")
     }
@@ -150,8 +156,7 @@ impl TestFamily {
     /// # Panics
     /// When the family's own settings cannot be used.
     pub fn channel_with(&self, service: ServiceId, certificates: &Certificates) -> Channel {
-        let settings =
-            Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
+        let settings = self.settings();
         let mut tls = settings.gateway.grpc_client_tls;
         (tls.cert, tls.key) = (Some(certificates.certificate.clone()), Some(certificates.key.clone().into()));
         let address = self.layout.address(service).to_string();

@@ -45,7 +45,12 @@ pub(crate) fn cheap() -> Config {
 
 impl Bench {
     /// With einstein, marie and (disabled) lise, each with [`PASSWORD`].
-    pub(crate) async fn start(mut config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
+        // boxed: what the service needs while it opens is large, and is part of each test
+        Box::pin(Self::open(config)).await
+    }
+
+    async fn open(mut config: Config) -> Self {
         let database = store::testing::on_server();
         if let Some(database) = &database {
             config.database_url = database.url().into();
@@ -56,8 +61,7 @@ impl Bench {
         let context = Context { clock, random: Random::seeded(1), ..Context::new(environment) };
         let directory = MemoryDirectory::new([]);
         directory.fail_password_changes(None);
-        let opened = Box::pin(auth_basic::open(&config, directory.clone(), &context)).await;
-        let opened = opened.expect("the service opens");
+        let opened = auth_basic::open(&config, directory.clone(), &context).await.expect("the service opens");
         let bench = Self { directory, opened, config, context, _folder: folder, _database: database };
         bench.put_user("einstein", UserStatus::Active);
         bench.put_user("marie", UserStatus::Active);

@@ -10,7 +10,7 @@ use crate::ServiceAccount;
 const SECRET: &str = "0123456789abcdef-long";
 
 fn one() -> Config {
-    let service_account = ServiceAccount { id: "robot".into(), secret: SECRET.into() };
+    let service_account = ServiceAccount { id: "robot".into(), secret: SECRET.into(), ..ServiceAccount::default() };
     Config { service_account, ..Config::default() }
 }
 
@@ -36,6 +36,19 @@ fn a_good_secret_is_the_account() {
     assert_eq!((who.user.id.opaque_id.as_str(), who.user.id.idp.as_str()), ("robot", "none"));
     assert_eq!(who.user.id.kind, UserType::Service);
     assert!(who.scopes.is_full_user() && who.amr == "service" && who.not_after.is_none());
+}
+
+/// Row M11.
+#[test]
+fn previous_secret_is_accepted_until_it_is_removed() {
+    let mut config = one();
+    config.service_account.secret_previous = "the-secret-before-it".into();
+    let accepts = |config: &Config, secret: &str| {
+        Accounts::load(config, &Random::seeded(1)).expect("loads").verify("robot", secret, UNIX_EPOCH).is_ok()
+    };
+    assert!(accepts(&config, SECRET) && accepts(&config, "the-secret-before-it") && !accepts(&config, "another"));
+    config.service_account.secret_previous = config::Secret::default();
+    assert!(accepts(&config, SECRET) && !accepts(&config, "the-secret-before-it"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Bench {
 /// With the account `jobs`, and a store.
 pub(crate) fn stored() -> Config {
     Config {
-        service_account: ServiceAccount { id: "jobs".into(), secret: JOBS_SECRET.into() },
+        service_account: ServiceAccount { id: "jobs".into(), secret: JOBS_SECRET.into(), ..ServiceAccount::default() },
         store_accounts: true,
         token_manager: Verification { jwt_secret: JWT_SECRET.into(), ..Verification::default() },
         ..Config::default()

@@ -49,7 +49,11 @@ impl<'a> Defaults<'a> {
     }
 
     fn token_manager(&self) -> TokenManager {
-        TokenManager { jwt_secret: self.secrets.jwt.clone(), ..TokenManager::default() }
+        TokenManager {
+            jwt_secret: self.secrets.jwt.clone(),
+            jwt_secret_previous: self.secrets.previous.jwt.clone(),
+            ..TokenManager::default()
+        }
     }
 
     pub(super) fn users(&self) -> users::Config {
@@ -61,25 +65,29 @@ impl<'a> Defaults<'a> {
     }
 
     pub(super) fn auth_machine(&self) -> auth_machine::Config {
-        let machine_auth_api_key = self.secrets.machine_key.clone();
-        auth_machine::Config { machine_auth_api_key, ..auth_machine::Config::default() }
+        auth_machine::Config {
+            machine_auth_api_key: self.secrets.machine_key.clone(),
+            machine_auth_api_key_previous: self.secrets.previous.machine_key.clone(),
+            ..auth_machine::Config::default()
+        }
     }
 
     pub(super) fn auth_service(&self) -> auth_service::Config {
-        let (id, secret) = (self.secrets.service_account_id.clone(), self.secrets.service_account_secret.clone());
-        let token_manager = Verification { jwt_secret: self.secrets.jwt.clone(), ..Verification::default() };
-        auth_service::Config {
-            service_account: ServiceAccount { id, secret },
-            store_accounts: true,
-            token_manager,
-            ..auth_service::Config::default()
-        }
+        let TokenManager { jwt_secret, jwt_secret_previous, .. } = self.token_manager();
+        let token_manager = Verification { jwt_secret, jwt_secret_previous };
+        let service_account = ServiceAccount {
+            id: self.secrets.service_account_id.clone(),
+            secret: self.secrets.service_account_secret.clone(),
+            secret_previous: self.secrets.previous.service_account_secret.clone(),
+        };
+        auth_service::Config { service_account, store_accounts: true, token_manager, ..auth_service::Config::default() }
     }
 
     pub(crate) fn auth_app(&self) -> auth_app::Config {
         auth_app::Config {
             token_manager: self.token_manager(),
             token_key: self.secrets.app_token_key.clone(),
+            token_key_previous: self.secrets.previous.app_token_key.clone(),
             ..auth_app::Config::default()
         }
     }
@@ -87,7 +95,8 @@ impl<'a> Defaults<'a> {
     /// Alone, auth-bearer has no secret of the data folder either.
     pub(super) fn auth_bearer(&self) -> auth_bearer::Config {
         let Some(idp) = &self.idp else { return auth_bearer::Config::default() };
-        let minting = auth_bearer::Minting { jwt_secret: self.secrets.jwt.clone() };
+        let TokenManager { jwt_secret, jwt_secret_previous, .. } = self.token_manager();
+        let minting = auth_bearer::Minting { jwt_secret, jwt_secret_previous };
         let mut config = auth_bearer::Config { minting, ..auth_bearer::Config::default() };
         let oidc = &mut config.auth_providers.oidc;
         if let Some(first) = idp.issuers.first() {
@@ -105,6 +114,7 @@ impl<'a> Defaults<'a> {
         let mut config = idp::Config {
             token_manager: self.token_manager(),
             encryption_secret: self.secrets.idp_encryption.clone(),
+            encryption_secret_previous: self.secrets.previous.idp_encryption.clone(),
             edge_client_secret: self.secrets.edge_client.clone(),
             edge_url: url.clone(),
             url,
@@ -132,6 +142,7 @@ impl<'a> Defaults<'a> {
         let mut config = proxy::Config {
             token_manager: self.token_manager(),
             machine_auth_api_key: self.secrets.machine_key.clone(),
+            machine_auth_api_key_previous: self.secrets.previous.machine_key.clone(),
             backends: self.backends.clone(),
             ..proxy::Config::default()
         };

@@ -83,7 +83,7 @@ impl Settings {
         defaults.complete_edge(&first, &idp, own_tokens);
         let mut of_gateway = defaults.gateway();
         LOG_LEVEL.clone_into(&mut of_gateway.log.level);
-        Ok(Self {
+        let mut settings = Self {
             users,
             auth_basic: reader.read::<auth_basic::AuthBasic>(&defaults.auth_basic())?,
             auth_machine,
@@ -98,7 +98,54 @@ impl Settings {
             warnings: reader.warnings,
             files: reader.files,
             named_files: reader.named_files,
-        })
+        };
+        settings.drop_outdated(secrets);
+        Ok(settings)
+    }
+
+    /// Drops generated secrets that were accepted before a rotation where another one is configured by now: they belong to the
+    /// generated ones (`docs/security-requirements.md#d13`).
+    fn drop_outdated(&mut self, made: &Secrets) {
+        let Self {
+            users,
+            auth_basic,
+            auth_machine,
+            auth_service,
+            auth_app,
+            auth_bearer,
+            idp,
+            account,
+            gateway,
+            proxy,
+            ..
+        } = self;
+        let former = &made.previous;
+        for tokens in [
+            &mut users.token_manager,
+            &mut auth_basic.token_manager,
+            &mut auth_app.token_manager,
+            &mut idp.token_manager,
+            &mut account.token_manager,
+            &mut gateway.token_manager,
+            &mut proxy.token_manager,
+        ] {
+            drop_unless_same(&mut tokens.jwt_secret_previous, &tokens.jwt_secret, (&made.jwt, &former.jwt));
+        }
+        let (verification, minting) = (&mut auth_service.token_manager, &mut auth_bearer.minting);
+        drop_unless_same(&mut verification.jwt_secret_previous, &verification.jwt_secret, (&made.jwt, &former.jwt));
+        drop_unless_same(&mut minting.jwt_secret_previous, &minting.jwt_secret, (&made.jwt, &former.jwt));
+        let machine = (&made.machine_key, &former.machine_key);
+        drop_unless_same(&mut auth_machine.machine_auth_api_key_previous, &auth_machine.machine_auth_api_key, machine);
+        drop_unless_same(&mut proxy.machine_auth_api_key_previous, &proxy.machine_auth_api_key, machine);
+        let account = &mut auth_service.service_account;
+        let of_account = (&made.service_account_secret, &former.service_account_secret);
+        drop_unless_same(&mut account.secret_previous, &account.secret, of_account);
+        let of_tokens = (&made.app_token_key, &former.app_token_key);
+        drop_unless_same(&mut auth_app.token_key_previous, &auth_app.token_key, of_tokens);
+        let of_idp = (&made.idp_encryption, &former.idp_encryption);
+        drop_unless_same(&mut idp.encryption_secret_previous, &idp.encryption_secret, of_idp);
+        let of_edge = (&made.edge_session, &former.edge_session);
+        drop_unless_same(&mut proxy.session.secret_previous, &proxy.session.secret, of_edge);
     }
 
     /// Writes the audit log into a file of the data folder, unless a file is configured for it or for the log, or its variable is set
@@ -134,6 +181,13 @@ impl Settings {
             return configured.clone();
         }
         runtime::endpoint_of(&self.gateway.grpc.addr)
+    }
+}
+
+/// Drops a previous secret that is the generated one where the current one is not.
+fn drop_unless_same(previous: &mut Secret, current: &Secret, (made, former): (&Secret, &Secret)) {
+    if current.expose() != made.expose() && previous.expose() == former.expose() {
+        *previous = Secret::default();
     }
 }
 
@@ -184,6 +238,9 @@ impl Defaults<'_> {
         let is_shared = first.session.database_url.expose().starts_with("postgres");
         let made = if is_shared { Secret::default() } else { self.secrets.edge_session.clone() };
         edge.session.secret = made;
+        if !is_shared {
+            edge.session.secret_previous = self.secrets.previous.edge_session.clone();
+        }
         let has_secret =
             !edge.session.secret.is_empty() || first.session.secret.expose() != self.secrets.edge_session.expose();
         let is_own_issuer = first.issuer == UNSET || first.issuer == *own;
@@ -335,6 +392,23 @@ mod tests {
         assert_eq!(kept(&[("PROXY_TLS", "false"), ("OCIS_LOG_FILE", "/var/log/doorward")]), (None, None));
         assert_eq!(kept(&[("OCIS_AUDIT_LOG_FILE", "")]).1, None, "its lines are in the log");
         assert_eq!(kept(&[("OCIS_AUDIT_LOG_FILE", "/var/log/audit")]).1, Some("/var/log/audit".into()));
+    }
+
+    /// `docs/security-requirements.md#d13`
+    #[test]
+    fn former_generated_secret_is_not_accepted_next_to_a_configured_one() {
+        let mut secrets = Secrets::make(&Random::seeded(1));
+        let former = Secrets::make(&Random::seeded(2));
+        (secrets.previous.jwt, secrets.previous.app_token_key) = (former.jwt, former.app_token_key);
+        let load = |variables: &[(&str, &str)]| Settings::load(&environment(variables), &secrets).expect("is read");
+        let settings = load(&[]);
+        assert_eq!(settings.users.token_manager.jwt_secret_previous.expose(), secrets.previous.jwt.expose());
+        assert_eq!(settings.auth_app.token_key_previous.expose(), secrets.previous.app_token_key.expose());
+        let configured = "an-adequate-secret-of-32-bytes-ok";
+        let settings = load(&[("OCIS_JWT_SECRET", configured), ("AUTH_APP_TOKEN_KEY", configured)]);
+        assert!(settings.users.token_manager.jwt_secret_previous.is_empty());
+        assert!(settings.auth_bearer.minting.jwt_secret_previous.is_empty());
+        assert!(settings.auth_app.token_key_previous.is_empty());
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub struct Session {
     /// session.
     #[schemars(extend("x-env" = ["<P>_SECRET"], "x-min-bytes" = 32))]
     pub secret: Secret,
+    /// The secret that was in use before the current one. Sessions that it has sealed go on.
+    #[schemars(extend("x-env" = ["<P>_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
+    pub secret_previous: Secret,
     /// Where sessions and the keys of signed URLs are kept: `sqlite:///path/to/file.db`, or
     /// `postgres://user:password@host/database` for more than one replica. If empty, the file proxy.db in the data
     /// folder.

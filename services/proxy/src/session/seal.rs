@@ -6,6 +6,9 @@ use runtime::Random;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// What the key of sessions is derived for.
+const SESSIONS: &[u8] = b"doorward proxy sessions";
+
 /// What a text is sealed for. One that is sealed for one purpose is opened for no other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose<'a> {
@@ -33,13 +36,16 @@ impl Purpose<'_> {
 /// Seals and opens.
 pub(crate) struct Sealer {
     key: SealingKey,
+    /// Opens what was sealed before the secret was changed.
+    previous: Option<SealingKey>,
     random: Random,
 }
 
 impl Sealer {
-    /// Under the secret of sessions.
-    pub(crate) fn new(secret: &Secret, random: Random) -> Self {
-        Self::derived(secret.expose(), b"doorward proxy sessions", random)
+    /// Under the secret of sessions. What the previous one has sealed is opened too; an empty one is none.
+    pub(crate) fn new(secret: &Secret, previous: &Secret, random: Random) -> Self {
+        let previous = (!previous.is_empty()).then(|| Self::key(previous.expose(), SESSIONS));
+        Self { key: Self::key(secret.expose(), SESSIONS), previous, random }
     }
 
     /// Under the secret of sessions, for what replicas share of ACME.
@@ -49,12 +55,11 @@ impl Sealer {
 
     /// Under the machine key, without which there are no signed URLs, nor keys for them.
     pub(crate) fn of_machine_key(machine_key: &str, random: Random) -> Self {
-        Self::derived(machine_key, b"doorward proxy signing keys", random)
+        Self { key: Self::key(machine_key, b"doorward proxy signing keys"), previous: None, random }
     }
 
-    fn derived(secret: &str, info: &[u8], random: Random) -> Self {
-        let key = KeyDerivation::new(b"doorward proxy", secret.as_bytes()).key(info);
-        Self { key: SealingKey::new(&key, &[]), random }
+    fn key(secret: &str, info: &[u8]) -> SealingKey {
+        SealingKey::new(&KeyDerivation::new(b"doorward proxy", secret.as_bytes()).key(info), &[])
     }
 
     /// Seals a value.
@@ -65,7 +70,9 @@ impl Sealer {
 
     /// Opens one; `None` if it was not sealed here for this purpose, or was changed.
     pub(crate) fn open<T: DeserializeOwned>(&self, purpose: Purpose<'_>, sealed: &[u8]) -> Option<T> {
-        let plain = self.key.open(purpose.bound_to().as_bytes(), sealed)?;
+        let purpose = purpose.bound_to();
+        let mut keys = std::iter::once(&self.key).chain(&self.previous);
+        let plain = keys.find_map(|key| key.open(purpose.as_bytes(), sealed))?;
         serde_json::from_slice(&plain).ok()
     }
 }
@@ -79,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_here_for_its_purpose_only() {
-        let under = |secret: &str| Sealer::new(&Secret::from(secret), Random::seeded(1));
+        let under = |secret: &str| Sealer::new(&Secret::from(secret), &Secret::default(), Random::seeded(1));
         let one = under("a-secret-of-at-least-32-characters");
         let sealed = one.seal(Purpose::Login("s"), &"text");
         assert_eq!(one.open::<String>(Purpose::Login("s"), &sealed).as_deref(), Some("text"));
@@ -94,11 +101,25 @@ mod tests {
         }
     }
 
+    /// Row E31.
+    #[test]
+    fn previous_secret_opens_and_does_not_seal() {
+        let [former, current, none] =
+            ["a-secret-of-at-least-32-characters", "another-secret-of-32-characters---", ""].map(Secret::from);
+        let before = Sealer::new(&former, &none, Random::seeded(1)).seal(Purpose::Tokens("s"), &"text");
+        let sealer = Sealer::new(&current, &former, Random::seeded(1));
+        assert_eq!(sealer.open::<String>(Purpose::Tokens("s"), &before).as_deref(), Some("text"));
+        let after = sealer.seal(Purpose::Tokens("s"), &"text");
+        let alone = Sealer::new(&current, &none, Random::seeded(1));
+        assert_eq!(alone.open::<String>(Purpose::Tokens("s"), &after).as_deref(), Some("text"));
+        assert_eq!(alone.open::<String>(Purpose::Tokens("s"), &before), None);
+    }
+
     /// Cookies and rows of earlier versions must stay readable.
     #[test]
     fn sealed_value_keeps_its_format() {
         const SECRET: &str = "a-secret-of-at-least-32-characters";
-        let sessions = Sealer::new(&Secret::from(SECRET), Random::seeded(1));
+        let sessions = Sealer::new(&Secret::from(SECRET), &Secret::default(), Random::seeded(1));
         let signing = Sealer::of_machine_key(SECRET, Random::seeded(1));
         let cases = [
             (sessions, Purpose::Login("s"), "eDglgipvnmLaIZDoNHXKXMpwk7xvHTnXuR9pdsY1RozfbA"),

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LONGEST;
 use super::fetcher::{AccessToken, Fetcher};
+use super::machine_key::MachineKey;
 use crate::session::seal::{Purpose, Sealer};
 use crate::store::Ended;
 use crate::store::signing_keys::{Row, Rows};
@@ -34,7 +35,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// The keys.
 pub struct Keys {
     rows: Rows,
-    sealer: Sealer,
+    machine_key: Arc<MachineKey>,
     random: Random,
 }
 
@@ -70,8 +71,8 @@ struct Secrets {
 
 impl Keys {
     /// The keys in this database, whose schema is up to date. The machine key seals them.
-    pub fn new(database: Database, machine_key: &str, random: Random) -> Self {
-        Self { rows: Rows::new(database), sealer: Sealer::of_machine_key(machine_key, random.clone()), random }
+    pub(crate) fn new(database: Database, machine_key: Arc<MachineKey>, random: Random) -> Self {
+        Self { rows: Rows::new(database), machine_key, random }
     }
 
     /// The keys that may have signed a URL of this login.
@@ -148,8 +149,9 @@ impl Keys {
     }
 
     fn open(&self, row: Row) -> Option<Key> {
-        // A key sealed under a former machine key is lost.
-        let secrets: Secrets = self.sealer.open(Purpose::SigningKey(&row.id), &row.sealed)?;
+        // A key sealed under a machine key before the previous one is lost.
+        let open = |sealer: &Sealer| sealer.open(Purpose::SigningKey(&row.id), &row.sealed);
+        let secrets: Secrets = self.machine_key.open_with(open)?;
         let fetcher = match (row.session, secrets.token) {
             (Some(session), None) => Fetcher::Session(session),
             (None, Some(token)) => Fetcher::Token(AccessToken {
@@ -174,7 +176,7 @@ impl Keys {
             Fetcher::Token(token) => Some(token.secret.expose_secret().to_owned()),
         };
         let secrets = Secrets { key: key.secret.expose_secret().to_owned(), token };
-        self.sealer.seal(Purpose::SigningKey(&key.id), &secrets)
+        self.machine_key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey(&key.id), &secrets))
     }
 
     fn row(&self, key: &Key, fetcher: String) -> Row {

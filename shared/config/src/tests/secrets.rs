@@ -196,3 +196,32 @@ fn secrets_of_the_defaults_stay_where_none_is_configured() {
     assert_eq!(loaded.config.token_manager.jwt_secret.expose(), JWT_SECRET);
     assert!(loaded.shown.contains("  jwt_secret: '***'\n"), "{}", loaded.shown);
 }
+
+/// Row D13.
+#[test]
+fn generated_secrets_hold_where_nothing_else_is_configured() {
+    const NAMES: &[&str] = &["OCIS_JWT_SECRET", "OCIS_JWT_SECRET_PREVIOUS", "OCIS_MACHINE_AUTH_API_KEY"];
+    let (made, former, configured) = ("m".repeat(31) + "1", "f".repeat(31) + "1", "c".repeat(31) + "1");
+    let folder = Folder::new();
+    let lines = format!("# made\nOCIS_JWT_SECRET={made}\nOCIS_JWT_SECRET_PREVIOUS={former}\nAUTH_APP_TOKEN_KEY=x\n");
+    let file = folder.write("secrets", &lines);
+    let env = folder.bare_env().with_generated(file.clone(), NAMES);
+
+    let read = read_ok(&env);
+    let tokens = &read.config.token_manager;
+    assert_eq!((tokens.jwt_secret.expose(), tokens.jwt_secret_previous.expose()), (&*made, &*former));
+    assert!(read.files.contains(&file), "it is watched");
+    assert!(read.shown.contains(&format!("jwt_secret: '***' # file {}", file.display())), "{}", read.shown);
+    let over = read_ok(&env.clone().with("OCIS_JWT_SECRET", &configured)).config;
+    assert_eq!(over.token_manager.jwt_secret.expose(), configured);
+    assert!(over.token_manager.jwt_secret_previous.is_empty(), "it belongs to the generated one");
+
+    // what was read before is the default of the next reading
+    folder.write("secrets", &format!("OCIS_JWT_SECRET={made}\n"));
+    let identity = super::IDENTITY;
+    let again = crate::load_over(&read.config, &identity, &env).expect("is read").config;
+    assert!(again.token_manager.jwt_secret_previous.is_empty(), "a removed line is an empty secret");
+    fs::remove_file(&file).expect("removes");
+    let error = crate::load_over(&read.config, &identity, &env).expect_err("is gone").to_string();
+    assert!(error.contains("secrets"), "{error}");
+}

@@ -135,6 +135,29 @@ async fn health_watchers_are_told_when_draining_begins() {
 }
 
 #[tokio::test]
+async fn health_of_a_peer_is_ready_not_ready_or_unreachable() {
+    let mut sections = Sections::default();
+    sections.debug.drain_delay = Duration::from_secs(20);
+    let context = context();
+    let running = sections.serve(echoing(), &context).await.expect("starts");
+    let endpoint = running.grpc.expect("serves gRPC").to_string();
+    let tls = config::GrpcClientTls::default();
+    let health = async |endpoint: &str| crate::client::check_health(endpoint, &tls, &context).await;
+    while health(&endpoint).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(health(&endpoint).await.expect("is ready"), "it has the service");
+    running.drain();
+    while health(&endpoint).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let draining = health(&endpoint).await.expect_err("is not ready").to_string();
+    assert_eq!(draining, "it answers that it is not ready");
+    let missing = health("unix:/nonexistent/socket").await.expect_err("is missing").to_string();
+    assert!(!missing.is_empty() && missing != "it answers that it is not ready", "{missing}");
+}
+
+#[tokio::test]
 async fn service_of_a_shared_process_serves_until_it_is_stopped() {
     let sections = Sections::default();
     let listeners = Listeners {

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::{number, suite, write};
 use crate::testing::Cluster;
-use crate::{Database, Options};
+use crate::{Database, Options, Sessions};
 
 /// Services, each with another set of statements, share two sessions.
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +66,8 @@ async fn announcements_arrive_where_listeners_reach_the_server_itself() {
         let received = tokio::time::timeout(std::time::Duration::from_secs(5), listener.received()).await;
         received.expect("it arrives soon").expect("the listener is well");
     }
+    let report = here.server_report().await.expect("answers").expect("is a server");
+    assert_eq!(report.sessions, Sessions::PooledAndPushed);
     suite(there).await;
 
     for url in ["sqlite:///tmp/a.db", "nonsense", "postgres://host:port/"] {

@@ -7,7 +7,7 @@ use status::Kind;
 
 use super::{Schema, number, write};
 use crate::testing::{Balancer, Cluster};
-use crate::{Database, Options, StoreError};
+use crate::{Database, Options, Sessions, StoreError};
 
 /// A server that is the former primary after a switch-over: open sessions do not write any more, new ones do.
 #[tokio::test(flavor = "multi_thread")]
@@ -128,4 +128,17 @@ async fn migrated_schema_needs_no_right_to_create() {
     write(&worker, "CREATE TABLE more (id INTEGER)").await.expect_err("it may not");
     worker.migrate::<Schema>().await.expect("there is nothing to create");
     write(&worker, "INSERT INTO things VALUES (1, 'one')").await.expect("it can work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_says_what_its_role_may_do() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let place = cluster.fresh_database().await;
+    let database = place.open().await;
+    let report = async || database.server_report().await.expect("answers").expect("is a server");
+    let owner = report().await;
+    assert!(!owner.version.is_empty() && owner.max_connections > 0, "{owner:?}");
+    assert!(owner.may_create && owner.sessions == Sessions::Own && !owner.is_standby, "{owner:?}");
+    let file = crate::testing::sqlite();
+    assert_eq!(file.open().await.server_report().await.expect("needs no answer"), None);
 }

@@ -246,6 +246,12 @@ fn rotation_loses_no_token_and_ends_with_the_old_secret() {
     assert!(ring.replace(&secret(""), None).is_err());
     assert!(verifier.verify(at(NOW), &new).is_ok(), "a bad replacement changes nothing");
 
+    ring.introduce(&third, &second).unwrap();
+    let before = minter.mint(at(NOW), &alan()).unwrap();
+    assert!(only(&second).verify(at(NOW), &before).is_ok(), "an introduced secret does not sign yet");
+    let by_third = Minter::new(Arc::new(KeyRing::new(&third, None).unwrap()), Duration::from_mins(5), false);
+    assert!(verifier.verify(at(NOW), &by_third.mint(at(NOW), &alan()).unwrap()).is_ok(), "and is accepted");
+
     ring.replace(&third, Some(&second)).unwrap();
     assert!(matches!(verifier.verify(at(NOW), &old), Err(TokenError::Invalid(Defect::Signature))), "a dropped secret");
     assert!(verifier.verify(at(NOW), &new).is_ok());

@@ -30,7 +30,11 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = auth_service::Config {
-            service_account: ServiceAccount { id: "jobs".into(), secret: "0123456789abcdef-long".into() },
+            service_account: ServiceAccount {
+                id: "jobs".into(),
+                secret: "0123456789abcdef-long".into(),
+                ..ServiceAccount::default()
+            },
             store_accounts: true,
             database_url: format!("sqlite://{}/auth-service.db", folder.path().display()).into(),
             token_manager: Verification { jwt_secret: SECRET.into(), ..Verification::default() },

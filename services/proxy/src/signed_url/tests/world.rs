@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use ::config::Secret;
 use ::store::Database;
 use async_trait::async_trait;
 use authn::gateway::Identified;
@@ -85,8 +86,8 @@ impl World {
         let kinds = CredentialTypes { basic: true, app: true };
         let authentication =
             Authentication::new(Arc::clone(&gateway) as Arc<dyn Gateway>, verifier, clock.clone(), kinds);
-        let keys = Arc::new(Keys::new(database.clone(), MACHINE_KEY, Random::seeded(7)));
-        let signed_urls = SignedUrls::new(keys, MACHINE_KEY.into());
+        let machine_key = MachineKey::new(&MACHINE_KEY.into(), &Secret::default(), Random::seeded(7));
+        let signed_urls = SignedUrls::new(database.clone(), machine_key, Random::seeded(7));
         let world =
             Self { sessions: testing::sessions(&database, &clock), clock, signed_urls, authentication, gateway };
         world.user("id-1", "einstein");

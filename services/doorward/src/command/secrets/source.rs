@@ -1,0 +1,191 @@
+//! Where a secret comes from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use config::{Environment, Secret};
+use serde_json::Value;
+
+use crate::secrets::{GeneratedSecret, Secrets};
+use crate::services::{Defaults, ServiceId, Settings, View};
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The file of generated secrets.
+    DataFolder,
+    /// A variable of the environment.
+    Variable(String),
+    /// A file that a variable names.
+    File {
+        /// The variable.
+        variable: String,
+        /// The file.
+        path: String,
+    },
+    /// A YAML file of this service.
+    Yaml(&'static str),
+    /// Nothing was generated yet.
+    Nowhere,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DataFolder => f.write_str("the data folder"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { variable, path } => write!(f, "{path} ({variable})"),
+            Self::Yaml(service) => write!(f, "the settings of {service}"),
+            Self::Nowhere => f.write_str("nowhere yet"),
+        }
+    }
+}
+
+impl Source {
+    /// Where the secret in force comes from.
+    pub(super) fn of(
+        secret: GeneratedSecret,
+        kept: Option<&Secrets>,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Self {
+        for name in names(secret) {
+            let file = format!("{name}_FILE");
+            if let Some(path) = environment.get_filled(&file) {
+                return Self::File { variable: file, path: path.to_owned() };
+            }
+            if environment.get_filled(&name).is_some() {
+                return Self::Variable(name);
+            }
+        }
+        let Some(kept) = kept else { return Self::Nowhere };
+        let generated = secret.of(kept).expose();
+        let other = in_force(secret, settings).into_iter().find(|(_, value)| value.expose() != generated);
+        other.map_or(Self::DataFolder, |(service, _)| Self::Yaml(service.name()))
+    }
+
+    /// What an operator does to rotate a secret from here.
+    pub(super) fn remedy_to_rotate(&self, secret: GeneratedSecret) -> String {
+        const MAKE: &str = "make a new value with: openssl rand -base64 32";
+        let variable = secret.variable();
+        let previous = match (self, secret.has_previous()) {
+            (Self::File { .. }, true) => {
+                format!("write the present value into the file of {variable}_PREVIOUS_FILE, and then")
+            }
+            (_, true) => format!("set {variable}_PREVIOUS to the present value, and"),
+            (_, false) => "then".to_owned(),
+        };
+        let restart = self.restart(secret);
+        match self {
+            Self::File { path, .. } => format!("{MAKE}; {previous} write the new one into {path}{restart}"),
+            Self::Variable(name) => format!("{MAKE}; {previous} set {name} to the new one{restart}"),
+            Self::Yaml(service) => {
+                format!("{MAKE}; {previous} set the new one where {service} has it{restart}")
+            }
+            Self::DataFolder | Self::Nowhere => "the first start of doorward server makes it".to_owned(),
+        }
+    }
+
+    /// What an operator does to end the previous value of a secret from here.
+    pub(super) fn remedy_to_end(&self, secret: GeneratedSecret) -> String {
+        let previous = match self {
+            Self::File { .. } => format!("empty the file of {}_PREVIOUS_FILE", secret.variable()),
+            _ => format!("unset {}_PREVIOUS", secret.variable()),
+        };
+        format!("{previous}{}; then {}", self.restart(secret), secret.ends_with_previous())
+    }
+
+    /// Who has to be restarted, as the end of a sentence.
+    fn restart(&self, secret: GeneratedSecret) -> String {
+        let named: Vec<_> = restarted(secret).iter().map(|service| service.name()).collect();
+        match (self, secret.is_reread()) {
+            (Self::File { .. }, true) => ", for every service that has it; services read it within seconds".to_owned(),
+            (_, true) => {
+                let all: Vec<_> = readers(secret).into_iter().map(ServiceId::name).collect();
+                format!(", for every service that has it; restart them in this order: {}", all.join(", "))
+            }
+            (_, false) => format!(", and restart {}", named.join(", ")),
+        }
+    }
+}
+
+/// The services that read a secret only when they start.
+pub(super) fn restarted(secret: GeneratedSecret) -> &'static [ServiceId] {
+    match secret {
+        GeneratedSecret::Jwt | GeneratedSecret::MachineKey | GeneratedSecret::ServiceAccount => &[],
+        GeneratedSecret::AppTokenKey => &[ServiceId::AuthApp],
+        GeneratedSecret::IdpEncryption => &[ServiceId::Idp],
+        GeneratedSecret::EdgeClient => &[ServiceId::Idp, ServiceId::Proxy],
+        GeneratedSecret::EdgeSession => &[ServiceId::Proxy],
+    }
+}
+
+/// The names of the variables that set a secret in any service, and the names that are equal to them.
+fn names(secret: GeneratedSecret) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for service in ServiceId::ALL {
+        each_secret(service, &mut |found| {
+            if found.iter().any(|name| name == secret.variable()) {
+                names.extend(found.iter().cloned());
+            }
+        });
+    }
+    let twins = |name: &String| name.strip_prefix("OCIS_").map(|rest| format!("OC_{rest}"));
+    let equal: Vec<_> = names.iter().filter_map(twins).collect();
+    names.extend(equal);
+    names
+}
+
+/// The services that have a setting for a secret, in the order in which they start.
+fn readers(secret: GeneratedSecret) -> Vec<ServiceId> {
+    let has_it = |service: &ServiceId| {
+        let mut has_it = false;
+        each_secret(*service, &mut |names| has_it |= names.iter().any(|name| name == secret.variable()));
+        has_it
+    };
+    ServiceId::ALL.into_iter().filter(has_it).collect()
+}
+
+/// Calls back with the names of the variables of each secret setting of a service.
+pub(super) fn each_secret(service: ServiceId, found: &mut impl FnMut(&[String])) {
+    let secrets = Secrets::default();
+    let schema = service.view(View::Schema, &Environment::default(), &Defaults::new(&secrets)).unwrap_or_default();
+    walk(&serde_json::from_str(&schema).unwrap_or_default(), found);
+}
+
+fn walk(setting: &Value, found: &mut impl FnMut(&[String])) {
+    if let Some(properties) = setting["properties"].as_object() {
+        properties.values().for_each(|property| walk(property, found));
+    } else if setting["x-secret"] == true {
+        let names = setting["x-env"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        found(&names.map(str::to_owned).collect::<Vec<_>>());
+    }
+}
+
+/// What the services have of a secret.
+fn in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(ServiceId, &Secret)> {
+    let Settings { users, auth_basic, auth_machine, auth_service, auth_app, idp, account, gateway, proxy, .. } =
+        settings;
+    match secret {
+        GeneratedSecret::Jwt => vec![
+            (ServiceId::Users, &users.token_manager.jwt_secret),
+            (ServiceId::AuthBasic, &auth_basic.token_manager.jwt_secret),
+            (ServiceId::AuthService, &auth_service.token_manager.jwt_secret),
+            (ServiceId::AuthApp, &auth_app.token_manager.jwt_secret),
+            (ServiceId::Idp, &idp.token_manager.jwt_secret),
+            (ServiceId::AuthBearer, &settings.auth_bearer.minting.jwt_secret),
+            (ServiceId::Account, &account.token_manager.jwt_secret),
+            (ServiceId::Gateway, &gateway.token_manager.jwt_secret),
+            (ServiceId::Proxy, &proxy.token_manager.jwt_secret),
+        ],
+        GeneratedSecret::MachineKey => vec![
+            (ServiceId::AuthMachine, &auth_machine.machine_auth_api_key),
+            (ServiceId::Proxy, &proxy.machine_auth_api_key),
+        ],
+        GeneratedSecret::ServiceAccount => vec![(ServiceId::AuthService, &auth_service.service_account.secret)],
+        GeneratedSecret::AppTokenKey => vec![(ServiceId::AuthApp, &auth_app.token_key)],
+        GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret)],
+        GeneratedSecret::EdgeClient => vec![(ServiceId::Idp, &idp.edge_client_secret)],
+        GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret)],
+    }
+}
