@@ -112,7 +112,8 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
-            ("tracing", &self.tracing), ("log", &self.log),
+            ("tracing", &self.tracing),
+            ("log", &self.log),
             ("grpc", &self.grpc),
             ("auth_providers.ldap", &self.auth_providers.ldap),
             ("", &self.database_pool),

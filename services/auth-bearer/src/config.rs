@@ -79,7 +79,8 @@ config::impl_default!(Config);
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
-            ("tracing", &self.tracing), ("log", &self.log),
+            ("tracing", &self.tracing),
+            ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("auth_providers.oidc", &self.auth_providers.oidc),

@@ -63,7 +63,8 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
-            ("tracing", &self.tracing), ("log", &self.log),
+            ("tracing", &self.tracing),
+            ("log", &self.log),
             ("grpc", &self.grpc),
             ("service_account", &self.service_account),
             ("", &self.database_pool),

@@ -228,7 +228,8 @@ impl Config {
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
-            ("tracing", &self.tracing), ("log", &self.log),
+            ("tracing", &self.tracing),
+            ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("mfa", &self.mfa),

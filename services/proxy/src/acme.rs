@@ -71,7 +71,11 @@ impl Acme {
         let row = database.filter(|_| config.shares_certificate()).map(|database| row(database, &plan));
         let storage = match &row {
             Some(row) => {
-                let sealer = Box::new(Sealer::of_acme(&config.session.secret, context.random.clone()));
+                let sealer = Box::new(Sealer::of_acme(
+                    &config.session.secret,
+                    &config.session.secret_previous,
+                    context.random.clone(),
+                ));
                 let holder = URL_SAFE_NO_PAD.encode(context.random.bytes::<16>());
                 Storage::Shared { row: row.clone(), sealer, holder }
             }

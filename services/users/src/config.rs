@@ -89,7 +89,13 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tracing", &self.tracing), ("log", &self.log), ("grpc", &self.grpc), ("", &self.database_pool), ("ldap", &self.ldap)]
+        vec![
+            ("tracing", &self.tracing),
+            ("log", &self.log),
+            ("grpc", &self.grpc),
+            ("", &self.database_pool),
+            ("ldap", &self.ldap),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

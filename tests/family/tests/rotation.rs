@@ -87,7 +87,7 @@ async fn wait_for_another_signature(family: &TestFamily, old: &str) -> String {
     tokio::time::timeout(PATIENCE, signed_anew).await.expect("the new secret is used")
 }
 
-/// Rows D13, G9 and M11.
+/// Rows D13, G9 and M12.
 #[tokio::test(flavor = "multi_thread")]
 async fn generated_secrets_rotate_under_calls() {
     let mut layout = Layout::new("process-secrets", false);

@@ -224,7 +224,8 @@ fn assert_metrics_and_audit_events(received: &Others) {
     for name in ["doorward_requests_total", "doorward_request_duration_seconds", "doorward_ready"] {
         assert!(metrics.contains(name), "{name} is not among {metrics:?}");
     }
-    let is_made = |line: &String| line.contains(r#""event":"app_token_create""#) && line.contains(r#""target":"audit""#);
+    let is_made =
+        |line: &String| line.contains(r#""event":"app_token_create""#) && line.contains(r#""target":"audit""#);
     assert!(lines.iter().any(is_made), "the making of the token is not among {lines:?}");
 }
 

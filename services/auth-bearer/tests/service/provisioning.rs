@@ -56,7 +56,7 @@ impl World {
         let oidc = Oidc { issuer: self.a.url.clone(), ..oidc };
         let config = Config {
             auth_providers: AuthProviders { oidc, issuers_file: Some(file) },
-            minting: Minting { jwt_secret: self.tokens().jwt_secret },
+            minting: Minting { jwt_secret: self.tokens().jwt_secret, ..Minting::default() },
             auto_provision,
             role_assignment,
             ..Config::default()

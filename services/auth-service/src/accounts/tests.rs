@@ -38,7 +38,7 @@ fn a_good_secret_is_the_account() {
     assert!(who.scopes.is_full_user() && who.amr == "service" && who.not_after.is_none());
 }
 
-/// Row M11.
+/// Row M12.
 #[test]
 fn previous_secret_is_accepted_until_it_is_removed() {
     let mut config = one();

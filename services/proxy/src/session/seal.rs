@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 /// What the key of sessions is derived for.
 const SESSIONS: &[u8] = b"doorward proxy sessions";
 
+/// What the key of ACME is derived for.
+const ACME: &[u8] = b"doorward proxy acme";
+
 /// What a text is sealed for. One that is sealed for one purpose is opened for no other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose<'a> {
@@ -48,9 +51,10 @@ impl Sealer {
         Self { key: Self::key(secret.expose(), SESSIONS), previous, random }
     }
 
-    /// Under the secret of sessions, for what replicas share of ACME.
-    pub(crate) fn of_acme(secret: &Secret, random: Random) -> Self {
-        Self::derived(secret.expose(), b"doorward proxy acme", random)
+    /// Under the secret of sessions, for what replicas share of ACME; with the previous one as in [`new`](Self::new).
+    pub(crate) fn of_acme(secret: &Secret, previous: &Secret, random: Random) -> Self {
+        let previous = (!previous.is_empty()).then(|| Self::key(previous.expose(), ACME));
+        Self { key: Self::key(secret.expose(), ACME), previous, random }
     }
 
     /// Under the machine key, without which there are no signed URLs, nor keys for them.

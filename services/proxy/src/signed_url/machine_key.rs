@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::session::seal::Purpose;
 
-    /// Row M11.
+    /// Row M12.
     #[test]
     fn successor_opens_at_once_and_is_shown_after_the_changeover() {
         let secret = |letter: &str| Secret::from(letter.repeat(32));

@@ -133,7 +133,7 @@ impl World {
 
 /// Row [G14](../../../../docs/security-requirements.md#g14).
 #[tokio::test(flavor = "multi_thread")]
-async fn failing_postgres_lets_nobody_in_and_is_used_again_at_once() {
+async fn failing_postgres_has_nothing_wrong_accepted_and_is_used_again_at_once() {
     let Some(mut cluster) = Cluster::start().await else { return };
     let database = cluster.fresh_database().await;
     let balancer = Balancer::start(&database, b"").await;

@@ -86,7 +86,7 @@ impl TestEdge {
     ) -> Self {
         let (config, environment) = config(authority, folder.path(), &[]);
         let context = Context { clock: clock.clone(), random: Random::seeded(1), ..Context::new(environment) };
-        let sealer = Box::new(Sealer::of_acme(&SECRET.into(), context.random.clone()));
+        let sealer = Box::new(Sealer::of_acme(&SECRET.into(), &"".into(), context.random.clone()));
         let storage = Storage::Shared { row: row.clone(), sealer, holder: name.to_owned() };
         let plan = config.acme_plan().expect("is valid").expect("is enabled");
         Self::serve(Acme::over(plan, storage, Some(row), &config, &context), &config, context).await
