@@ -8,6 +8,7 @@ mod schedule;
 mod state;
 mod storage;
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use ::store::Database;
 use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
 use runtime::{Clock, Context, IssuedCertificate, Random, Task, TlsError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -82,9 +84,13 @@ impl Acme {
             None => Storage::in_folder(&::config::base_data_path(&context.environment))?,
         };
         let acme = Self::over(plan, storage, row, config, context);
-        let state = acme.storage.read().await?;
+        let state = match acme.storage.read().await {
+            // the edge starts: each step logs the error, and orders nothing
+            Err(StorageError::Sealed) => State::default(),
+            outcome => outcome?,
+        };
         acme.adopt(&state);
-        if state.certificate_for(&acme.plan).is_none() {
+        if acme.shown_until().is_none() {
             tracing::warn!(
                 hosts = acme.plan.hosts.join(","),
                 directory = %acme.plan.directory,
@@ -183,7 +189,7 @@ impl Acme {
         self.storage.write(lock, state).await?;
         let hosts = self.plan.hosts.join(",");
         let (outcome, retry_after) = match self.ordering() {
-            Ok(ordering) => (Box::pin(ordering.run(lock, state)).await, ordering.client.retry_after(now)),
+            Ok(ordering) => (caught(Box::pin(ordering.run(lock, state))).await, ordering.client.retry_after(now)),
             Err(error) => (Err(error), None),
         };
         self.metrics.ended(outcome.is_ok());
@@ -198,7 +204,7 @@ impl Acme {
             Err(error) => {
                 let attempt = schedule::failed(attempt, error.to_string(), retry_after, now);
                 let (failures, next) = (attempt.failures, written(attempt.next));
-                let until = state.certificate_for(&self.plan).map(|certificate| written(certificate.until));
+                let until = self.shown_until();
                 tracing::error!(hosts, failures, next, until, %error, "no certificate was issued by ACME: {error}");
                 state.attempt = Some(attempt);
             }
@@ -209,7 +215,7 @@ impl Acme {
     /// Asks when the authority wants the certificate renewed.
     async fn check(&self, lock: &Lock, state: &mut State, now: SystemTime) -> Result<(), StorageError> {
         let former = state.renewal.clone();
-        let renewal = match Box::pin(self.window(lock, state)).await {
+        let renewal = match caught(Box::pin(self.window(lock, state))).await {
             Ok(Some((window, retry_after))) => {
                 schedule::suggested(former.as_ref(), window, retry_after, &self.random, now)
             }
@@ -247,14 +253,18 @@ impl Acme {
 
     /// Puts the stored certificate to use, unless it is in use.
     fn adopt(&self, state: &State) {
-        let certificate = state.certificate_for(&self.plan);
+        let wanted = state.certificate_for(&self.plan);
         let failures = state.attempt.as_ref().map_or(0, |attempt| attempt.failures);
-        self.metrics.found(failures, certificate.map(|held| schedule::due(held, state.renewal.as_ref())));
+        self.metrics.found(failures, wanted.map(|held| schedule::due(held, state.renewal.as_ref())));
+        // after a change of the hosts or of the authority, the former certificate is shown until there is another one
+        let now = self.clock.now();
+        let certificate = wanted.or_else(|| state.certificate.as_ref().filter(|former| former.until > now));
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(certificate) = certificate.filter(|stored| in_use.as_ref() != Some(*stored)) else { return };
         match self.issued.put_to_use(&certificate.chain, &certificate.key, &certificate.hosts) {
             Ok(_) => {
                 tracing::info!(
+                    hosts = certificate.hosts.join(","),
                     until = written(certificate.until),
                     "the edge shows a certificate that was issued by ACME"
                 );
@@ -263,6 +273,17 @@ impl Acme {
             Err(error) => tracing::error!(%error, "a certificate that was issued by ACME cannot be used"),
         }
     }
+
+    /// The last moment of the certificate that is shown, for a log line; `None` if that is not of an authority.
+    fn shown_until(&self) -> Option<String> {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.as_ref().map(|certificate| written(certificate.until))
+    }
+}
+
+/// What this work returns; an error if it panics, as the client of the authority does at some answers.
+async fn caught<T>(work: impl Future<Output = Result<T, OrderError>>) -> Result<T, OrderError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OrderError::Panicked))
 }
 
 /// Reads the file of authorities, if ACME is on and there is one.

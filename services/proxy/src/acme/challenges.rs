@@ -65,13 +65,18 @@ impl Shared {
         if let Some((_, answers)) = read.as_ref().filter(|(at, _)| at.elapsed() < FRESH_FOR) {
             return find(answers, request);
         }
-        let text = self.row.challenges().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the challenges of ACME cannot be read");
-            None
-        });
+        // what another replica stores while the query runs may be missing in its answer
+        let asked = Instant::now();
+        let (at, text) = match self.row.challenges().await {
+            Ok(text) => (asked, text),
+            Err(error) => {
+                tracing::warn!(%error, "the challenges of ACME cannot be read");
+                (Instant::now(), None)
+            }
+        };
         let answers: Vec<_> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let found = find(&answers, request);
-        *read = Some((Instant::now(), answers));
+        *read = Some((at, answers));
         found
     }
 }

@@ -1,6 +1,6 @@
 //! One order, from the account to the certificate (RFC 8555 7).
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use instant_acme::{
     Account, AccountCredentials, AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, ExternalAccountKey,
@@ -52,6 +52,9 @@ pub(crate) enum OrderError {
     /// It has taken too long.
     #[error("the order has taken more than {} minutes", TIMEOUT.as_secs() / 60)]
     Timeout,
+    /// The work has panicked at what the authority answers.
+    #[error("the answer of the authority could not be processed")]
+    Panicked,
     /// The certificate cannot be used, or a file of authorities.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -138,6 +141,8 @@ impl Ordering<'_> {
         let chain = order.poll_certificate(&self.pace.polling).await?;
         let (from, until) = self.issued.put_to_use(&chain, &key, &self.plan.hosts)?;
         let (directory, hosts) = (self.plan.directory.to_string(), self.plan.hosts.clone());
+        // earlier times have no stored form
+        let (from, until) = (from.max(UNIX_EPOCH), until.max(UNIX_EPOCH));
         Ok(StoredCertificate { directory, hosts, chain, key, from, until })
     }
 
@@ -235,7 +240,9 @@ pub(crate) async fn suggested_window(
     let Some(identifier) = identifier_of(certificate) else { return Ok(None) };
     let (info, retry_after) = account.renewal_info(&identifier).await?;
     let window = info.suggested_window;
-    Ok((window.start <= window.end).then(|| ((window.start.into(), window.end.into()), retry_after)))
+    // earlier times have no stored form
+    let (start, end) = (SystemTime::from(window.start).max(UNIX_EPOCH), SystemTime::from(window.end).max(UNIX_EPOCH));
+    Ok((window.start <= window.end).then_some(((start, end), retry_after)))
 }
 
 struct OnDrop<F: FnMut()>(F);

@@ -17,6 +17,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(7 * 24);
 const AFTER_CHANGE: Duration = Duration::from_mins(1);
 /// The least time between orders that succeed, whatever the certificates and the authority say.
 const AFTER_SUCCESS: Duration = Duration::from_hours(1);
+/// An attempt later than this after now was dated by a clock that was ahead. The clocks of replicas differ by less.
+const CLOCK_SKEW: Duration = Duration::from_mins(10);
 /// The limits of the time after which renewal information is asked for again (RFC 9773 4.3.2).
 const CHECKS: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
 /// The time after which renewal information is asked for again when that has failed.
@@ -60,7 +62,7 @@ pub(crate) fn due(certificate: &StoredCertificate, renewal: Option<&Renewal>) ->
 
 fn earliest(attempt: &Attempt, plan: &Plan, now: SystemTime) -> SystemTime {
     // the clock was ahead then
-    if attempt.at > now {
+    if attempt.at > now + CLOCK_SKEW {
         return now;
     }
     if attempt.plan == plan.fingerprint() { attempt.next } else { attempt.next.min(attempt.at + AFTER_CHANGE) }

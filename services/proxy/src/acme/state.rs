@@ -109,9 +109,11 @@ impl Plan {
         self.external_account.as_ref().map_or("", |(id, _)| id)
     }
 
-    /// Tells this plan from others.
+    /// Tells this plan from others. The order of the hosts is no difference.
     pub(crate) fn fingerprint(&self) -> String {
         let Self { hosts, directory, challenge, external_account: _ } = self;
+        let mut hosts = hosts.clone();
+        hosts.sort();
         let text = [directory.as_str(), challenge, self.external_account_id(), &hosts.join(" ")].join("\n");
         crate::session::digest_of(&text)
     }

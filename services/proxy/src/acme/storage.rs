@@ -1,6 +1,6 @@
 //! Where account, certificate and attempts are stored: in a file of the data folder, or in the database that replicas share.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,11 @@ pub(crate) enum StorageError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// The row was sealed under another secret.
+    #[error(
+        "the stored certificate of ACME cannot be opened: name the secret that sealed it in PROXY_SESSION_SECRET_PREVIOUS, or delete the row of proxy_acme"
+    )]
+    Sealed,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,13 +97,8 @@ impl Storage {
             Self::Folder(folder) => read_file(&folder.join(FILE)),
             Self::Shared { row, sealer, .. } => {
                 let Some(sealed) = row.state().await? else { return Ok(State::default()) };
-                let opened = sealer.open(Purpose::Acme(row.id()), &sealed);
-                if opened.is_none() {
-                    tracing::warn!(
-                        "the stored account and certificate of ACME cannot be opened: PROXY_SESSION_SECRET is another one; new ones replace them"
-                    );
-                }
-                Ok(opened.unwrap_or_default())
+                // replicas may have different secrets: one that cannot open the row must not replace what others use
+                sealer.open(Purpose::Acme(row.id()), &sealed).ok_or(StorageError::Sealed)
             }
         }
     }
@@ -109,8 +109,12 @@ impl Storage {
             Self::Folder(folder) => {
                 let path = folder.join(LOCK);
                 let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-                let file = open.map_err(|source| StorageError::File { path, source })?;
-                Ok(file.try_lock().is_ok().then_some(Lock(Some(file))))
+                let file = open.map_err(|source| StorageError::File { path: path.clone(), source })?;
+                match file.try_lock() {
+                    Ok(()) => Ok(Some(Lock(Some(file)))),
+                    Err(TryLockError::WouldBlock) => Ok(None),
+                    Err(TryLockError::Error(source)) => Err(StorageError::File { path, source }),
+                }
             }
             Self::Shared { row, holder, .. } => {
                 let now = row.time().await?.unwrap_or(now);

@@ -9,7 +9,7 @@ use url::Url;
 use crate::config::Plan;
 
 pub(crate) use authority::{Refusal, TestAuthority};
-pub(crate) use edge::{TestEdge, config, connect, get, shown_by, stored};
+pub(crate) use edge::{SECRET, TestEdge, config, connect, get, shown_by, stored};
 
 /// The host of tests.
 pub(crate) const HOST: &str = "cloud.example.org";

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::UNIX_EPOCH;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::testing::{HOST, Refusal, TestAuthority, TestEdge, config, connect, get, shown_by, stored};
+use super::testing::{HOST, Refusal, SECRET, TestAuthority, TestEdge, config, connect, get, shown_by, stored};
 use super::*;
 use crate::session::Migrator;
 
@@ -21,8 +22,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         // certificates have whole seconds
-        let since_epoch = Clock::system().now().duration_since(std::time::UNIX_EPOCH).expect("is later").as_secs();
-        let clock = Clock::manual(std::time::UNIX_EPOCH + Duration::from_secs(since_epoch));
+        let since_epoch = Clock::system().now().duration_since(UNIX_EPOCH).expect("is later").as_secs();
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(since_epoch));
         let authority = TestAuthority::start(&clock).await;
         Self { clock, authority, folder: tempfile::tempdir().expect("a folder") }
     }
@@ -51,11 +52,14 @@ async fn certificate_is_obtained_by_tls_alpn_and_shown_without_closing_connectio
     let edge = world.edge(&[("PROXY_ACME_EMAIL", "admin@example.org")]).await;
     assert!(!world.is_issued(&edge).await, "a self-signed one until then");
     let mut open = connect(edge.https(), HOST, &[b"http/1.1"], None).await.expect("connects");
+    let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    // a connection on which nothing is sent is closed after some seconds
+    let (begin, end) = request.split_at(request.len() - 2);
+    open.write_all(begin.as_bytes()).await.expect("writes");
     edge.acme.step().await;
     assert_eq!(world.authority.last_order(), (vec!["tls-alpn-01".to_owned()], None));
     assert!(world.is_issued(&edge).await);
-    let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
-    open.write_all(request.as_bytes()).await.expect("writes");
+    open.write_all(end.as_bytes()).await.expect("writes");
     let mut response = String::new();
     open.read_to_string(&mut response).await.expect("reads");
     assert!(response.ends_with("the edge"), "{response}");
@@ -144,6 +148,17 @@ async fn certificate_is_renewed_when_the_authority_suggests_it() {
 }
 
 #[tokio::test]
+async fn window_before_1970_is_stored_as_a_past_one() {
+    let world = World::new().await;
+    let edge = world.edge(&[]).await;
+    edge.acme.step().await;
+    world.authority.suggest((UNIX_EPOCH - DAY * 2, UNIX_EPOCH - DAY));
+    edge.acme.step().await;
+    let window = stored(&edge.acme).await.renewal.expect("was asked").window.expect("a window");
+    assert_eq!((window.start, window.chosen, window.end), (UNIX_EPOCH, UNIX_EPOCH, UNIX_EPOCH));
+}
+
+#[tokio::test]
 async fn certificate_is_renewed_after_two_thirds_of_its_lifetime_without_renewal_information() {
     let world = World::new().await;
     let edge = world.edge(&[]).await;
@@ -181,6 +196,26 @@ async fn failure_is_shown_and_not_repeated_before_its_time_nor_by_a_restart() {
     assert_eq!(world.authority.orders(), 2);
     assert!(edge.context.metrics.render().contains("doorward_acme_failures 0"));
     assert_eq!(edge.shown().await, world.authority.last_certificate());
+}
+
+/// `docs/security-requirements.md#e43`
+#[tokio::test]
+async fn answer_at_which_the_client_panics_is_a_failed_attempt() {
+    let world = World::new().await;
+    world.authority.answer_malformed(true);
+    let edge = world.edge(&[]).await;
+    edge.acme.step().await;
+    let failed = attempt(&edge).await;
+    assert_eq!(failed.problem.as_deref(), Some("the answer of the authority could not be processed"));
+    world.authority.answer_malformed(false);
+    world.clock.set(failed.next);
+    edge.acme.step().await;
+    assert_eq!(edge.shown().await, world.authority.last_certificate());
+    world.authority.suggest((failed.next + DAY, failed.next + DAY * 2));
+    world.authority.answer_malformed(true);
+    edge.acme.step().await;
+    let renewal = stored(&edge.acme).await.renewal.expect("was asked");
+    assert_eq!((renewal.window, renewal.next_check), (None, Some(failed.next + Duration::from_hours(6))));
 }
 
 /// An address at which a server of the test answers every request with the wrong text.
@@ -248,6 +283,31 @@ async fn restart_uses_the_stored_certificate_and_account() {
     assert_eq!((world.authority.orders(), world.authority.contacts().len()), (2, 1));
 }
 
+#[tokio::test]
+async fn former_certificate_is_shown_until_one_for_other_hosts_is_issued() {
+    let world = World::new().await;
+    let edge = world.edge(&[]).await;
+    edge.acme.step().await;
+    edge.stop().await;
+    let former = world.authority.last_certificate();
+    let both = [("PROXY_ACME_HOSTS", "cloud.example.org,other.example.org")];
+    let edge = world.edge(&both).await;
+    assert_eq!(edge.shown().await, former, "from the first connection on");
+    world.authority.refuse(Some(Refusal { status: 403, kind: "rejectedIdentifier", retry_after: None }));
+    world.clock.advance(Duration::from_mins(2));
+    edge.acme.step().await;
+    assert_eq!((attempt(&edge).await.failures, edge.shown().await), (1, former.clone()));
+    world.authority.refuse(None);
+    world.clock.set(attempt(&edge).await.next);
+    edge.acme.step().await;
+    let latest = world.authority.last_certificate();
+    assert_eq!((world.authority.orders(), edge.shown().await), (2, latest.clone()));
+    assert_ne!(latest, former);
+    edge.stop().await;
+    world.clock.advance(DAY * 91);
+    assert_ne!(world.edge(&[]).await.shown().await, latest, "it has expired");
+}
+
 /// `docs/security-requirements.md#e44`
 #[tokio::test]
 async fn file_that_other_accounts_can_read_or_that_is_damaged_is_refused() {
@@ -287,7 +347,7 @@ async fn replicas_share(database: ::store::testing::TestDatabase) {
     let two = database.open().await;
     let replica = async |database: Database, name: &str| {
         let row = Row::new(database, "row".to_owned());
-        TestEdge::replica(&world.authority, &world.folder, &world.clock, row, name).await
+        TestEdge::replica(&world.authority, &world.folder, &world.clock, row, (name, SECRET)).await
     };
     let (orders, answers) = (replica(one, "one").await, replica(two, "two").await);
     world.authority.validate_at((answers.plain(), answers.https()));
@@ -313,6 +373,8 @@ async fn stale_replica_changes_nothing(one: &Acme, two: &Acme, clock: &Clock) {
     assert!(two.storage.lock(now).await.expect("works").is_none());
     one.storage.release().await;
     let held = two.storage.lock(now).await.expect("works").expect("was released");
+    assert!(two.storage.lock(now).await.expect("works").is_some(), "the answer to its claim may have been lost");
+    assert!(one.storage.lock(now).await.expect("works").is_none());
     let state = two.storage.read().await.expect("reads");
     let outcome = one.storage.write(&superseded, &State::default()).await;
     assert!(matches!(outcome, Err(StorageError::Lost)), "{outcome:?}");
@@ -321,6 +383,28 @@ async fn stale_replica_changes_nothing(one: &Acme, two: &Acme, clock: &Clock) {
     assert!(one.storage.lock(now).await.expect("works").is_none(), "a release of what another one holds");
     two.storage.release().await;
     assert!(two.storage.read().await.expect("reads").certificate.is_some());
+}
+
+/// `docs/security-requirements.md#e44`
+#[tokio::test]
+async fn replica_that_cannot_open_what_is_stored_orders_nothing() {
+    let (world, database) = (World::new().await, ::store::testing::sqlite());
+    let replica = async |database: Database, named: (&str, &str)| {
+        let row = Row::new(database, "row".to_owned());
+        TestEdge::replica(&world.authority, &world.folder, &world.clock, row, named).await
+    };
+    let one = database.open().await;
+    one.migrate::<Migrator>().await.expect("migrates");
+    let orders = replica(one, ("one", SECRET)).await;
+    let other = replica(database.open().await, ("two", "another-secret-of-32-characters---")).await;
+    world.authority.validate_at((orders.plain(), orders.https()));
+    orders.acme.step().await;
+    other.acme.step().await;
+    assert_eq!(world.authority.orders(), 1);
+    let problem = other.acme.storage.read().await.err().expect("cannot be opened").to_string();
+    assert!(problem.contains("PROXY_SESSION_SECRET_PREVIOUS"), "{problem}");
+    assert!(stored(&orders.acme).await.certificate.is_some(), "it is not overwritten");
+    assert_eq!(orders.shown().await, world.authority.last_certificate());
 }
 
 #[tokio::test]

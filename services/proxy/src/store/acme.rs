@@ -50,7 +50,8 @@ impl Row {
         Ok(self.find().await?.map(|row| row.challenges))
     }
 
-    /// Takes the row for a replica until `until`. Returns `true` to one replica only.
+    /// Takes the row for a replica until `until`. Returns `true` to one replica only; to that one again, as the answer to its claim may
+    /// have been lost.
     pub(crate) async fn claim(&self, holder: &str, now: SystemTime, until: SystemTime) -> Result<bool, StoreError> {
         let write = || async {
             let row = ActiveModel {
@@ -66,7 +67,7 @@ impl Row {
                 .col_expr(Column::Holder, Expr::value(holder))
                 .col_expr(Column::HeldUntil, Expr::value(micros(until)))
                 .filter(Column::Id.eq(&self.id))
-                .filter(Column::HeldUntil.lte(micros(now)));
+                .filter(Condition::any().add(Column::HeldUntil.lte(micros(now))).add(Column::Holder.eq(holder)));
             Ok(update.exec(self.database.connection()).await?.rows_affected > 0)
         };
         self.database.run(write).await

@@ -132,16 +132,17 @@ async fn a_peer_that_comes_back_is_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_an_address_that_end_fail_no_request() {
     let mut sections = crate::testing::Sections::default();
-    sections.grpc.max_connection_age = Some(Duration::from_millis(10));
+    sections.grpc.max_connection_age = Some(Duration::from_millis(100));
     let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts");
     let address = running.grpc.expect("serves gRPC").to_string();
     let channel = channel(&address, &GrpcClientTls::default(), &context()).expect("an endpoint");
     let caller = || {
         let channel = channel.clone();
         tokio::spawn(async move {
-            for number in 0..100 {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_secs(1) {
                 let answer = say(channel.clone(), "hello").await;
-                assert!(answer.is_ok(), "request {number}: {answer:?}");
+                assert!(answer.is_ok(), "{answer:?}");
             }
         })
     };

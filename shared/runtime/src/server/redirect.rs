@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::listener::{self, Listener};
 use super::plain_http::{self, RedirectPort};
 use super::{ConnectionLimits, Shutdown};
-use crate::IssuedCertificate;
+use crate::{Background, IssuedCertificate};
 
 /// A listener that passes no request on: it redirects, and answers challenges of ACME.
 pub(crate) struct RedirectServer {
@@ -19,10 +19,10 @@ pub(crate) struct RedirectServer {
 }
 
 impl RedirectServer {
-    /// Serves until it is stopped.
-    pub(crate) fn spawn(self) {
+    /// Serves in the background until it is stopped.
+    pub(crate) fn spawn(self, background: &Background) {
         let tasks = self.shutdown.tasks.clone();
-        tasks.spawn(self.accept());
+        tasks.spawn(background.noted("accepting plain HTTP", self.accept()));
     }
 
     async fn accept(self) {

@@ -143,18 +143,26 @@ async fn health_of_a_peer_is_ready_not_ready_or_unreachable() {
     let endpoint = running.grpc.expect("serves gRPC").to_string();
     let tls = config::GrpcClientTls::default();
     let health = async |endpoint: &str| crate::client::check_health(endpoint, &tls, &context).await;
-    while health(&endpoint).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert!(health(&endpoint).await.expect("is ready"), "it has the service");
+    let answers = async {
+        loop {
+            if let Ok(has_service) = health(&endpoint).await {
+                break has_service;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let has_service = tokio::time::timeout(Duration::from_secs(20), answers).await.expect("is ready in time");
+    assert!(has_service, "it has the service");
     running.drain();
-    while health(&endpoint).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let draining = health(&endpoint).await.expect_err("is not ready").to_string();
-    assert_eq!(draining, "it answers that it is not ready");
+    let expected = "it answers that it is not ready";
+    let drains = async {
+        while health(&endpoint).await.err().map(|error| error.to_string()).as_deref() != Some(expected) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), drains).await.expect("is not ready in time");
     let missing = health("unix:/nonexistent/socket").await.expect_err("is missing").to_string();
-    assert!(!missing.is_empty() && missing != "it answers that it is not ready", "{missing}");
+    assert!(!missing.is_empty() && missing != expected, "{missing}");
 }
 
 #[tokio::test]

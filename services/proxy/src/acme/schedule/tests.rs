@@ -96,6 +96,10 @@ fn another_configuration_is_tried_soon_and_a_corrected_clock_at_once() {
     assert_eq!(next(&state, &other, at(0)), Next::Wait(at(0) + AFTER_CHANGE));
     assert_eq!(next(&state, &other, at(1)), Next::Order);
     assert_eq!(next(&state, &plan(), at(0) - DAY), Next::Order);
+    let skewed = at(0) - Duration::from_secs(1);
+    assert_eq!(next(&state, &plan(), skewed), Next::Wait(at(100)), "clocks of replicas differ by a moment");
+    let fingerprint = |hosts: [&str; 2]| Plan { hosts: hosts.map(str::to_owned).to_vec(), ..plan() }.fingerprint();
+    assert_eq!(fingerprint(["a.example", "b.example"]), fingerprint(["b.example", "a.example"]));
 }
 
 #[test]

@@ -65,6 +65,7 @@ struct Inner {
     lifetime: Duration,
     window: Option<(SystemTime, SystemTime)>,
     refusal: Option<Refusal>,
+    is_malformed: bool,
     external: Option<(String, Vec<u8>)>,
 }
 
@@ -109,6 +110,7 @@ impl TestAuthority {
             lifetime: Duration::from_hours(90 * 24),
             window: None,
             refusal: None,
+            is_malformed: false,
             external: None,
         };
         let directory = format!("{base}/directory");
@@ -140,6 +142,11 @@ impl TestAuthority {
     /// Refuses orders.
     pub(crate) fn refuse(&self, refusal: Option<Refusal>) {
         self.lock().refusal = refusal;
+    }
+
+    /// Names no URL of nonces, and sends a `Retry-After` that is too large.
+    pub(crate) fn answer_malformed(&self, is_malformed: bool) {
+        self.lock().is_malformed = is_malformed;
     }
 
     /// Demands an external account.
@@ -420,18 +427,22 @@ fn token(order: usize, host: usize) -> String {
 
 async fn respond(State(authority): State<TestAuthority>, method: Method, uri: Uri, body: Bytes) -> Response {
     let nonce = [("Replay-Nonce", authority.nonce())];
-    let path = uri.path();
+    let (path, is_malformed) = (uri.path(), authority.lock().is_malformed);
     if let Some(identifier) = path.strip_prefix("/renewal/") {
         return match authority.renewal(identifier) {
-            Some(info) => ([("Retry-After", "21600")], Json(info)).into_response(),
+            Some(info) => {
+                let retry_after = if is_malformed { "18446744073709551615" } else { "21600" };
+                ([("Retry-After", retry_after)], Json(info)).into_response()
+            }
             None => {
                 (StatusCode::NOT_FOUND, Json(json!({ "type": "urn:ietf:params:acme:error:malformed" }))).into_response()
             }
         };
     }
     if path == "/directory" && method == Method::GET {
+        let new_nonce = if is_malformed { String::new() } else { authority.url("/nonce") };
         return Json(json!({
-            "newNonce": authority.url("/nonce"),
+            "newNonce": new_nonce,
             "newAccount": authority.url("/account"),
             "newOrder": authority.url("/order"),
             "renewalInfo": authority.url("/renewal"),

@@ -29,7 +29,7 @@ use crate::store::acme::Row;
 use crate::{Proxy, acme};
 
 /// The secret of the tests.
-const SECRET: &str = "a-secret-of-at-least-32-characters";
+pub(crate) const SECRET: &str = "a-secret-of-at-least-32-characters";
 /// The authority of the tests answers at once.
 const PACE: Pace = Pace {
     polling: RetryPolicy::new().initial_delay(Duration::from_millis(5)).timeout(Duration::from_mins(1)),
@@ -76,17 +76,17 @@ impl TestEdge {
         Self::serve(acme, &config, context).await
     }
 
-    /// One of several replicas, whose state is in this row.
+    /// One of several replicas, whose state is in this row, sealed under this secret.
     pub(crate) async fn replica(
         authority: &TestAuthority,
         folder: &TempDir,
         clock: &Clock,
         row: Row,
-        name: &str,
+        (name, secret): (&str, &str),
     ) -> Self {
         let (config, environment) = config(authority, folder.path(), &[]);
         let context = Context { clock: clock.clone(), random: Random::seeded(1), ..Context::new(environment) };
-        let sealer = Box::new(Sealer::of_acme(&SECRET.into(), &"".into(), context.random.clone()));
+        let sealer = Box::new(Sealer::of_acme(&secret.into(), &"".into(), context.random.clone()));
         let storage = Storage::Shared { row: row.clone(), sealer, holder: name.to_owned() };
         let plan = config.acme_plan().expect("is valid").expect("is enabled");
         Self::serve(Acme::over(plan, storage, Some(row), &config, &context), &config, context).await

@@ -247,14 +247,19 @@ async fn replica_that_stops_fails_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_end_fail_no_request() {
     let mut sections = Sections::default();
-    sections.grpc.max_connection_age = Some(Duration::from_millis(10));
+    sections.grpc.max_connection_age = Some(Duration::from_millis(100));
     let server = Server::start(&sections).await;
     let resolver = Arc::new(FakeResolver::default());
     resolver.say([server.address()]);
     let balancer = plain(&resolver);
     let caller = || {
         let balancer = balancer.clone();
-        tokio::spawn(async move { all_succeed(&balancer, 100).await })
+        tokio::spawn(async move {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_secs(1) {
+                all_succeed(&balancer, 10).await;
+            }
+        })
     };
     for caller in std::iter::repeat_with(caller).take(8).collect::<Vec<_>>() {
         caller.await.expect("no request fails");
