@@ -199,10 +199,10 @@ impl StoreError {
             "40001" | "40P01" => Self::Unavailable(Cause { text, nature: Nature::Transient }),
             // read_only_sql_transaction: a standby, or the former primary after a switch-over
             "25006" => Self::Unavailable(Cause { text, nature: Nature::ReadOnly }),
-            // lock_not_available: only commands that move all rows limit how long they wait for a lock
-            "55P03" => {
-                Self::Unavailable(Cause::new(format!("another session uses the tables ({text}): stop the services")))
-            }
+            // lock_not_available: only migrations and commands that move all rows limit how long they wait for a lock
+            "55P03" => Self::Unavailable(Cause::new(format!(
+                "another session, as of a service or a dump, uses the tables ({text}): end it, or wait for it"
+            ))),
             // query_canceled: a statement that took too long
             "57014" => Self::Unavailable(Cause::new(text)),
             // connection exceptions, insufficient resources, operator intervention

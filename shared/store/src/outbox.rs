@@ -4,7 +4,7 @@
 //! written it (`transaction_id`). By the time alone, a replica reads the rows of the last [`WINDOW`], and misses those of a
 //! transaction that takes longer to commit. By the transaction, it reads the rows of all transactions that had not ended at the
 //! previous read, however long they last. It does both: a server that takes over from a failed one may have lost its last
-//! transactions, and numbers others as it had numbered those.
+//! transactions, and numbers others as it had numbered those. A replica that notices another server reads everything again.
 
 mod migration;
 
@@ -117,13 +117,15 @@ impl Outbox {
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let read = || async {
-            let sql = "SELECT pg_current_snapshot()::text AS snapshot";
+            let sql = "SELECT pg_current_snapshot()::text AS snapshot, \
+                       extract(epoch FROM pg_postmaster_start_time())::text AS server";
             let row = self.database.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
             let row = row.ok_or_else(|| StoreError::internal("the server does not know its transactions"))?;
-            Ok(row.try_get::<String>("", "snapshot")?)
+            Ok((row.try_get::<String>("", "snapshot")?, row.try_get::<String>("", "server")?))
         };
-        let text = self.database.run(read).await?;
-        Snapshot::parse(&text).ok_or_else(|| StoreError::internal(format!("{text:?} is no snapshot of transactions")))
+        let (text, server) = self.database.run(read).await?;
+        Snapshot::parse(&text, &server)
+            .ok_or_else(|| StoreError::internal(format!("{text:?} is no snapshot of transactions")))
     }
 }
 
@@ -138,13 +140,20 @@ pub(crate) struct Snapshot {
     text: String,
     /// All transactions below this one had ended.
     oldest: u64,
+    /// When the server was started, which tells servers apart.
+    server: String,
 }
 
 impl Snapshot {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, server: &str) -> Option<Self> {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b',');
         let oldest = text.split_once(':')?.0.parse().ok()?;
-        is_plain.then(|| Self { text: text.to_owned(), oldest })
+        is_plain.then(|| Self { text: text.to_owned(), oldest, server: server.to_owned() })
+    }
+
+    /// Whether it is a later one of the same server, whose numbers only grow.
+    fn follows(&self, earlier: &Self) -> bool {
+        self.server == earlier.server && self.oldest >= earlier.oldest
     }
 }
 
@@ -164,19 +173,18 @@ impl Progress {
     }
 
     fn unread(&self, now: &Snapshot) -> Unread {
-        let Snapshot { text, oldest } = &self.read;
+        let Snapshot { text, oldest, .. } = &self.read;
         let recent = is_recent(DbBackend::Postgres);
         // rows of another server, as after a restore, may have numbers that no transaction of this one has yet
         let condition = format!(
             "({recent} OR (transaction_id >= '{oldest}'::xid8 AND transaction_id < pg_snapshot_xmax(pg_current_snapshot()) \
              AND NOT pg_visible_in_snapshot(transaction_id, '{text}'::pg_snapshot)))"
         );
-        // the numbers of one server only grow
-        Unread { condition, may_lack_changes: now.oldest < *oldest }
+        Unread { condition, may_lack_changes: !now.follows(&self.read) }
     }
 
     fn advance(&mut self, read: Snapshot, now: Instant) {
-        if read.oldest < self.read.oldest {
+        if !read.follows(&self.read) {
             *self = Self::new(read, now);
             return;
         }
@@ -208,15 +216,19 @@ mod tests {
     const NO_AGE: Duration = Duration::ZERO;
 
     fn snapshot(oldest: u64) -> Snapshot {
-        Snapshot::parse(&format!("{oldest}:{}:", oldest + 5)).expect("a snapshot")
+        of_server("1764450000.5", oldest)
+    }
+
+    fn of_server(server: &str, oldest: u64) -> Snapshot {
+        Snapshot::parse(&format!("{oldest}:{}:", oldest + 5), server).expect("a snapshot")
     }
 
     #[test]
     fn snapshot_is_digits_and_separators() {
-        let parsed = Snapshot::parse("10:20:10,14,15").expect("a snapshot");
+        let parsed = Snapshot::parse("10:20:10,14,15", "1").expect("a snapshot");
         assert_eq!((parsed.oldest, &*parsed.text), (10, "10:20:10,14,15"));
         for bad in ["", "10", ":20:", "10:20:'", "x:20:", "-1:20:", "10:20:10;", "99999999999999999999:20:"] {
-            assert_eq!(Snapshot::parse(bad), None, "{bad}");
+            assert_eq!(Snapshot::parse(bad, "1"), None, "{bad}");
         }
     }
 
@@ -250,5 +262,19 @@ mod tests {
         progress.advance(snapshot(19), start + READ_AFTER);
         assert!(!progress.unread(&snapshot(19)).may_lack_changes());
         assert_eq!(progress.read_by_all, None, "what is known of the former server does not count");
+    }
+
+    /// Row [A16](../../../docs/security-requirements.md#a16).
+    #[test]
+    fn another_server_begins_anew_although_its_numbers_are_larger() {
+        let start = Instant::now();
+        let mut progress = Progress::new(snapshot(10), start);
+        progress.advance(snapshot(20), start + READ_AFTER);
+        let another = of_server("1764450001", 30);
+        assert!(progress.unread(&another).may_lack_changes());
+        progress.advance(another.clone(), start + READ_AFTER);
+        assert!(!progress.unread(&another).may_lack_changes());
+        assert_eq!(progress.read_by_all, None, "what is known of the former server does not count");
+        assert!(progress.unread(&snapshot(40)).may_lack_changes(), "the former one answers again");
     }
 }

@@ -62,6 +62,12 @@ impl ReplicaSync {
         Self { started: self.started.checked_sub(time).unwrap_or(self.started), ..self }
     }
 
+    /// Takes a poll for answered now, for tests, which poll themselves.
+    #[cfg(feature = "testing")]
+    pub fn answered_now(&self) {
+        self.answered(Instant::now());
+    }
+
     /// Whether the changes of other replicas are known to within [`MAX_STALENESS`].
     pub fn is_current(&self) -> bool {
         self.polled.as_ref().is_none_or(|polled| self.since(polled) < MAX_STALENESS)

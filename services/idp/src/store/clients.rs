@@ -146,18 +146,21 @@ impl Store {
         Ok(())
     }
 
-    /// The clients that users have granted something, and that the database does not have: those of other sources, and those of none.
-    pub async fn clients_only_in_grants(&self) -> Result<BTreeSet<String>, StoreError> {
+    /// The clients that users have granted something before this moment, and that the database does not have: those of other sources, and
+    /// those of none.
+    pub async fn clients_only_in_grants(&self, before: SystemTime) -> Result<BTreeSet<String>, StoreError> {
         let stored = || Query::select().column(client::Column::Id).from(client::Entity).to_owned();
         let of_grants = grant::Entity::find()
             .select_only()
             .column(grant::Column::Client)
             .distinct()
+            .filter(grant::Column::Created.lt(micros(before)))
             .filter(grant::Column::Client.not_in_subquery(stored()));
         let of_consents = consent::Entity::find()
             .select_only()
             .column(consent::Column::Client)
             .distinct()
+            .filter(consent::Column::Given.lt(micros(before)))
             .filter(consent::Column::Client.not_in_subquery(stored()));
         let read = || async {
             let mut clients: Vec<String> = of_grants.clone().into_tuple().all(self.database.reader()).await?;

@@ -137,7 +137,12 @@ impl Destinations {
     fn take(&self, json: &[u8]) {
         let now = self.clock.now();
         if let Some((file, losses)) = &self.file {
-            losses.note(file.append(json, now));
+            let written = file.append(json, now);
+            // with a file, the log does not have the line; where this fails too, nothing else is left
+            if written.is_err() && self.stdout.is_none() {
+                let _ = io::stderr().lock().write_all(json);
+            }
+            losses.note(written);
         }
         if let Some(losses) = &self.stdout {
             losses.note(io::stdout().lock().write_all(json).map(|()| None));

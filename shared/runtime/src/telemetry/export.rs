@@ -83,7 +83,9 @@ fn over_grpc(
 /// Connects when something is sent first, and again when the connection has ended.
 fn channel(collector: &Collector, connector: Connector) -> Channel {
     let url = collector.url.clone();
-    let endpoint = Endpoint::from(in_plain_text(&url)).origin(url.clone()).timeout(TIMEOUT);
+    let endpoint = Endpoint::from(in_plain_text(&url)).origin(url.clone());
+    // the connector limits TCP only, and not what TLS takes
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT);
     endpoint.connect_with_connector_lazy(connector.map_request(move |_: Uri| url.clone()))
 }
 

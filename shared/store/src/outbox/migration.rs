@@ -5,6 +5,8 @@ use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 /// Functions for numbers of 64 bits that transactions have begin with this version.
 const NUMBERS_SINCE: i32 = 130_000;
+/// While the migration waits for its lock, all reads and writes of the version before wait behind it: it gives up soon, and is tried again.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
 
 /// A migration that adds the column `transaction_id` to a table with a column `at`, on servers that number transactions. Writers
 /// of the version before fill it too, without knowing it. `name` is what the history table records.
@@ -55,6 +57,7 @@ impl MigrationTrait for Migration {
         if postgres_version(connection).await?.is_none_or(|number| number < NUMBERS_SINCE) {
             return Ok(());
         }
+        connection.execute_unprepared(LOCK_TIMEOUT).await?;
         for statement in statements(self.table) {
             connection.execute_unprepared(&statement).await?;
         }

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
@@ -61,6 +61,7 @@ impl Cluster {
         let databases = AtomicU32::new(self.databases.load(Ordering::Relaxed));
         let standby = Self { programs: self.programs.clone(), folder, account, watcher, databases };
         standby.ready().await;
+        self.streams().await;
         self.set("synchronous_standby_names", "'*'");
         standby
     }
@@ -107,6 +108,24 @@ impl Cluster {
     /// If the server refuses.
     pub fn refuse_writes(&self, refuses: bool) {
         self.set("default_transaction_read_only", if refuses { "on" } else { "off" });
+    }
+
+    /// Waits until a standby receives what this server writes: only then can it confirm a transaction.
+    async fn streams(&self) {
+        let began = Instant::now();
+        while !self.is_followed() {
+            assert!(began.elapsed() < Duration::from_mins(1), "the standby does not follow");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn is_followed(&self) -> bool {
+        let sql = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND application_name <> 'pg_basebackup'";
+        let mut psql = self.program("psql");
+        psql.args(["-XtA", "-U", "doorward", "-d", "postgres", "-c", sql, "-h"]).arg(self.folder.path());
+        let output = psql.stderr(Stdio::inherit()).output().expect("psql starts");
+        assert!(output.status.success(), "{sql}");
+        !output.stdout.trim_ascii().is_empty()
     }
 
     /// Changes a setting of the running server.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use runtime::{Context, FileReloads, FileSetting, Reading, RereadError, Service};
 use store::StoreError;
@@ -93,15 +93,13 @@ impl Clients {
         let _: Option<()> = shutdown.run_until_cancelled(keep_revoking).await;
     }
 
-    /// Revokes what users have granted to clients that no source has any more. Nothing if there is no complete file: what is revoked does not
-    /// come back with a client.
+    /// Revokes what users have granted to clients that no source has any more, if they have granted it before the file was changed last: what
+    /// is newer may be for a client in the newer file of another replica. Nothing if there is no complete file: what is revoked does not come
+    /// back with a client.
     pub(super) async fn revoke_what_no_source_has(&self) -> Result<(), StoreError> {
         let Some(file) = self.0.file.clone() else { return Ok(()) };
-        let has_list = tokio::task::spawn_blocking(move || file::require_list(&file).is_ok()).await;
-        if !has_list.unwrap_or(false) {
-            return Ok(());
-        }
-        let unknown = self.0.store.clients_only_in_grants().await?;
+        let Ok(Some(changed)) = tokio::task::spawn_blocking(move || changed_at(&file)).await else { return Ok(()) };
+        let unknown = self.0.store.clients_only_in_grants(changed).await?;
         let fixed = self.0.fixed.load_full();
         self.0.removed.lock().await.extend(unknown.into_iter().filter(|id| !fixed.contains_key(id)));
         self.revoke_grants_of_removed().await
@@ -113,7 +111,7 @@ impl Clients {
         while let Some(id) = removed.first().cloned() {
             let is_there_again = self.0.fixed.load().contains_key(&id);
             if !is_there_again && self.revoke_grants_unless_stored(&id).await? {
-                tracing::info!(client = id, "what users have granted to the client {id} is revoked, as it is removed");
+                tracing::warn!(client = id, "what users have granted to the client {id} is revoked, as it is removed");
             }
             removed.remove(&id);
         }
@@ -141,6 +139,13 @@ impl Clients {
         self.0.store.revoke_grants_of_client(id, now + LONGEST_TOKEN, now).await?;
         Ok(true)
     }
+}
+
+/// When a file was changed last; `None` if it is not complete.
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    // before it is read: a change in between is not older than what this says
+    let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+    file::require_list(path).ok().map(|()| changed)
 }
 
 /// Does this until it succeeds.

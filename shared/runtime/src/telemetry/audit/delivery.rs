@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::{Line, Losses};
 
@@ -37,7 +38,16 @@ pub(super) struct Delivered {
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: mpsc::Sender<Waiting>,
+    taken: Arc<Taken>,
     losses: Arc<Losses>,
+}
+
+/// The lines that are out of the queue, and not delivered yet.
+#[derive(Debug, Default)]
+struct Taken {
+    count: AtomicUsize,
+    /// Ends a pause.
+    hurry: Notify,
 }
 
 #[derive(Debug)]
@@ -51,9 +61,9 @@ impl Queue {
     /// An empty queue, and what delivers from it.
     pub(super) fn to(name: &'static str, destination: impl Destination) -> (Self, impl Future<Output = ()> + Send) {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
-        let losses = Losses::of(name);
-        let delivery = deliver(receiver, destination, Arc::clone(&losses));
-        (Self { waiting: sender, losses }, delivery)
+        let (taken, losses) = (Arc::new(Taken::default()), Losses::of(name));
+        let delivery = deliver(receiver, destination, Arc::clone(&taken), Arc::clone(&losses));
+        (Self { waiting: sender, taken, losses }, delivery)
     }
 
     pub(super) fn losses(&self) -> &Arc<Losses> {
@@ -67,8 +77,9 @@ impl Queue {
         }
     }
 
-    /// Waits until the lines that wait now are delivered, however long that takes.
+    /// Waits until the lines that wait now are delivered, however long that takes. A destination that is left alone is tried at once.
     pub(super) async fn flush(&self) {
+        self.taken.hurry.notify_one();
         let (done, delivered) = oneshot::channel();
         if self.waiting.send(Waiting::Flush(done)).await.is_ok() {
             let _ = delivered.await;
@@ -77,11 +88,17 @@ impl Queue {
 
     /// Gives up the lines that wait.
     pub(super) fn lose_waiting(&self) {
-        self.losses.add(MOST_WAITING.saturating_sub(self.waiting.capacity()).max(1));
+        let waiting = MOST_WAITING.saturating_sub(self.waiting.capacity());
+        self.losses.add((waiting + self.taken.count.load(Ordering::Acquire)).max(1));
     }
 }
 
-async fn deliver(mut queue: mpsc::Receiver<Waiting>, mut destination: impl Destination, losses: Arc<Losses>) {
+async fn deliver(
+    mut queue: mpsc::Receiver<Waiting>,
+    mut destination: impl Destination,
+    taken: Arc<Taken>,
+    losses: Arc<Losses>,
+) {
     let (mut lines, mut received) = (Vec::new(), Vec::new());
     let mut flushes: Vec<oneshot::Sender<()>> = Vec::new();
     let mut pause = PAUSES.0;
@@ -97,15 +114,18 @@ async fn deliver(mut queue: mpsc::Receiver<Waiting>, mut destination: impl Desti
                 }
             }
         }
+        taken.count.store(lines.len(), Ordering::Release);
         if !lines.is_empty() {
             let Delivered { done, refused, problem } = destination.deliver(&lines).await;
             lines.drain(..done.min(lines.len()));
+            taken.count.store(lines.len(), Ordering::Release);
             losses.add(refused);
             if let Some(problem) = problem {
                 losses.explain(problem);
             }
             if !lines.is_empty() {
-                sleep(pause).await;
+                // whichever of the two ends it
+                let _ = timeout(pause, taken.hurry.notified()).await;
                 pause = (pause * 2).min(PAUSES.1);
                 continue;
             }
@@ -122,7 +142,6 @@ async fn deliver(mut queue: mpsc::Receiver<Waiting>, mut destination: impl Desti
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
-    use std::sync::atomic::Ordering;
     use std::time::UNIX_EPOCH;
 
     use super::*;
@@ -172,6 +191,19 @@ mod tests {
         tokio::spawn(delivery);
         queue.flush().await;
         assert_eq!((recorder.delivered(), lost(&queue)), (vec!["one".into(), "two".into(), "three".into()], 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn flush_does_not_wait_for_the_end_of_a_pause() {
+        let away = Delivered { problem: Some("away".into()), ..Delivered::default() };
+        let recorder = Recorder::answering(std::iter::repeat_n(away, 6));
+        let (queue, delivery) = Queue::to("test", recorder.clone());
+        tokio::spawn(delivery);
+        queue.push(line("one"));
+        // the sixth attempt is made after 31 s, and the next one is due after 61 s
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        timeout(Duration::from_secs(1), queue.flush()).await.expect("it is tried at once");
+        assert_eq!(recorder.delivered(), ["one"]);
     }
 
     #[tokio::test(start_paused = true)]

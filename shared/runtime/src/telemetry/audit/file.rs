@@ -1,6 +1,7 @@
 //! The file of the audit log, which is renamed when it is large or old.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::borrow::Cow;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,33 @@ pub(in crate::telemetry) struct AuditFile(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     rotation: Option<Rotation>,
-    file: Mutex<File>,
+    file: Mutex<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    /// Whether the last line was written only in part, as on a full disk.
+    is_torn: bool,
+}
+
+impl Opened {
+    /// Writes a line. It does not continue one that was written in part.
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let line: Cow<'_, [u8]> =
+            if self.is_torn { Cow::Owned([b"\n".as_slice(), line].concat()) } else { Cow::Borrowed(line) };
+        let mut rest: &[u8] = &line;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.is_torn = !rest.is_empty();
+        }
+        Ok(())
+    }
 }
 
 /// When the file is renamed, and how many renamed ones are kept.
@@ -75,30 +102,47 @@ impl AuditFile {
     pub(super) fn append(&self, line: &[u8], now: SystemTime) -> io::Result<Option<String>> {
         let mut file = self.lock();
         let problem = self.0.rotation.and_then(|rotation| self.rotate(&mut file, rotation, line, now).err());
-        file.write_all(line)?;
+        file.write(line)?;
         Ok(problem.map(|error| format!("{} cannot be rotated: {error}", self.0.path.display())))
     }
 
     /// Renames the file if that is due. Other processes may append to it and rename it too.
-    fn rotate(&self, file: &mut File, rotation: Rotation, line: &[u8], now: SystemTime) -> io::Result<()> {
+    fn rotate(&self, opened: &mut Opened, rotation: Rotation, line: &[u8], now: SystemTime) -> io::Result<()> {
         let path = &self.0.path;
-        let Some(found) = self.same(file)? else {
-            *file = append(path)?;
+        let Some(found) = self.same(&opened.file)? else {
+            *opened = append(path)?;
             return Ok(());
         };
-        // a lock that another process has means that it renames the file at this moment
-        if !rotation.is_due(&found, line.len(), now) || file.try_lock().is_err() {
+        if !rotation.is_due(&found, line.len(), now) {
             return Ok(());
         }
-        // the other process may have renamed it before this one had the lock
-        if self.same(file)?.is_some() {
-            for number in (1..rotation.count).rev() {
-                if_there(fs::rename(numbered(path, number), numbered(path, number + 1)))?;
-            }
-            fs::rename(path, numbered(path, 1))?;
+        match opened.file.try_lock() {
+            Ok(()) => {}
+            // another process renames it at this moment
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
-        *file = append(path)?;
+        match self.rename(&opened.file, rotation.count).and_then(|()| append(path)) {
+            Ok(next) => *opened = next,
+            Err(error) => {
+                // other processes may try it too; the first problem is the one to report
+                let _ = opened.file.unlock();
+                return Err(error);
+            }
+        }
         Ok(())
+    }
+
+    /// Renames the locked file, unless another process has renamed it before this one had the lock.
+    fn rename(&self, file: &File, count: u32) -> io::Result<()> {
+        let path = &self.0.path;
+        if self.same(file)?.is_none() {
+            return Ok(());
+        }
+        for number in (1..count).rev() {
+            if_there(fs::rename(numbered(path, number), numbered(path, number + 1)))?;
+        }
+        fs::rename(path, numbered(path, 1))
     }
 
     /// What the file system says of the path, if it is the open file's.
@@ -109,13 +153,14 @@ impl AuditFile {
     }
 
     // a panic has left at most a part of a line, which the next one cannot mend
-    fn lock(&self) -> MutexGuard<'_, File> {
+    fn lock(&self) -> MutexGuard<'_, Opened> {
         self.0.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(MODE).open(path)
+fn append(path: &Path) -> io::Result<Opened> {
+    let file = OpenOptions::new().create(true).append(true).mode(MODE).open(path)?;
+    Ok(Opened { file, is_torn: false })
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
@@ -209,6 +254,18 @@ mod tests {
         let problem = file.append(b"two\n", now).expect("writes").expect("a problem");
         assert!(problem.contains("audit.log cannot be rotated"), "{problem}");
         assert_eq!(read(&path), "one line\ntwo\n");
+        File::open(&path).expect("opens").try_lock().expect("other processes may try to rename it");
+    }
+
+    #[test]
+    fn line_after_a_part_of_one_has_its_own() {
+        let (_folder, path, file) = audit_log(&Audit::default());
+        let now = Clock::system().now();
+        write(&file, "o", now);
+        file.lock().is_torn = true;
+        write(&file, "two\n", now);
+        write(&file, "three\n", now);
+        assert_eq!(read(&path), "o\ntwo\nthree\n");
     }
 
     #[test]

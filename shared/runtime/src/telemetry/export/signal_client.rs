@@ -1,5 +1,7 @@
 //! Sending metrics and logs to a collector by the messages of OTLP.
 
+use std::error::Error;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use opentelemetry_http::HttpClient;
@@ -8,9 +10,9 @@ use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use prost::Message;
-use tonic::Code;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use super::http_client::CollectorClient;
 use super::{TelemetryError, channel, connector};
@@ -74,7 +76,7 @@ impl SignalClient {
             Transport::Grpc { channel, metadata } => {
                 let mut client = MetricsServiceClient::new(channel.clone());
                 let sent = client.export(with(metadata, metrics)).await;
-                sent.map_err(|status| of_grpc(status.code(), status.message()))?.into_inner()
+                sent.map_err(|status| of_grpc(&status))?.into_inner()
             }
             Transport::Http { client, url } => post::<ExportMetricsServiceResponse>(client, url, &metrics).await?,
         };
@@ -87,7 +89,7 @@ impl SignalClient {
             Transport::Grpc { channel, metadata } => {
                 let mut client = LogsServiceClient::new(channel.clone());
                 let sent = client.export(with(metadata, logs)).await;
-                sent.map_err(|status| of_grpc(status.code(), status.message()))?.into_inner()
+                sent.map_err(|status| of_grpc(&status))?.into_inner()
             }
             Transport::Http { client, url } => post::<ExportLogsServiceResponse>(client, url, &logs).await?,
         };
@@ -107,10 +109,12 @@ fn partial(rejected: i64, problem: String) -> Option<PartialSuccess> {
 }
 
 /// A collector refuses what is malformed. What it may not take for now, or from this client, waits until an operator has mended it.
-fn of_grpc(code: Code, message: &str) -> SendError {
-    let problem = format!("{code:?}: {message}");
-    match code {
-        Code::InvalidArgument | Code::Internal | Code::FailedPrecondition => SendError::Refused(problem),
+fn of_grpc(status: &Status) -> SendError {
+    let problem = format!("{:?}: {}", status.code(), status.message());
+    // a broken connection has the code of an internal error too, and is the source of its status
+    let is_answer = status.source().is_none();
+    match status.code() {
+        Code::InvalidArgument | Code::Internal | Code::FailedPrecondition if is_answer => SendError::Refused(problem),
         _ => SendError::Away(problem),
     }
 }
@@ -141,4 +145,20 @@ async fn post<R: Message + Default>(
     }
     // the collector has taken it, whatever it says of that
     Ok(R::decode(response.into_body()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn broken_connection_is_no_refusal() {
+        assert_eq!(of_grpc(&Status::internal("damaged")), SendError::Refused("Internal: damaged".to_owned()));
+        let mut broken = Status::internal("reset");
+        broken.set_source(Arc::new(io::Error::other("reset")));
+        assert_eq!(of_grpc(&broken), SendError::Away("Internal: reset".to_owned()));
+    }
 }

@@ -1,5 +1,7 @@
 //! Changes of the file of clients.
 
+use std::time::SystemTime;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,6 +10,8 @@ use super::*;
 use crate::endpoints::EndpointProfile;
 use crate::model::{Family, Grant};
 use crate::testing::Bench;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Reads the file again, as after a change.
 async fn read_file_again(bench: &Bench) -> Result<String, FileChangeError> {
@@ -130,12 +134,21 @@ async fn clients_that_were_removed_before_the_start_lose_their_grants_and_others
         left
     };
 
+    let write = |text: &str, at: SystemTime| {
+        std::fs::write(&file, text).expect("writes");
+        let opened = std::fs::File::options().write(true).open(&file).expect("opens");
+        opened.set_modified(at).expect("has another time");
+    };
     for begun in ["", "clients:\n"] {
-        std::fs::write(&file, begun).expect("writes");
+        write(begun, now + SECOND);
         clients.revoke_what_no_source_has().await.expect("answers");
         assert_eq!(left().await.len(), grants.len(), "the file is not complete");
     }
-    std::fs::write(&file, "clients: []").expect("writes");
+    write("clients: []", now - SECOND);
+    clients.revoke_what_no_source_has().await.expect("answers");
+    assert_eq!(left().await.len(), grants.len(), "a replica with a newer file may know the clients");
+    assert!(bench.provider.store.consent("einstein", "asked").await.expect("answers").is_some());
+    write("clients: []", now + SECOND);
     clients.revoke_what_no_source_has().await.expect("answers");
     assert_eq!(left().await, ["lab", "wiki", registered.as_str(), "web"]);
     assert_eq!(bench.provider.store.consent("einstein", "asked").await.expect("answers"), None);
