@@ -153,10 +153,10 @@ fn rotate(arguments: &Rotate, environment: Environment) -> Result<(), BoxError> 
     if arguments.dry_run {
         let secrets = any(&environment)?;
         return call(environment, &secrets, async |settings, context| {
-            command::secrets::rotate(secret, arguments, &settings, &context)
+            command::secrets::rotate(secret, arguments, &settings, &context).map(|_| ())
         });
     }
-    audited(environment, (command::secrets::event(arguments), secret.name()), async |settings, context| {
+    audited_change(environment, (command::secrets::event(arguments), secret.name()), async |settings, context| {
         command::secrets::rotate(secret, arguments, &settings, &context)
     })
 }
@@ -175,8 +175,11 @@ fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError
 /// Runs the family until it is stopped.
 fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: bool) -> Result<(), BoxError> {
     let data = base_data_path(&environment);
+    // before they are read: a change from here on is later than what this process reads
+    let changed = secrets::changed(&data);
     let (secrets, corrected) = Secrets::read_or_make(&data, &Random::system()).map_err(Misconfigured::new)?;
     let context = Context::new(environment.with_generated(data.join(secrets::FILE), secrets::REREAD));
+    context.reload.watch(data.join(secrets::FILE));
     let load = if is_quickstart { Settings::load_local } else { Settings::load };
     let mut settings = load(&context.environment, &secrets)?;
     settings.keep_audit_log(&context.environment);
@@ -195,7 +198,7 @@ fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: boo
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         settings.files.iter().for_each(|file| context.reload.watch(file));
         let family = Box::pin(Family::start(&settings, enabled, &context)).await?;
-        let file = RunningFile::write(&settings.data, family.running(&settings)).inspect_err(|error| {
+        let file = RunningFile::write(&settings.data, family.running(&settings), changed).inspect_err(|error| {
             tracing::warn!(
                 %error,
                 "the data folder (OCIS_BASE_DATA_PATH) cannot be written: `doorward health` asks the services that its own environment configures"
@@ -229,8 +232,17 @@ fn call(
 /// or database. A signal does not end it by itself: the command decides what can be [interrupted](command::interruptible).
 fn audited(
     environment: Environment,
-    (event, object): (&'static str, &str),
+    event: (&'static str, &str),
     work: impl AsyncFnOnce(Settings, Context) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
+    audited_change(environment, event, async move |settings, context| work(settings, context).await.map(|()| true))
+}
+
+/// The same for a command that may find nothing to do, which is no event: it returns whether it has changed something.
+fn audited_change(
+    environment: Environment,
+    (event, object): (&'static str, &str),
+    work: impl AsyncFnOnce(Settings, Context) -> Result<bool, BoxError>,
 ) -> Result<(), BoxError> {
     let secrets = any(&environment)?;
     let context = Context::new(environment);
@@ -246,12 +258,13 @@ fn audited(
     runtime::host("doorward", telemetry, context, async |context| {
         let outcome = work(settings, context).await;
         match &outcome {
-            Ok(()) => Event { object: &object, ..Event::new(event, "success") }.log(),
+            Ok(true) => Event { object: &object, ..Event::new(event, "success") }.log(),
+            Ok(false) => {}
             Err(error) => {
                 Event { object: &object, reason: &error.to_string(), ..Event::new(event, "failure") }.log();
             }
         }
-        outcome.map(|()| std::future::ready(()))
+        outcome.map(|_| std::future::ready(()))
     })
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use config::ListenAddr;
 use rustix::io::Errno;
@@ -49,11 +50,12 @@ impl RunningProcess {
 pub(crate) struct RunningFile(PathBuf);
 
 impl RunningFile {
-    /// Writes the file of this process, and removes those of processes that have ended without doing so.
+    /// Writes the file of this process, and removes those of processes that have ended without doing so. `secrets` is when the secrets that
+    /// this process has read at its start were changed; the file has it as the time of its own change.
     ///
     /// # Errors
     /// When the data folder cannot be written.
-    pub(crate) fn write(data: &Path, services: Vec<RunningService>) -> io::Result<Self> {
+    pub(crate) fn write(data: &Path, services: Vec<RunningService>, secrets: SystemTime) -> io::Result<Self> {
         let folder = data.join(FOLDER);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         for (file, process) in read_all(&folder)? {
@@ -67,6 +69,7 @@ impl RunningFile {
         let mut written =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         written.write_all(&serde_json::to_vec(&process)?)?;
+        written.set_modified(secrets)?;
         fs::rename(&temporary, &file)?;
         Ok(Self(file))
     }
@@ -90,6 +93,19 @@ pub(crate) fn processes(data: &Path) -> io::Result<Vec<RunningProcess>> {
         process.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
     };
     all.into_iter().map(named).collect()
+}
+
+/// Whether a process that runs has this service, and has read the secrets at its start that were changed at this time.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn has_read_secrets(data: &Path, service: &str, changed: SystemTime) -> io::Result<bool> {
+    let has_service = |process: &RunningProcess| process.services.iter().any(|one| one.name == service);
+    let has_read = |file: &Path| fs::metadata(file).and_then(|file| file.modified()).is_ok_and(|read| read >= changed);
+    let mut all = read_all(&data.join(FOLDER))?.into_iter();
+    Ok(all.any(|(file, process)| {
+        process.is_ok_and(|process| process.is_alive() && has_service(&process)) && has_read(&file)
+    }))
 }
 
 fn read_all(folder: &Path) -> io::Result<Vec<(PathBuf, io::Result<RunningProcess>)>> {
@@ -117,7 +133,7 @@ mod tests {
     fn file_is_there_while_the_process_serves() {
         let data = tempfile::tempdir().expect("a folder");
         assert!(processes(data.path()).expect("reads").is_empty());
-        let file = RunningFile::write(data.path(), services()).expect("writes");
+        let file = RunningFile::write(data.path(), services(), SystemTime::UNIX_EPOCH).expect("writes");
         let found = processes(data.path()).expect("reads");
         assert_eq!(found, [RunningProcess { pid: std::process::id(), services: services() }]);
         assert!(found[0].is_alive());
@@ -135,9 +151,21 @@ mod tests {
         assert!(!ended.is_alive());
         fs::write(folder.join("8388608.json"), serde_json::to_vec(&ended).expect("is JSON")).expect("writes");
         assert_eq!(processes(data.path()).expect("reads").len(), 1);
-        let _file = RunningFile::write(data.path(), services()).expect("writes");
+        let _file = RunningFile::write(data.path(), services(), SystemTime::UNIX_EPOCH).expect("writes");
         let found = processes(data.path()).expect("reads");
         assert_eq!((found.len(), found[0].pid), (1, std::process::id()));
+    }
+
+    #[test]
+    fn process_that_has_read_the_present_secrets_is_found() {
+        let data = tempfile::tempdir().expect("a folder");
+        let at = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        let has_read = |service: &str, changed| has_read_secrets(data.path(), service, at(changed)).expect("reads");
+        assert!(!has_read("users", 0));
+        let _file = RunningFile::write(data.path(), services(), at(2000)).expect("writes");
+        assert!(has_read("users", 1999) && has_read("users", 2000));
+        assert!(!has_read("users", 2001), "the secrets were changed after its start");
+        assert!(!has_read("idp", 2000));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use config::Secret;
@@ -238,6 +239,11 @@ impl Secrets {
             },
         })
     }
+}
+
+/// When the secrets of a data folder were changed last; the beginning of time where there are none.
+pub(crate) fn changed(folder: &Path) -> SystemTime {
+    fs::metadata(folder.join(FILE)).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Restricts the file to its owner, and says so; nothing if there is no file, or nothing to correct.

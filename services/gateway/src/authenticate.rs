@@ -144,6 +144,7 @@ fn audit(kind: &str, credentials: &Credentials, error: &AuthError) {
         reason: &error.reason(),
         kind: &kind,
         subject: &subject,
+        peer: &credentials.caller.identity,
         source: &credentials.caller.source.map(display),
         trace_id: &display(&credentials.caller.trace_id),
         ..Event::new("authenticate", "refused")

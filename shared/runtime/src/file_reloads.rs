@@ -94,19 +94,20 @@ impl FileReloads {
     /// called several times, as a value counts only if no file has changed while it was read.
     ///
     /// # Errors
-    /// When the files cannot be read, or hold only a part of what is in use (`docs/security-requirements.md#e30`).
+    /// When the files cannot be read, or one that the setting names holds only a part of what is in use
+    /// (`docs/security-requirements.md#e30`).
     pub async fn read_again<T: Send + 'static, E: Display>(
         &mut self,
         read: impl Fn() -> Result<Reading<T>, E> + Send + 'static,
     ) -> Result<T, RereadError> {
-        let (files, in_force) = (self.seen.files(), self.in_force.clone());
+        let (files, named, in_force) = (self.seen.files(), self.setting.files.clone(), self.in_force.clone());
         let blocking = tokio::task::spawn_blocking(move || {
             let complete = |error: IncompleteFile| RereadError(error.to_string());
             let before = Contents::read(&files);
-            before.check_complete(&in_force).map_err(complete)?;
+            before.check_complete(&in_force, &named).map_err(complete)?;
             let read = |_: Option<&T>| read().map_err(|error| RereadError(error.to_string()));
             let Consistent { value, contents, is_stable } = read_consistently(before, read)?;
-            contents.check_complete(&in_force).map_err(complete)?;
+            contents.check_complete(&in_force, &named).map_err(complete)?;
             if is_stable {
                 Ok((value, contents))
             } else {

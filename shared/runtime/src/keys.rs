@@ -67,6 +67,8 @@ impl Follower {
                         self.replace(current, previous.as_ref());
                         continue;
                     };
+                    // it is to sign still if nothing else can be read
+                    introduced = Some((current, previous));
                     changed
                 }
             };
@@ -183,5 +185,27 @@ mod tests {
         sleep(Duration::from_millis(1)).await;
         assert!(accepts(only("c"), &mint(Arc::clone(&ring))), "without a predecessor it signs at once");
         assert!(!accepts(Arc::clone(&ring), &by_second));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn successor_signs_although_the_secrets_cannot_be_read_during_the_changeover() {
+        let ring = only("a");
+        let file = Arc::new(Mutex::new(Ok::<Secrets, String>((secret("b"), Some(secret("a"))))));
+        let reload = Reload::default();
+        let read = {
+            let file = Arc::clone(&file);
+            move || file.lock().expect("no panic").clone()
+        };
+        let follower = Follower { ring: Arc::downgrade(&ring), signing: secret("a"), changeover: CHANGEOVER };
+        tokio::spawn(follower.follow(Arc::new(read), reload.subscribe()));
+        tokio::task::yield_now().await;
+
+        reload.announce();
+        sleep(CHANGEOVER / 2).await;
+        assert!(accepts(only("a"), &mint(Arc::clone(&ring))));
+        *file.lock().expect("no panic") = Err("cannot be read".to_owned());
+        reload.announce();
+        sleep(CHANGEOVER * 2).await;
+        assert!(accepts(only("b"), &mint(Arc::clone(&ring))));
     }
 }

@@ -94,6 +94,8 @@ async fn generated_secrets_rotate_under_calls() {
     let (data, audit) = (layout.folder().join("data"), layout.folder().join("audit.log"));
     layout.unset("OCIS_JWT_SECRET");
     layout.unset("OCIS_MACHINE_AUTH_API_KEY");
+    layout.unset("OCIS_SERVICE_ACCOUNT_ID");
+    layout.unset("OCIS_SERVICE_ACCOUNT_SECRET");
     layout.set("OCIS_AUDIT_LOG_FILE", &audit.display().to_string());
     Secrets::read_or_make(&data, &Random::system()).expect("makes secrets");
     layout.machine_key = read(&data).machine_key.expose().to_owned();
@@ -122,11 +124,18 @@ async fn generated_secrets_rotate_under_calls() {
 
             rotate(&family, &["machine-key"]).await;
             let new = read(&data).machine_key.expose().to_owned();
-            wait_for_machine_key(&family, &new, true).await;
+            wait_for_secret(&family, ["machine", "username:einstein"], &new, true).await;
             new.clone_into(&mut key.lock().expect("no panic"));
             wait_for_calls(&calls).await;
             rotate(&family, &["machine-key", "--end-previous", "--yes"]).await;
-            wait_for_machine_key(&family, old.machine_key.expose(), false).await;
+            wait_for_secret(&family, ["machine", "username:einstein"], old.machine_key.expose(), false).await;
+
+            let account = ["serviceaccounts", old.service_account_id.as_str()];
+            rotate(&family, &["service-account"]).await;
+            let new = read(&data).service_account_secret.expose().to_owned();
+            wait_for_secret(&family, account, &new, true).await;
+            rotate(&family, &["service-account", "--end-previous", "--yes"]).await;
+            wait_for_secret(&family, account, old.service_account_secret.expose(), false).await;
         };
         let calling = async {
             loop {
@@ -140,12 +149,12 @@ async fn generated_secrets_rotate_under_calls() {
         family.layout.machine_key = read(&data).machine_key.expose().to_owned();
     }
     let events = std::fs::read_to_string(&audit).expect("the audit log is written");
-    assert_eq!((events.matches("secret_rotated").count(), events.matches("secret_previous_ended").count()), (4, 4));
+    assert_eq!((events.matches("secret_rotated").count(), events.matches("secret_previous_ended").count()), (6, 6));
 }
 
 fn read(data: &Path) -> Secrets {
     let secrets = Secrets::read(data).expect("is read").expect("is there");
-    for secret in [&secrets.jwt, &secrets.machine_key] {
+    for secret in [&secrets.jwt, &secrets.machine_key, &secrets.service_account_secret] {
         note_secret(secret.expose());
     }
     secrets
@@ -168,8 +177,8 @@ async fn wait_for_calls(calls: &AtomicU64) {
     tokio::time::timeout(PATIENCE, called).await.expect("calls go on");
 }
 
-async fn wait_for_machine_key(family: &TestFamily, key: &str, is_accepted: bool) {
-    let opens = async || family.authenticate("machine", "username:einstein", key).await.is_ok();
+async fn wait_for_secret(family: &TestFamily, [kind, id]: [&str; 2], secret: &str, is_accepted: bool) {
+    let opens = async || family.authenticate(kind, id, secret).await.is_ok();
     let changed = async {
         while opens().await != is_accepted {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -66,12 +66,18 @@ pub(crate) async fn run(arguments: &Doctor, environment: Environment) -> Result<
 }
 
 async fn find(arguments: &Doctor, environment: &Environment) -> Vec<Finding> {
-    let wanted = |check: &Check| arguments.only.is_empty() || arguments.only.contains(check);
-    let checks = Check::value_variants().iter().copied().filter(wanted);
+    let is_wanted = |check: &Check| arguments.only.is_empty() || arguments.only.contains(check);
+    let checks = Check::value_variants().iter().copied().filter(is_wanted);
     let installation = match Installation::read(environment) {
         Ok(installation) => installation,
         Err(problem) => {
-            return checks.flat_map(|check| without_configuration(check, environment, &problem)).collect();
+            let mut checks: Vec<_> = checks.collect();
+            // what cannot be checked without it must not look as if nothing were wrong
+            if !checks.contains(&Check::Configuration) && checks.iter().any(|check| *check != Check::DataFolder) {
+                checks.push(Check::Configuration);
+            }
+            let findings = checks.into_iter().flat_map(|check| without_configuration(check, environment, &problem));
+            return findings.collect();
         }
     };
     let running = checks.map(|check| one(check, &installation, arguments));

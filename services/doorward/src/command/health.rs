@@ -59,6 +59,7 @@ fn value(answer: &Answer) -> Value {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::time::SystemTime;
 
     use config::ListenAddr;
 
@@ -91,7 +92,7 @@ mod tests {
     fn health_asks_what_runs_and_not_what_is_configured() {
         let data = tempfile::tempdir().expect("a folder");
         let users = service("users", debug_server("200 OK", "OK"));
-        let _file = RunningFile::write(data.path(), vec![users]).expect("writes");
+        let _file = RunningFile::write(data.path(), vec![users], SystemTime::UNIX_EPOCH).expect("writes");
         run(data.path(), Output { json: false }, nothing).expect("is ready");
     }
 
@@ -102,7 +103,7 @@ mod tests {
         let idp = service("idp", debug_server("503 Service Unavailable", "not ready: database"));
         assert_eq!(ask(&idp).problem.map(|problem| problem.ends_with("is not ready: database")), Some(true));
         let idp = service("idp", ListenAddr::Off);
-        let _file = RunningFile::write(data.path(), vec![users, idp]).expect("writes");
+        let _file = RunningFile::write(data.path(), vec![users, idp], SystemTime::UNIX_EPOCH).expect("writes");
         let error = run(data.path(), Output { json: true }, nothing).expect_err("is not ready");
         assert_eq!(error.to_string(), "not ready: idp");
     }

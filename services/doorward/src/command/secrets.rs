@@ -3,6 +3,9 @@
 mod catalogue;
 mod source;
 
+use std::io;
+use std::path::Path;
+
 use authn::BoxError;
 use config::Environment;
 use runtime::Context;
@@ -10,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::{say, table};
 use crate::cli::{Output, Rotate};
-use crate::running::processes;
-use crate::secrets::{GeneratedSecret, Secrets};
-use crate::services::Settings;
+use crate::running::{has_read_secrets, processes};
+use crate::secrets::{self, GeneratedSecret, Secrets};
+use crate::services::{ServiceId, Settings};
 
 use catalogue::KEPT_ELSEWHERE;
 use source::Source;
@@ -88,37 +91,32 @@ pub(crate) fn is_confirmed(secret: GeneratedSecret, arguments: &Rotate) -> Resul
     arguments.confirmation.is_given(&question)
 }
 
-/// Rotates a secret, or ends its previous value, and says what is to be done next.
+/// Rotates a secret, or ends its previous value, and says what is to be done next. Returns whether something was changed.
 ///
 /// # Errors
-/// When the secret is not in the data folder, its file cannot be written, or a previous value is still accepted.
+/// When the secret is not in the data folder, its file cannot be written, a previous value is still accepted, or the one that is to be ended is
+/// still needed or is configured.
 pub(crate) fn rotate(
     secret: GeneratedSecret,
     arguments: &Rotate,
     settings: &Settings,
     context: &Context,
-) -> Result<(), BoxError> {
+) -> Result<bool, BoxError> {
     let (act, name, data) = (Act::of(arguments), secret.name(), &settings.data);
-    let kept = Secrets::read(data)?;
-    let source = Source::of(secret, kept.as_ref(), settings, &context.environment);
-    if source != Source::DataFolder {
-        let remedy = match act {
-            Act::Rotate => source.remedy_to_rotate(secret),
-            Act::EndPrevious => source.remedy_to_end(secret),
-        };
-        return Err(format!("{name} comes from {source}: nothing was changed; {remedy}").into());
-    }
+    check(act, secret, settings, &context.environment)?;
     if arguments.dry_run {
         let outcome = match act {
             Act::Rotate => effect(secret),
             Act::EndPrevious => secret.ends_with_previous(),
         };
-        return say(format_args!("{name} in {}: {outcome}; nothing was changed", data.display()));
+        say(format_args!("{name} in {}: {outcome}; nothing was changed", data.display()))?;
+        return Ok(false);
     }
     match act {
         Act::Rotate => Secrets::rotate(data, secret, &context.random)?,
         Act::EndPrevious if !Secrets::end_previous(data, secret)? => {
-            return say(format_args!("{name} had no previous value; nothing was changed"));
+            say(format_args!("{name} had no previous value; nothing was changed"))?;
+            return Ok(false);
         }
         Act::EndPrevious => {}
     }
@@ -133,7 +131,43 @@ pub(crate) fn rotate(
             "the former value is accepted until: doorward secrets rotate {name} --end-previous (then {ends})"
         ))?;
     }
+    Ok(true)
+}
+
+/// Refuses what would not do what the operator expects of it.
+fn check(act: Act, secret: GeneratedSecret, settings: &Settings, environment: &Environment) -> Result<(), BoxError> {
+    let (name, kept) = (secret.name(), Secrets::read(&settings.data)?);
+    let source = Source::of(secret, kept.as_ref(), settings, environment);
+    let Some(kept) = kept.filter(|_| source == Source::DataFolder) else {
+        let remedy = match act {
+            Act::Rotate => source.remedy_to_rotate(secret),
+            Act::EndPrevious => source.remedy_to_end(secret),
+        };
+        return Err(format!("{name} comes from {source}: nothing was changed; {remedy}").into());
+    };
+    if let Some(source) = Source::of_previous(secret, &kept, settings, environment) {
+        return Err(format!(
+            "{name}: {source} has a previous value, which is used in place of the former one of the data folder: nothing was changed; \
+             {}, and restart doorward server",
+            source.remedy_to_remove()
+        )
+        .into());
+    }
+    let needs_start = act == Act::EndPrevious && secret == GeneratedSecret::IdpEncryption;
+    if needs_start && secret.previous_of(&kept).is_some() && !has_sealed_anew(&settings.data)? {
+        return Err(format!(
+            "{name}: no idp that runs was started since the secrets were changed: nothing was changed; restart doorward server first, as its \
+             start seals anew what idp has stored, and end the previous value then"
+        )
+        .into());
+    }
     Ok(())
+}
+
+/// Whether idp was started with the secrets as they are: at its start it seals anew what the former secret has sealed, and without that
+/// secret it could open nothing of it any more.
+fn has_sealed_anew(data: &Path) -> io::Result<bool> {
+    has_read_secrets(data, ServiceId::Idp.name(), secrets::changed(data))
 }
 
 /// Says which processes use the new file by themselves, and which have to be restarted.

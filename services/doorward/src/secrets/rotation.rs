@@ -179,6 +179,10 @@ impl Secrets {
     /// # Errors
     /// When there is no file, or it cannot be written.
     pub(crate) fn end_previous(folder: &Path, secret: GeneratedSecret) -> Result<bool, RotationError> {
+        if Self::read(folder)?.is_some_and(|secrets| secret.previous_of(&secrets).is_none()) {
+            // without writing the file, whose time says when a secret was changed
+            return Ok(false);
+        }
         change(folder, |secrets| {
             let had_previous = secret.previous_of(secrets).is_some();
             let current = secret.of(secrets).clone();

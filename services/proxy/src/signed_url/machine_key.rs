@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use ::config::{Secret, load_over};
+use ::config::{Environment, Secret, load_over};
 use arc_swap::ArcSwap;
 use runtime::{CHANGEOVER, Context, Random, Service};
 use secrecy::SecretString;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Proxy;
@@ -44,9 +45,12 @@ impl MachineKey {
     pub(super) fn follow(config: &Config, context: &Context) -> Arc<Self> {
         let key =
             Self::new(&config.machine_auth_api_key, &config.machine_auth_api_key_previous, context.random.clone());
-        let following = follow(Arc::downgrade(&key), config.clone(), context.clone());
+        let reload = context.reload.subscribe_from_start();
+        let following = follow(Arc::downgrade(&key), config.clone(), context.environment.clone(), reload);
         let shutdown = context.shutdown.clone();
-        tokio::spawn(async move { shutdown.run_until_cancelled(following).await });
+        context.background.spawn("machine key", async move {
+            shutdown.run_until_cancelled(following).await;
+        });
         key
     }
 
@@ -85,8 +89,7 @@ impl MachineKey {
 }
 
 /// Reads the keys again whenever files may have changed, as long as they are in use. What cannot be read changes nothing.
-async fn follow(key: Weak<MachineKey>, config: Config, context: Context) {
-    let mut reload = context.reload.subscribe();
+async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment, mut reload: watch::Receiver<u64>) {
     let mut successor: Option<[Secret; 2]> = None;
     loop {
         let changed = match successor.take() {
@@ -97,13 +100,15 @@ async fn follow(key: Weak<MachineKey>, config: Config, context: Context) {
                     key.replace(&current, &previous);
                     continue;
                 };
+                // it is to be shown still if nothing else can be read
+                successor = Some([current, previous]);
                 changed
             }
         };
         if changed.is_err() {
             return;
         }
-        let (defaults, environment) = (config.clone(), context.environment.clone());
+        let (defaults, environment) = (config.clone(), environment.clone());
         // Reading files may block.
         let read = tokio::task::spawn_blocking(move || load_over(&defaults, &Proxy::IDENTITY, &environment));
         let Some(key) = key.upgrade() else { return };
@@ -112,9 +117,8 @@ async fn follow(key: Weak<MachineKey>, config: Config, context: Context) {
                 let Config { machine_auth_api_key: current, machine_auth_api_key_previous: previous, .. } =
                     loaded.config;
                 // without a key the edge has no signed URLs, which only a restart changes
-                if !current.is_empty() && key.apply(&current, &previous) {
-                    successor = Some([current, previous]);
-                }
+                let is_successor = !current.is_empty() && key.apply(&current, &previous);
+                successor = is_successor.then_some([current, previous]);
             }
             Ok(Err(error)) => tracing::error!(%error, "the machine key stays as it was"),
             Err(error) => tracing::error!(%error, "the machine key stays as it was"),

@@ -62,6 +62,7 @@ fn audit(credentials: &Credentials, error: &AuthError) {
     Event {
         reason: &error.reason(),
         subject: &subject,
+        peer: &credentials.caller.identity,
         source: &credentials.caller.source.map(display),
         trace_id: &display(&credentials.caller.trace_id),
         ..Event::new("verify", "refused")

@@ -37,17 +37,22 @@ impl Contents {
         self.0.iter().map(|(file, content)| (file, content.as_ref().map(|content| hash(content.expose_secret()))))
     }
 
+    fn content(&self, file: &Path) -> Option<&[u8]> {
+        let content = self.0.get(file)?.as_ref()?;
+        Some(content.expose_secret())
+    }
+
     /// Refuses files of which an editor, a copy or a full disk has left only a part of what they held `before`. Such a file can be valid, but
     /// without its rules the service would refuse too little, and without its clients revoke too much
-    /// (`docs/security-requirements.md#e30`). A file that cannot be read passes, as reading it for use fails too.
+    /// (`docs/security-requirements.md#e30`). A file that cannot be read passes, as reading it for use fails too. Only the files that the
+    /// setting names are checked: others are files of secrets, which become shorter or empty when a former secret is ended.
     ///
     /// # Errors
     /// [`IncompleteFile`] for the first such file.
-    pub(super) fn check_complete(&self, before: &Self) -> Result<(), IncompleteFile> {
-        for (file, content) in &*self.0 {
-            let before = before.0.get(file).and_then(Option::as_ref);
-            if let (Some(before), Some(content)) = (before, content) {
-                check_complete(file, before.expose_secret(), content.expose_secret())?;
+    pub(super) fn check_complete(&self, before: &Self, named: &[PathBuf]) -> Result<(), IncompleteFile> {
+        for file in named {
+            if let (Some(before), Some(content)) = (before.content(file), self.content(file)) {
+                check_complete(file, before, content)?;
             }
         }
         Ok(())

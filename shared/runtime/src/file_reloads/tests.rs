@@ -91,6 +91,35 @@ async fn part_of_a_file_changes_nothing_and_is_counted() {
     }
 }
 
+/// Row [M12](../../../../docs/security-requirements.md#m12): the value depends on secrets that its setting does not name.
+#[tokio::test]
+async fn file_of_secrets_may_become_shorter_and_empty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [list, secrets] = ["list.yaml", "secrets"].map(|name| folder.path().join(name));
+    std::fs::write(&list, "accounts:\n- /a\n- /b\n").expect("writes");
+    std::fs::write(&secrets, "SECRET=new\nSECRET_PREVIOUS=old\n").expect("writes");
+    let (files, context) = ([list.clone(), secrets.clone()], context());
+    let read = move |_: Option<&String>| {
+        let value = files.iter().map(std::fs::read_to_string).collect::<std::io::Result<String>>()?;
+        Ok::<_, std::io::Error>(Reading { value, files: files.to_vec() })
+    };
+    let value = FileValue::open(setting(&list), read, |_, _| String::new(), &context).expect("is valid");
+    let mut readings = value.readings();
+    let whole = "accounts:\n- /a\n- /b\n";
+    let shorter = "accounts:\n- /a\n# end\n";
+    for (file, text, expected) in [
+        (&secrets, "SECRET=new\n", format!("{whole}SECRET=new\n")),
+        (&secrets, "", whole.to_owned()),
+        (&list, "accounts:\n- /a\n", whole.to_owned()),
+        (&list, shorter, shorter.to_owned()),
+    ] {
+        std::fs::write(file, text).expect("writes");
+        context.reload.announce();
+        reread(&mut readings).await;
+        assert_eq!(*value.current(), expected, "{text:?}");
+    }
+}
+
 #[tokio::test]
 async fn change_during_the_first_reading_is_read() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -38,6 +38,14 @@ fn of_service(service: ServiceId, installation: &Installation, now: SystemTime) 
             .map(|one| finding(service, one, now, false))
             .collect();
     }
+    let own = &settings.proxy.http.0;
+    if settings.proxy.acme.enabled && own.addr != ListenAddr::Off {
+        // the one that the process has made is shown only until the first one is issued
+        let subject = Subject::new(Check::Certificates, service.name());
+        let others = inspect_certificates(&listeners, None).into_iter().map(|one| finding(service, one, now, false));
+        let reason = "it is obtained by ACME (PROXY_ACME_ENABLED); see the metrics doorward_acme_failures and doorward_acme_renewal_seconds";
+        return others.chain([subject.not_checked(reason)]).collect();
+    }
     let (http, is_kept) = with_kept_certificate(installation);
     let url = Url::parse(&settings.proxy.url).ok();
     let host = url.as_ref().and_then(Url::host_str);

@@ -12,6 +12,9 @@ use crate::cli::Check;
 use crate::services::ServiceId;
 use crate::state::{by_database, names};
 
+/// What to do about a database that cannot be reached.
+const REACH_IT: &str = "see whether the server runs, and correct OCIS_DATABASE_URL or <SERVICE>_DATABASE_URL";
+
 /// A database, and the services that share it.
 pub(super) struct Server {
     /// Its URL, without user and password.
@@ -68,10 +71,7 @@ pub(super) async fn check(installation: &Installation) -> Vec<Finding> {
         }
         match server.connect().await {
             Ok(database) => of_database(subject, server, &database).await,
-            Err(problem) => {
-                let remedy = "see whether the server runs, and correct OCIS_DATABASE_URL or <SERVICE>_DATABASE_URL";
-                vec![subject.failed(problem, remedy)]
-            }
+            Err(problem) => vec![subject.failed(problem, REACH_IT)],
         }
     })
     .await
@@ -170,7 +170,7 @@ pub(super) async fn check_schemas(installation: &Installation) -> Vec<Finding> {
         }
         let database = match server.connect().await {
             Ok(database) => database,
-            Err(problem) => return vec![subject.not_checked(problem)],
+            Err(problem) => return vec![subject.failed(problem, REACH_IT)],
         };
         let mut findings = Vec::new();
         for state in &server.states {

@@ -48,8 +48,11 @@ async fn invalid_configuration_is_one_failure_and_no_secret_is_shown() {
     assert!(failed.len() == 1 && failed[0].found.contains("OCIS_JWT_SECRET"), "{failed:?}");
     let text = serde_json::to_string(&findings).expect("is JSON");
     assert!(!text.contains(weak) && text.contains("the configuration cannot be read"), "{text}");
-    let error = run(&doctor(&[Check::Configuration]), environment).await.expect_err("has failed").to_string();
-    assert_eq!(error, "failed: 1 of 1");
+    for (only, expected) in [(Check::Configuration, "failed: 1 of 1"), (Check::Database, "failed: 1 of 2")] {
+        let error = run(&doctor(&[only]), environment.clone()).await.expect_err("has failed").to_string();
+        assert_eq!(error, expected, "{only:?}");
+    }
+    assert!(find(&doctor(&[Check::DataFolder]), &environment).await.iter().all(|one| one.check == Check::DataFolder));
 }
 
 #[test]

@@ -49,19 +49,28 @@ impl Source {
         settings: &Settings,
         environment: &Environment,
     ) -> Self {
-        for name in names(secret) {
-            let file = format!("{name}_FILE");
-            if let Some(path) = environment.get_filled(&file) {
-                return Self::File { variable: file, path: path.to_owned() };
-            }
-            if environment.get_filled(&name).is_some() {
-                return Self::Variable(name);
-            }
+        if let Some(source) = in_environment(secret.variable(), environment) {
+            return source;
         }
         let Some(kept) = kept else { return Self::Nowhere };
         let generated = secret.of(kept).expose();
         let other = in_force(secret, settings).into_iter().find(|(_, value)| value.expose() != generated);
         other.map_or(Self::DataFolder, |(service, _)| Self::Yaml(service.name()))
+    }
+
+    /// Where a previous value of a generated secret is configured, which is used in place of the one in the data folder; `None` if there is
+    /// none.
+    pub(super) fn of_previous(
+        secret: GeneratedSecret,
+        kept: &Secrets,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Option<Self> {
+        let variable = format!("{}_PREVIOUS", secret.variable());
+        let generated = secret.previous_of(kept).map_or("", Secret::expose);
+        let is_other = |(_, value): &(ServiceId, &Secret)| !value.is_empty() && value.expose() != generated;
+        let in_yaml = || previous_in_force(secret, settings).into_iter().find(is_other);
+        in_environment(&variable, environment).or_else(|| in_yaml().map(|(service, _)| Self::Yaml(service.name())))
     }
 
     /// What an operator does to rotate a secret from here.
@@ -95,6 +104,14 @@ impl Source {
         format!("{previous}{}; then {}", self.restart(secret), secret.ends_with_previous())
     }
 
+    /// What an operator does so that the secret no longer comes from here.
+    pub(super) fn remedy_to_remove(&self) -> String {
+        match self {
+            Self::Variable(name) | Self::File { variable: name, .. } => format!("unset {name}"),
+            other => format!("remove it from {other}"),
+        }
+    }
+
     /// Who has to be restarted, as the end of a sentence.
     fn restart(&self, secret: GeneratedSecret) -> String {
         let named: Vec<_> = restarted(secret).iter().map(|service| service.name()).collect();
@@ -120,12 +137,26 @@ pub(super) fn restarted(secret: GeneratedSecret) -> &'static [ServiceId] {
     }
 }
 
-/// The names of the variables that set a secret in any service, and the names that are equal to them.
-fn names(secret: GeneratedSecret) -> BTreeSet<String> {
+/// Where the environment has a secret.
+fn in_environment(variable: &str, environment: &Environment) -> Option<Source> {
+    for name in names(variable) {
+        let file = format!("{name}_FILE");
+        if let Some(path) = environment.get_filled(&file) {
+            return Some(Source::File { variable: file, path: path.to_owned() });
+        }
+        if environment.get_filled(&name).is_some() {
+            return Some(Source::Variable(name));
+        }
+    }
+    None
+}
+
+/// The names of the variables that set the same secret as this one in any service, and the names that are equal to them.
+fn names(variable: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for service in ServiceId::ALL {
         each_secret(service, &mut |found| {
-            if found.iter().any(|name| name == secret.variable()) {
+            if found.iter().any(|name| name == variable) {
                 names.extend(found.iter().cloned());
             }
         });
@@ -187,5 +218,35 @@ fn in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(ServiceId, &Se
         GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret)],
         GeneratedSecret::EdgeClient => vec![(ServiceId::Idp, &idp.edge_client_secret)],
         GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret)],
+    }
+}
+
+/// What the services have of the value before the last rotation.
+fn previous_in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(ServiceId, &Secret)> {
+    let Settings { users, auth_basic, auth_machine, auth_service, auth_app, idp, account, gateway, proxy, .. } =
+        settings;
+    match secret {
+        GeneratedSecret::Jwt => vec![
+            (ServiceId::Users, &users.token_manager.jwt_secret_previous),
+            (ServiceId::AuthBasic, &auth_basic.token_manager.jwt_secret_previous),
+            (ServiceId::AuthService, &auth_service.token_manager.jwt_secret_previous),
+            (ServiceId::AuthApp, &auth_app.token_manager.jwt_secret_previous),
+            (ServiceId::Idp, &idp.token_manager.jwt_secret_previous),
+            (ServiceId::AuthBearer, &settings.auth_bearer.minting.jwt_secret_previous),
+            (ServiceId::Account, &account.token_manager.jwt_secret_previous),
+            (ServiceId::Gateway, &gateway.token_manager.jwt_secret_previous),
+            (ServiceId::Proxy, &proxy.token_manager.jwt_secret_previous),
+        ],
+        GeneratedSecret::MachineKey => vec![
+            (ServiceId::AuthMachine, &auth_machine.machine_auth_api_key_previous),
+            (ServiceId::Proxy, &proxy.machine_auth_api_key_previous),
+        ],
+        GeneratedSecret::ServiceAccount => {
+            vec![(ServiceId::AuthService, &auth_service.service_account.secret_previous)]
+        }
+        GeneratedSecret::AppTokenKey => vec![(ServiceId::AuthApp, &auth_app.token_key_previous)],
+        GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret_previous)],
+        GeneratedSecret::EdgeClient => Vec::new(),
+        GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret_previous)],
     }
 }

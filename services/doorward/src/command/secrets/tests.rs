@@ -1,7 +1,7 @@
 use runtime::Random;
 
 use super::*;
-use crate::services::ServiceId;
+use crate::running::{RunningFile, RunningService};
 
 fn settings(environment: &Environment, secrets: &Secrets) -> Settings {
     Settings::load(environment, secrets).expect("is read")
@@ -51,6 +51,97 @@ fn source_is_what_is_in_force() {
     assert_eq!(of(&yaml, GeneratedSecret::MachineKey), Source::Yaml("auth-machine"));
 }
 
+fn arguments(secret: GeneratedSecret, end_previous: bool) -> Rotate {
+    Rotate {
+        name: Some(secret),
+        end_previous,
+        dry_run: false,
+        confirmation: runtime::Confirmation { yes: true },
+        output: Output { json: false },
+    }
+}
+
+/// Rotates a secret, or ends its previous value, as the command does that reads everything anew.
+fn run(secret: GeneratedSecret, end_previous: bool, environment: &Environment) -> Result<bool, BoxError> {
+    let kept = Secrets::read(&config::base_data_path(environment))?.expect("is there");
+    rotate(secret, &arguments(secret, end_previous), &settings(environment, &kept), &Context::new(environment.clone()))
+}
+
+/// Row D13.
+#[test]
+fn configured_previous_value_is_named_and_nothing_is_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    let (made, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).expect("makes");
+    let none = Environment::from([("OCIS_BASE_DATA_PATH", data.as_str()), ("OCIS_CONFIG_DIR", "/nonexistent")]);
+    let (value, file) = ("c".repeat(40) + "1", folder.path().join("previous"));
+    std::fs::write(&file, &value).expect("writes");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("sets the mode");
+    let yaml = folder.path().join("yaml");
+    std::fs::create_dir(&yaml).expect("creates");
+    std::fs::write(yaml.join("auth-machine.yaml"), format!("machine_auth_api_key_previous: {value}\n"))
+        .expect("writes");
+    let file = file.display().to_string();
+    for (secret, name, text, remedy) in [
+        (GeneratedSecret::Jwt, "OCIS_JWT_SECRET_PREVIOUS", &value, "unset OCIS_JWT_SECRET_PREVIOUS"),
+        (GeneratedSecret::Jwt, "USERS_JWT_SECRET_PREVIOUS", &value, "unset USERS_JWT_SECRET_PREVIOUS"),
+        (
+            GeneratedSecret::AppTokenKey,
+            "AUTH_APP_TOKEN_KEY_PREVIOUS_FILE",
+            &file,
+            "unset AUTH_APP_TOKEN_KEY_PREVIOUS_FILE",
+        ),
+        (
+            GeneratedSecret::MachineKey,
+            "OCIS_CONFIG_DIR",
+            &yaml.display().to_string(),
+            "remove it from the settings of auth-machine",
+        ),
+    ] {
+        for end_previous in [false, true] {
+            let refused =
+                run(secret, end_previous, &none.clone().with(name, text)).expect_err("is configured").to_string();
+            assert!(refused.contains("nothing was changed") && refused.contains(remedy), "{name}: {refused}");
+            assert!(!refused.contains(&value), "{name}");
+        }
+        let kept = Secrets::read(folder.path()).expect("is read").expect("is there");
+        assert!(secret.of(&kept).expose() == secret.of(&made).expose(), "{name}");
+    }
+    assert!(!run(GeneratedSecret::Jwt, true, &none).expect("has none"), "nothing was ended");
+}
+
+/// Row D13.
+#[test]
+fn former_key_of_idp_is_not_ended_before_a_start_has_sealed_anew() {
+    const SECRET: GeneratedSecret = GeneratedSecret::IdpEncryption;
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    let (made, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).expect("makes");
+    let environment = Environment::from([("OCIS_BASE_DATA_PATH", data.as_str()), ("OCIS_CONFIG_DIR", "/nonexistent")]);
+    let starts = |service: &str, changed| {
+        let service = RunningService { name: service.to_owned(), debug: config::ListenAddr::Off };
+        RunningFile::write(folder.path(), vec![service], changed).expect("writes")
+    };
+    let assert_refused = || {
+        let refused = run(SECRET, true, &environment).expect_err("is needed still").to_string();
+        assert!(refused.contains("restart doorward server first"), "{refused}");
+        let kept = Secrets::read(folder.path()).expect("is read").expect("is there");
+        assert_eq!(kept.previous.idp_encryption.expose(), made.idp_encryption.expose());
+    };
+    assert!(run(SECRET, false, &environment).expect("rotates"));
+    assert_refused();
+    let changed = secrets::changed(folder.path());
+    let before = starts("idp", changed - std::time::Duration::from_secs(1));
+    assert_refused();
+    drop(before);
+    let other = starts("users", changed);
+    assert_refused();
+    drop(other);
+    let _started = starts("idp", changed);
+    assert!(run(SECRET, true, &environment).expect("ends"));
+    assert!(Secrets::read(folder.path()).expect("is read").expect("is there").previous.idp_encryption.is_empty());
+}
+
 /// Row D13.
 #[test]
 fn configured_secret_is_explained_and_not_changed() {
@@ -59,13 +150,7 @@ fn configured_secret_is_explained_and_not_changed() {
     let (made, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).expect("makes");
     let value = "c".repeat(40) + "1";
     let environment = Environment::from([("OCIS_BASE_DATA_PATH", data.as_str()), ("OCIS_CONFIG_DIR", "/nonexistent")]);
-    let arguments = |end_previous| Rotate {
-        name: Some(GeneratedSecret::Jwt),
-        end_previous,
-        dry_run: false,
-        confirmation: runtime::Confirmation { yes: true },
-        output: Output { json: false },
-    };
+    let arguments = |end_previous| arguments(GeneratedSecret::Jwt, end_previous);
     let run = |environment: Environment, end_previous| {
         let settings = settings(&environment, &made);
         rotate(GeneratedSecret::Jwt, &arguments(end_previous), &settings, &Context::new(environment))
