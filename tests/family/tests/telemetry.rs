@@ -221,7 +221,7 @@ fn assert_access_line_has_the_route(log: &str) {
 /// The last metrics are sent when a process ends.
 fn assert_metrics_and_audit_events(received: &Others) {
     let (metrics, lines) = &*received.0.lock().unwrap();
-    for name in ["doorward_requests_total", "doorward_request_duration_seconds", "doorward_ready"] {
+    for name in ["doorward_requests_total", "doorward_request_duration_seconds", "doorward_build_info"] {
         assert!(metrics.contains(name), "{name} is not among {metrics:?}");
     }
     let is_made =

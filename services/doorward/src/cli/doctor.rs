@@ -12,7 +12,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) only: Vec<Check>,
     /// Shows which LDAP attributes of this user become which claims
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Sends one mail to this address, to try the mail server
     #[arg(long, value_name = "ADDRESS")]

@@ -14,6 +14,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ClientHello;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::{Accepting, TlsError, WEB, pem_problem, provider};
 
@@ -83,7 +84,7 @@ impl IssuedCertificate {
         if let Some(host) = hosts.iter().find(|host| !is_for(own, host)) {
             return Err(unusable(format!("the issued certificate is not for {host}")));
         }
-        let config = config(chain, key, &WEB)
+        let config = config(chain, key)
             .map_err(|error| unusable(format!("the issued certificate and its key cannot be used: {error}")))?;
         let accepting = Arc::new(Accepting { config, optional: None, dated: Vec::new() });
         self.0.current.store(Some(Arc::new(Issued { accepting, validity })));
@@ -148,16 +149,21 @@ fn challenge_certificate(host: String, authorization: &str) -> Result<Arc<Server
     params.custom_extensions.push(CustomExtension::new_acme_identifier(digest.as_ref()));
     let key = KeyPair::generate()?;
     let chain = vec![params.self_signed(&key)?.der().clone()];
-    Ok(config(chain, PrivateKeyDer::Pkcs8(key.serialize_der().into()), &[ACME_TLS])?)
+    let key = provider().key_provider.load_private_key(PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+    // not as `config` does it: its check refuses a certificate with a critical extension, as this one must have
+    let certified = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(certified));
+    config.alpn_protocols = vec![ACME_TLS.to_vec()];
+    Ok(Arc::new(config))
 }
 
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    config.alpn_protocols = WEB.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Arc::new(config))
 }

@@ -182,7 +182,10 @@ fn secrets_are_files_that_only_their_users_have() {
             assert_eq!(used, mounted(workload), "{place}");
             for mount in list(&workload.container()["volumeMounts"]) {
                 assert!(mount["subPath"].is_null(), "{place}: it would not change when the secret does");
-                assert!(mount["readOnly"] == true || mount["name"] == "data", "{place}: {mount}");
+                assert!(
+                    mount["readOnly"] == true || mount["name"] == "data" || mount["name"] == "temporary",
+                    "{place}: {mount}"
+                );
             }
         }
     }

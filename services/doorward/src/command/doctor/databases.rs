@@ -222,11 +222,11 @@ mod tests {
     fn services_that_share_a_server_share_its_connections() {
         let server = server("postgres://doorward:hush@db/doorward");
         assert!(server.is_postgres && !server.location.contains("hush"));
-        assert_eq!(names(&server.states), "users, auth-basic, auth-app, idp, proxy");
+        assert_eq!(names(&server.states), "users, auth-basic, auth-service, auth-app, idp, proxy");
         let subject = Subject::new(Check::Database, "db");
-        // five pools of four, and three listeners
+        // six pools of four, and three listeners
         for (accepted, expected) in
-            [(100, Outcome::Ok), (46, Outcome::Ok), (45, Outcome::Warning), (22, Outcome::Failed)]
+            [(100, Outcome::Ok), (54, Outcome::Ok), (53, Outcome::Warning), (26, Outcome::Failed)]
         {
             let found = connections(&subject, &server, accepted);
             assert_eq!(found.outcome, expected, "{}", found.found);

@@ -53,6 +53,11 @@ pub(crate) const KEPT_ELSEWHERE: &[KeptElsewhere] = &[
         rotation: "have the issuer make another one, set it, and restart proxy",
     },
     KeptElsewhere {
+        name: "key of the edge at an ACME authority",
+        variables: &["PROXY_ACME_EAB_HMAC_KEY"],
+        rotation: "no interruption: it is needed only to make an account; have the authority make another one, and set it with its PROXY_ACME_EAB_KEY_ID",
+    },
+    KeptElsewhere {
         name: "bearer token of token reviews",
         variables: &["PROXY_TOKEN_REVIEW_SECRET"],
         rotation: "set it at proxy and in the API server's webhook file, and restart both; reviews fail in the meantime",

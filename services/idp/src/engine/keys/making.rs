@@ -75,8 +75,10 @@ async fn generate(parts: &Parts, wanted: &Wanted, now: SystemTime) -> Result<Sto
     let making = spawn_blocking(move || sealed::seal(&sealer, &SigningKey::generate(algorithm, &name)?));
     let made = making.await.map_err(|_| KeyError::Library)??;
     let algorithm = algorithm.name().to_owned();
+    // not in whole seconds: it tells which of the keys that begin in the same one is the newest
+    let created = parts.clock.now();
     // a replica that does not know of the algorithm leaves it alone from the beginning
-    Ok(StoredKey { kid, algorithm, sealed: made, created: now, active, retired: None, claimed: Some(now) })
+    Ok(StoredKey { kid, algorithm, sealed: made, created, active, retired: None, claimed: Some(now) })
 }
 
 /// A name for a key (RFC 7517 4.5): 128 random bits in base64url. It does not begin with `-`, so that a command line takes it for

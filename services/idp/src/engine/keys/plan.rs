@@ -1,6 +1,5 @@
 //! What there is to do about the keys: decided here, done elsewhere.
 
-use std::cmp::Reverse;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oidc::jose::Algorithm;
@@ -65,7 +64,7 @@ pub(super) enum Step {
 /// What there is to do about keys of one algorithm.
 pub(super) fn plan(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now: SystemTime) -> Vec<Step> {
     let mut ours: Vec<_> = keys.iter().filter(|key| key.algorithm() == algorithm).collect();
-    ours.sort_by_key(|key| Reverse(key.active));
+    ours.sort_by(|one, other| one.newest_first().cmp(&other.newest_first()));
     let standing: Vec<_> = ours.iter().filter(|key| key.retired.is_none()).collect();
     let mut steps = Vec::new();
     match standing.first() {
@@ -89,7 +88,8 @@ pub(super) fn plan(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now:
 /// Tells other replicas that this one signs with an algorithm, where that was not said lately.
 pub(super) fn claim(algorithm: Algorithm, keys: &[Key], now: SystemTime) -> Option<Step> {
     let standing = keys.iter().filter(|key| key.algorithm() == algorithm && key.retired.is_none());
-    let signs = standing.filter(|key| key.active <= now).max_by_key(|key| key.active)?;
+    let signs =
+        standing.filter(|key| key.active <= now).min_by(|one, other| one.newest_first().cmp(&other.newest_first()))?;
     let is_due = signs.claimed.is_none_or(|claimed| claimed + CLAIMED_EVERY <= now);
     is_due.then(|| Step::Claim { kid: signs.kid().to_owned() })
 }

@@ -61,6 +61,12 @@ impl Key {
         self.retired.is_none_or(|end| now < end)
     }
 
+    /// Puts the newest key of an algorithm first. Of those that begin in the same second, that is the one that was made last; the name
+    /// decides between equals, so that all replicas decide alike.
+    pub(super) fn newest_first(&self) -> (Reverse<SystemTime>, Reverse<SystemTime>, &str) {
+        (Reverse(self.active), Reverse(self.created), self.kid())
+    }
+
     /// Whether it may sign now.
     pub(super) fn may_sign(&self, now: SystemTime) -> bool {
         self.retired.is_none() && self.active <= now
@@ -81,8 +87,7 @@ struct Line(Vec<Key>);
 impl Line {
     fn of(algorithm: Algorithm, keys: &[Key]) -> Self {
         let mut line: Vec<_> = keys.iter().filter(|key| key.algorithm() == algorithm).cloned().collect();
-        // the name decides between equals, so that all replicas decide alike
-        line.sort_by(|one, other| (Reverse(one.active), one.kid()).cmp(&(Reverse(other.active), other.kid())));
+        line.sort_by(|one, other| one.newest_first().cmp(&other.newest_first()));
         Self(line)
     }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::plan::{Step, Wanted, plan};
+use super::super::plan::{Step, Wanted, claim, plan};
 use super::super::set::{Key, Pair};
 use super::*;
 
@@ -46,6 +46,20 @@ fn the_next_key_is_made_when_the_newest_is_old() {
     assert_eq!(plan(ALGORITHM, &keys, &SCHEDULE, at(100)), []);
     let never = Schedule { rotation: Duration::ZERO, ..SCHEDULE };
     assert_eq!(plan(ALGORITHM, &keys[..1], &never, at(1_000_000)), []);
+}
+
+/// Whatever their names: one that is to replace another at once may be made in the second in which that one was.
+#[test]
+fn of_keys_that_begin_in_the_same_second_the_one_made_last_stays() {
+    for [former, latter] in [["a", "b"], ["b", "a"]] {
+        let mut keys = [key(former, 5, None), key(latter, 5, None)];
+        keys[1].created += Duration::from_millis(1);
+        for _ in 0..2 {
+            assert_eq!(plan(ALGORITHM, &keys, &SCHEDULE, at(5)), [retire(former, 29)]);
+            assert_eq!(claim(ALGORITHM, &keys, at(5)), Some(Step::Claim { kid: latter.to_owned() }));
+            keys.reverse();
+        }
+    }
 }
 
 #[test]
