@@ -68,7 +68,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         // also a copy of it, and one that was not written to its end
-        name.starts_with(secrets::FILE) || extension == "key" || extension.starts_with("db")
+        name.starts_with(secrets::FILE) || name == "acme.json" || extension == "key" || extension.starts_with("db")
     };
     let mut files: Vec<_> = entries.filter(is_private).collect();
     files.sort();

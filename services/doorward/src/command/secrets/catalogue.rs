@@ -68,8 +68,8 @@ pub(crate) const KEPT_ELSEWHERE: &[KeptElsewhere] = &[
         rotation: "set <SERVICE>_DEBUG_TOKEN and the scraper's, and restart the service; scrapes fail in the meantime",
     },
     KeptElsewhere {
-        name: "headers for spans",
+        name: "headers for spans, metrics and audit events by OTLP",
         variables: &["OCIS_TRACING_HEADERS"],
-        rotation: "set them and restart; spans are lost in the meantime",
+        rotation: "set them and restart; what is sent in the meantime is lost",
     },
 ];
