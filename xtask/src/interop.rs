@@ -10,6 +10,7 @@ mod mailpit;
 mod oauth2_proxy;
 mod openid;
 mod patroni;
+mod pebble;
 mod processes;
 mod promtool;
 mod report;
@@ -55,6 +56,7 @@ enum Program {
     GoOidc,
     Oauth2Proxy,
     Mailpit,
+    Pebble,
     Kubernetes,
     Patroni,
 }
@@ -93,6 +95,7 @@ impl Program {
             Self::GoOidc => ("go-oidc", version(&openid::CLIENT)),
             Self::Oauth2Proxy => ("oauth2-proxy", version(&oauth2_proxy::PROGRAM)),
             Self::Mailpit => ("Mailpit", version(&mailpit::PROGRAM)),
+            Self::Pebble => ("Pebble", version(&pebble::PROGRAM)),
             Self::Kubernetes => ("Kubernetes", version(&kubernetes::API_SERVER)),
             Self::Patroni => ("Patroni", patroni::VERSION.to_owned()),
         }
@@ -106,6 +109,7 @@ impl Program {
             Self::GoOidc => openid::run(session, scenarios),
             Self::Oauth2Proxy => oauth2_proxy::run(session, scenarios),
             Self::Mailpit => mailpit::run(session, scenarios),
+            Self::Pebble => pebble::run(session, scenarios),
             Self::Kubernetes => kubernetes::run(session, scenarios),
             Self::Patroni => patroni::run(session, scenarios),
         }

@@ -47,6 +47,8 @@ pub(super) struct Family<'a> {
     logs: PathBuf,
     /// Certificates of this machine.
     pub(super) certificates: Certificates,
+    /// Where the edge listens.
+    pub(super) edge: SocketAddr,
     /// The URL of the edge, which is the issuer too.
     pub(super) url: String,
 }
@@ -65,6 +67,7 @@ impl<'a> Family<'a> {
             debug: Vec::new(),
             running: Vec::new(),
             url: format!("https://localhost:{}", edge.port()),
+            edge,
             certificates,
             folder,
             logs,
@@ -85,6 +88,21 @@ impl<'a> Family<'a> {
     /// Sets a variable of the environment.
     pub(super) fn set(&mut self, name: &str, value: impl Display) {
         self.settings.insert(name.to_owned(), value.to_string());
+    }
+
+    /// Lets the edge have another name, and no certificate: it has to obtain one.
+    pub(super) fn without_certificate(&mut self, host: &str) {
+        for name in ["PROXY_TRANSPORT_TLS_CERT", "PROXY_TRANSPORT_TLS_KEY"] {
+            self.settings.remove(name);
+        }
+        self.set_url(format!("https://{host}:{}", self.edge.port()));
+    }
+
+    fn set_url(&mut self, url: String) {
+        for name in ["OCIS_URL", "OCIS_OIDC_ISSUER", "AUTH_BEARER_OIDC_OWN_ISSUERS"] {
+            self.set(name, &url);
+        }
+        self.url = url;
     }
 
     fn set_secrets(&mut self) -> Outcome {
@@ -126,11 +144,9 @@ impl<'a> Family<'a> {
                 self.set("OCIS_REVA_GATEWAY", address);
             }
         }
-        let (url, folder) = (self.url.clone(), self.folder.clone());
-        for name in ["OCIS_URL", "OCIS_OIDC_ISSUER", "AUTH_BEARER_OIDC_OWN_ISSUERS"] {
-            self.set(name, &url);
-        }
-        self.set("OCIS_BASE_DATA_PATH", folder.join("data").display());
+        self.set_url(self.url.clone());
+        let data = self.folder.join("data");
+        self.set("OCIS_BASE_DATA_PATH", data.display());
         let configuration = self.session.processes.folder("configuration")?;
         self.set("OCIS_CONFIG_DIR", configuration.display());
         self.set("OCIS_LOG_LEVEL", "info");
@@ -209,6 +225,11 @@ impl<'a> Family<'a> {
     /// The addresses of the debug servers.
     pub(super) fn debug_servers(&self) -> &[(&'static str, SocketAddr)] {
         &self.debug
+    }
+
+    /// The path of a file in the data folder of the services.
+    pub(super) fn data(&self, name: &str) -> PathBuf {
+        self.folder.join("data").join(name)
     }
 
     /// Writes a file of the family.

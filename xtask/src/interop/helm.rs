@@ -9,7 +9,12 @@ use super::report::{Scenarios, Trouble};
 use crate::tools::{self, Outcome};
 
 pub(super) const PROGRAM: GoProgram = GoProgram {
-    variables: &[("helm.sh/helm/v3/internal/version.version", "v3.22.0")],
+    variables: &[
+        ("helm.sh/helm/v3/internal/version.version", "v3.22.0"),
+        // without them it takes every cluster for Kubernetes 1.20; in a release they are the minor version of its k8s.io/client-go
+        ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor", "37"),
+        ("helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor", "37"),
+    ],
     ..GoProgram::new("helm", ("helm.sh/helm/v3", "v3.22.0"), "helm.sh/helm/v3/cmd/helm")
 };
 

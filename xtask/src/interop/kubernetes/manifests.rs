@@ -81,7 +81,8 @@ fn prepare(session: &Session<'_>, cluster: &Cluster<'_>, root: &Path) -> Outcome
     let established = ["wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions", "--all"];
     cluster.admin(&established, "")?;
     let namespace = root.join("kubernetes/base/namespace.yaml");
-    cluster.admin(&["create", "--filename", &namespace.display().to_string()], "")?;
+    // the overlays have it too, and `apply` warns of an object that was created without this
+    cluster.admin(&["create", "--save-config", "--filename", &namespace.display().to_string()], "")?;
     let service =
         "apiVersion: v1\nkind: Service\nmetadata: {name: wrong}\nspec: {ports: [{port: 80}], selectors: {a: b}}\n";
     wait_until("a refusal of an unknown field", 30, || {

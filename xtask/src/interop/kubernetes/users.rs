@@ -21,6 +21,9 @@ pub(super) fn run(family: &Family<'_>, cluster: &Cluster<'_>, client: &Path, sce
     scenarios.add("the token of a service account of the cluster is a user at our gateway", workload(family, cluster));
 }
 
+/// The rules of the role `view`: a controller would copy them there, and there is none.
+const VIEW: &str = "--clusterrole=system:aggregate-to-view";
+
 /// The user that the API server sees behind a token.
 fn who(cluster: &Cluster<'_>, token: &str, member: &str) -> Outcome<String> {
     cluster.with_token(token, &["auth", "whoami", "--output", &format!("jsonpath={{.status.userInfo.{member}}}")])
@@ -35,7 +38,7 @@ fn webhook(family: &Family<'_>, cluster: &Cluster<'_>) -> Outcome<String> {
     if may(cluster, &token, "list") {
         return Err("the user has rights without a binding".to_owned());
     }
-    cluster.admin(&["create", "clusterrolebinding", "reads", "--clusterrole=view", &format!("--user={USER}")], "")?;
+    cluster.admin(&["create", "clusterrolebinding", "reads", VIEW, &format!("--user={USER}")], "")?;
     wait_until("the right of the user", 30, || Ok(may(cluster, &token, "list")))?;
     if may(cluster, &token, "delete") {
         return Err("a reader may delete".to_owned());
@@ -90,10 +93,7 @@ fn by_id_token(family: &Family<'_>, cluster: &Cluster<'_>, client: &Path) -> Out
     if may(cluster, &token, "list") {
         return Err("the user has rights without a binding".to_owned());
     }
-    cluster.admin(
-        &["create", "clusterrolebinding", "group-reads", "--clusterrole=view", &format!("--group={group}")],
-        "",
-    )?;
+    cluster.admin(&["create", "clusterrolebinding", "group-reads", VIEW, &format!("--group={group}")], "")?;
     wait_until("the right of the group", 30, || Ok(may(cluster, &token, "list")))?;
     Ok(format!("{name}, by one group of the claim"))
 }
