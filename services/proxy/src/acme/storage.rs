@@ -78,7 +78,14 @@ pub(crate) enum Storage {
 }
 
 /// The right to order. It ends when it is released or dropped; of a row after [`LEASE`].
-pub(crate) struct Lock(#[expect(dead_code, reason = "it is there to be dropped")] Option<File>);
+pub(crate) struct Lock(Option<File>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // a process that is being started at this moment shares the lock until it runs its program
+        let _ = self.0.as_ref().map(File::unlock);
+    }
+}
 
 impl Storage {
     /// In this folder, which is created if it is missing.

@@ -97,6 +97,7 @@ impl Replica {
 
     /// What this replica, which has the user in memory, answers after others have made a change.
     async fn after(&self, name: &str, change: impl Future) -> Result<Arc<User>, DirectoryError> {
+        self.change_sync.sync.answered_now();
         let former = self.user(name).await;
         assert!(!self.asks_the_database_for(name).await, "{name} is known");
         change.await;
@@ -405,6 +406,7 @@ async fn unrecorded_changes_mean_no_memory(place: &TestDatabase) {
     sql(&replica.database, "ALTER TABLE memberships DISABLE TRIGGER user_changes_delete").await;
     // one that has seen the triggers, and notices that they are gone when it has to look again
     let running = replica;
+    running.change_sync.sync.answered_now();
     running.user("marie").await;
     assert!(!running.asks_the_database_for("marie").await);
     *running.change_sync.looked.lock().expect("not poisoned") = None;
@@ -423,7 +425,7 @@ async fn unrecorded_changes_mean_no_memory(place: &TestDatabase) {
     replica.poll().await;
     assert!(replica.asks_the_database_for("marie").await, "it has looked a moment ago");
     *replica.change_sync.looked.lock().expect("not poisoned") = None;
-    replica.poll().await;
+    replica.poll_in_time().await;
     replica.user("marie").await;
     assert!(!replica.asks_the_database_for("marie").await);
 }

@@ -132,7 +132,7 @@ async fn a_peer_that_comes_back_is_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_an_address_that_end_fail_no_request() {
     let mut sections = crate::testing::Sections::default();
-    sections.grpc.max_connection_age = Some(Duration::from_millis(100));
+    sections.grpc.max_connection_age = Some(Duration::from_millis(300));
     let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts");
     let address = running.grpc.expect("serves gRPC").to_string();
     let channel = channel(&address, &GrpcClientTls::default(), &context()).expect("an endpoint");

@@ -131,7 +131,7 @@ async fn migrated_schema_needs_no_right_to_create() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn server_says_what_its_role_may_do() {
+async fn server_says_what_its_role_may_do_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     let place = cluster.fresh_database().await;
     let database = place.open().await;

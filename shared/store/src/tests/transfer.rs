@@ -320,7 +320,7 @@ async fn tables_that_are_moved_are_locked_on_postgres() {
     let tables = [Tables::of(ZOO).await.expect("can be copied")];
 
     // a service that starts after the first look for other sessions
-    let options = Options { statement_timeout: Duration::from_secs(1), ..Options::default() };
+    let options = Options::default();
     let service = Database::connect(place.url(), &options).await.expect("opens");
     let (read, insert) = ("SELECT count(*) FROM visits", "INSERT INTO visits (visitor) VALUES ('marie')");
     assert_eq!(number(&service, read).await, 0);

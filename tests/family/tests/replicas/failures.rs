@@ -11,7 +11,7 @@ use crate::replica::{Answer, Replica, two_behind_one_url};
 /// How long the server does not do what it should.
 const FAILURE: Duration = Duration::from_secs(8);
 /// The most that a loaded machine may need until everything is accepted again; a quiet one needs less than five seconds.
-const RETURN: Duration = Duration::from_secs(20);
+const RETURN: Duration = Duration::from_mins(1);
 
 /// How a credential is used.
 #[derive(Debug, Clone, Copy)]

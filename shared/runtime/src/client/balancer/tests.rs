@@ -247,7 +247,7 @@ async fn replica_that_stops_fails_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_end_fail_no_request() {
     let mut sections = Sections::default();
-    sections.grpc.max_connection_age = Some(Duration::from_millis(100));
+    sections.grpc.max_connection_age = Some(Duration::from_millis(300));
     let server = Server::start(&sections).await;
     let resolver = Arc::new(FakeResolver::default());
     resolver.say([server.address()]);
