@@ -405,8 +405,10 @@ mod tests {
         let path = format!("{path} {}", command.get_name());
         for argument in command.get_arguments() {
             let name = argument.get_id().as_str();
+            let is_choice = !argument.get_possible_values().is_empty();
             let is_named = argument.is_positional() && !["service", "path", "query", "file", "shell"].contains(&name);
-            if is_named || ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name) {
+            if (is_named && !is_choice) || ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name)
+            {
                 assert!(argument.is_allow_hyphen_values_set(), "{path}: {name} cannot begin with -");
             }
         }
