@@ -189,7 +189,7 @@ async fn caller_name_is_accepted_from_the_gateway_only() {
     family.stop().await;
 }
 
-/// Whether a peer with this certificate, or with the family's own, may authenticate at auth-service: it is told that its secret is wrong.
+/// Whether a peer with this certificate, or with the family's own, may authenticate at auth-service: its secret is refused as wrong.
 async fn may_use_service_accounts(family: &TestFamily, certificates: Option<&Certificates>) -> bool {
     let channel = match certificates {
         Some(certificates) => family.channel_with(ServiceId::AuthService, certificates),

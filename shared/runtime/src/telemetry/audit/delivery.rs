@@ -132,7 +132,7 @@ async fn deliver(
         }
         pause = PAUSES.0;
         for flush in flushes.drain(..) {
-            // the one who waited may have given up
+            // who waits for it may have given up
             let _ = flush.send(());
         }
     }

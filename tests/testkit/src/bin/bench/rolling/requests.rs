@@ -18,7 +18,7 @@ use super::replicas::Replicas;
 
 /// The page behind the edge.
 const PAGE: &str = "/page";
-/// The user whose credentials are used again and again, and the one who signs in.
+/// The user whose credentials are used repeatedly, and the user who signs in.
 const USER: &str = "einstein";
 const OTHER_USER: &str = "marie";
 const SERVICE_ACCOUNT: &str = "jobs";

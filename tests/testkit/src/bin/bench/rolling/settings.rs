@@ -1,4 +1,4 @@
-//! What the replicas are told, as docs/family.md describes it.
+//! The settings of the replicas, as docs/family.md describes them.
 
 use std::fs;
 use std::net::SocketAddr;

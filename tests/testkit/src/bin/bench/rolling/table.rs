@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::report;
 
-/// The longest latency that is told apart, in microseconds.
+/// The longest latency that is distinguished, in microseconds.
 const LONGEST: u64 = 120_000_000;
 /// How many failures of a kind of request are printed.
 const SHOWN: usize = 5;
