@@ -47,14 +47,17 @@ pub(crate) struct Sealer {
 impl Sealer {
     /// Under the secret of sessions. What the previous one has sealed is opened too; an empty one is none.
     pub(crate) fn new(secret: &Secret, previous: &Secret, random: Random) -> Self {
-        let previous = (!previous.is_empty()).then(|| Self::key(previous.expose(), SESSIONS));
-        Self { key: Self::key(secret.expose(), SESSIONS), previous, random }
+        Self::under((secret, previous), SESSIONS, random)
     }
 
     /// Under the secret of sessions, for what replicas share of ACME; with the previous one as in [`new`](Self::new).
     pub(crate) fn of_acme(secret: &Secret, previous: &Secret, random: Random) -> Self {
-        let previous = (!previous.is_empty()).then(|| Self::key(previous.expose(), ACME));
-        Self { key: Self::key(secret.expose(), ACME), previous, random }
+        Self::under((secret, previous), ACME, random)
+    }
+
+    fn under((secret, previous): (&Secret, &Secret), info: &[u8], random: Random) -> Self {
+        let previous = (!previous.is_empty()).then(|| Self::key(previous.expose(), info));
+        Self { key: Self::key(secret.expose(), info), previous, random }
     }
 
     /// Under the machine key, without which there are no signed URLs, nor keys for them.
