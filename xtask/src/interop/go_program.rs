@@ -59,7 +59,9 @@ impl GoProgram {
         let mut command = Command::new("nice");
         command.args(["-n", "19", "go", "build", "-mod=mod", "-p", "2", "-trimpath", "-ldflags", &self.linker_flags()]);
         command.args(["-o", self.name, self.package]).current_dir(&own).env("GOWORK", "off");
-        processes.run(&mut command, &log).map_err(missing)?;
+        processes
+            .run(&mut command, &log)
+            .map_err(|failure| Trouble::Failed(format!("it cannot be built: {failure}")))?;
         write(&own.join("recipe"), &self.recipe())?;
         Ok(own.join(self.name))
     }

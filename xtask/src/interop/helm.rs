@@ -63,11 +63,11 @@ const CASES: [Case; 4] = [
     },
 ];
 
-/// Values that are wrong, and a part of what is said about each.
+/// Values that are wrong, and what is said about each.
 const REFUSED: [(&str, &str); 3] = [
-    ("services.gateway.enabled=false", "gateway"),
-    ("url=doorward.example.org", "url"),
-    ("services.auth-basic.enabled=false", "auth-basic"),
+    ("services.gateway.enabled=false", "/services/gateway/enabled"),
+    ("url=doorward.example.org", "'/url'"),
+    ("services.auth-basic.enabled=false", "needs the service auth-basic"),
 ];
 
 pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Result<(), Trouble> {

@@ -4,14 +4,11 @@ mod cluster;
 mod manifests;
 mod users;
 
-use std::path::PathBuf;
-
 use super::Session;
 use super::go_program::GoProgram;
 use super::helm;
 use super::openid::CLIENT;
 use super::report::{Scenarios, Trouble};
-use crate::tools;
 use cluster::Cluster;
 pub(super) use cluster::start_etcd;
 
@@ -43,7 +40,7 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     let etcd = session.build(&ETCD)?;
     let api_server = session.build(&API_SERVER)?;
     let client = session.build(&CLIENT)?;
-    let kubectl = kubectl(session)?;
+    let kubectl = session.build(&KUBECTL)?;
     let (family, cluster) = Cluster::start(session, scenarios, (&etcd, &api_server, kubectl))?;
     users::run(&family, &cluster, &client, scenarios);
     let helm = match session.build(&helm::PROGRAM) {
@@ -56,12 +53,4 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     };
     manifests::run(session, &cluster, helm.as_deref(), scenarios);
     Ok(())
-}
-
-/// The machine's kubectl, or one of our own.
-fn kubectl(session: &Session<'_>) -> Result<PathBuf, Trouble> {
-    if tools::answers("kubectl", &["version", "--client"]) {
-        return Ok("kubectl".into());
-    }
-    session.build(&KUBECTL)
 }

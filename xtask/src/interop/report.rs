@@ -12,7 +12,7 @@ const PAGE: &str = "docs/interoperability.md";
 
 /// Why the scenarios of a program were not run to their end.
 pub(super) enum Trouble {
-    /// The program cannot be had on this machine.
+    /// This machine lacks what the program needs.
     Missing(String),
     /// Something failed before a scenario.
     Failed(String),

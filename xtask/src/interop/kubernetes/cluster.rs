@@ -30,6 +30,7 @@ pub(super) struct Cluster<'a> {
     authority: String,
     administrator: [String; 2],
     configuration: PathBuf,
+    cache: PathBuf,
     _running: [Running<'a>; 2],
 }
 
@@ -65,6 +66,7 @@ impl<'a> Cluster<'a> {
             authority: path("ca.pem"),
             administrator: [path("administrator.pem"), path("administrator.key")],
             configuration: session.processes.scratch.join("no-kubeconfig"),
+            cache: session.processes.folder("kubectl")?,
             _running: [first, second],
         };
         let is_ready = || Ok(cluster.admin(&["get", "--raw", "/readyz"], "").is_ok_and(|said| said == "ok"));
@@ -92,7 +94,7 @@ impl<'a> Cluster<'a> {
     fn call(&self, who: &[&str], arguments: &[&str], input: &str) -> Outcome<String> {
         let mut command = Command::new(&self.kubectl);
         command.args(["--server", &self.url, "--certificate-authority", &self.authority]).args(who).args(arguments);
-        command.env("KUBECONFIG", &self.configuration);
+        command.env("KUBECONFIG", &self.configuration).env("KUBECACHEDIR", &self.cache);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("kubectl: {error}"))?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -167,7 +169,7 @@ fn server(binary: &Path, family: &Family<'_>, (address, etcd): (SocketAddr, Sock
     command.arg(format!("--tls-cert-file={}", path("server.pem")));
     command.arg(format!("--tls-private-key-file={}", path("server.key")));
     command.arg(format!("--client-ca-file={}", path("ca.pem"))).arg(format!("--api-audiences={AUDIENCE}"));
-    command.arg(format!("--service-account-key-file={}", path("accounts.key")));
+    command.arg(format!("--service-account-key-file={}", path("accounts.pem")));
     command.arg(format!("--service-account-signing-key-file={}", path("accounts.key")));
     command.arg(format!("--authentication-token-webhook-config-file={}", webhook.display()));
     command.args(["--authentication-token-webhook-version=v1", "--authentication-token-webhook-cache-ttl=1s"]);

@@ -65,7 +65,8 @@ fn may(cluster: &Cluster<'_>, token: &str, verb: &str) -> bool {
 fn refused(family: &Family<'_>, cluster: &Cluster<'_>) -> Outcome<String> {
     let token = family.app_token()?;
     who(cluster, &token, "username")?;
-    let wrong = format!("{}x", token.get(..token.len().saturating_sub(1)).unwrap_or_default());
+    let (begin, last) = token.split_at(token.len().saturating_sub(1));
+    let wrong = format!("{begin}{}", if last == "x" { 'y' } else { 'x' });
     is_unauthorized(&who(cluster, &wrong, "username"))?;
     family.doorward(&["auth-app", "revoke", "--token-stdin", "--yes"], &token)?;
     // the API server remembers an answer for a second
