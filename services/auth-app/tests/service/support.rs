@@ -68,7 +68,9 @@ impl Statements {
             self.rekeys.fetch_add(1, Ordering::Relaxed);
         } else if sql.starts_with(r#"INSERT INTO "app_token_uses""#) && sql.contains("ON CONFLICT") {
             self.writes.fetch_add(1, Ordering::Relaxed);
-            self.written.fetch_add(sql.matches("(?, ?, ?, ?, ?)").count(), Ordering::Relaxed);
+            // each row is a list in parentheses after the names of the columns, with signs that depend on the database
+            let rows = sql.split(" ON CONFLICT").next().unwrap_or_default().matches('(').count() - 1;
+            self.written.fetch_add(rows, Ordering::Relaxed);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::support::{AWAY, Bench, HOME, PASSWORD, TOKEN, cheap, is_busy};
 use auth_basic::Config;
 use auth_basic::password::Cost;
 use authn::testing::refusal_reason;
-use authn::{Reason, UserStatus};
+use authn::{AuthError, Reason, UserStatus};
 use futures_util::future::join_all;
 
 #[tokio::test]
@@ -83,10 +83,15 @@ async fn five_hundred_logins_at_once_stay_in_bounds() {
     let bench = Bench::start(Config { argon2: Cost::default(), hash_threads: 2, ..cheap() }).await;
     let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
     let outcomes = join_all(names.iter().map(|name| bench.sign_in_from(None, name, PASSWORD))).await;
+    // a server of databases may be slower than a caller waits for a connection, which spares its password the queue
+    let (unavailable, outcomes): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().partition(|outcome| matches!(outcome, Err(AuthError::Unavailable { .. })));
+    assert!(unavailable.is_empty() || store::testing::on_server().is_some(), "{unavailable:?}");
     let busy = outcomes.iter().filter(|outcome| is_busy(outcome)).count();
     let refused = outcomes.into_iter().filter(|outcome| !is_busy(outcome)).map(refusal_reason).count();
-    assert_eq!(busy + refused, 500);
-    assert!((1..=500 - 66).contains(&busy), "{busy}: the queue has 64 places");
+    assert_eq!(unavailable.len() + busy + refused, 500);
+    assert!(busy <= 500 - 66, "{busy}: the queue has 64 places");
+    assert!(unavailable.len() + busy > 0, "not all are answered");
     assert_eq!(bench.opened.hashed().1, 2, "no more than the slots");
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak of memory");
