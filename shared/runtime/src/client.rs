@@ -5,6 +5,7 @@ mod connector;
 mod endpoint;
 mod health;
 mod one_connection;
+mod readable_to_end;
 mod replay;
 mod replica;
 mod resolver;
