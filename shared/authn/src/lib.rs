@@ -27,7 +27,7 @@ mod wire;
 pub use allowed_callers::AllowedCallers;
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
-pub use channel::Channel;
+pub use channel::{Channel, Repeatable};
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError};
 pub use ended_sessions::EndedSessions;
