@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authn::{BoxError, Channel};
 use config::Environment;
@@ -14,6 +14,7 @@ use super::balancer::{self, Replica};
 use super::files::Files;
 use super::namespace::MACHINES;
 use super::process::Process;
+use super::progress::Progress;
 use super::settings::configure;
 use crate::report;
 
@@ -38,6 +39,8 @@ pub(super) struct Replicas {
     pub(super) files: Files,
     /// The URL of the balancer in front of the edges.
     pub(super) url: String,
+    /// What is done to them at the moment.
+    pub(super) progress: Progress,
     running: BTreeMap<(ServiceId, &'static str), Process>,
     http: reqwest::Client,
 }
@@ -58,7 +61,8 @@ impl Replicas {
         let files = Files::make(&layout)?;
         let (url, edge) = configure(&mut layout, &files, database).await?;
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
-        let mut replicas = Self { layout, files, url, running: BTreeMap::new(), http };
+        let (progress, running) = (Progress::default(), BTreeMap::new());
+        let mut replicas = Self { layout, files, url, progress, running, http };
         for machine in MACHINES {
             for service in ORDER {
                 replicas.start_one(service, machine, programs).await?;
@@ -100,10 +104,12 @@ impl Replicas {
         }
         for service in services {
             for machine in MACHINES {
+                self.progress.begin(format!("the stop of {} at {machine}", service.name()));
                 if let Some(process) = self.running.remove(&(service, machine)) {
                     let stopped = process.stop().await;
                     stopped.map_err(|error| format!("{} at {machine}: {error}", service.name()))?;
                 }
+                self.progress.begin(format!("the start of {} at {machine}", service.name()));
                 self.start_one(service, machine, programs).await?;
             }
         }
@@ -126,8 +132,13 @@ impl Replicas {
             let stopped = process.stop().await;
             stopped.map_err(|error| format!("{} at {machine}: {error}", service.name()))?;
         }
-        report::note(&format!("the replicas logged to {}", self.layout.variables()["OCIS_LOG_FILE"]));
+        report::note(&format!("the replicas logged to {}", self.log().display()));
         Ok(())
+    }
+
+    /// The file to which all of them log.
+    pub(super) fn log(&self) -> PathBuf {
+        PathBuf::from(&self.layout.variables()["OCIS_LOG_FILE"])
     }
 
     /// The environment of the replicas on this machine: listeners are at its address, and it has a data folder of its own.

@@ -14,6 +14,7 @@ use reqwest::header::HeaderName;
 use testkit::{Browser, SignIn, access_token, is_ok, note_secret, signed_in};
 use tonic::Request;
 
+use super::balancer::REPLICA;
 use super::replicas::Replicas;
 
 /// The page behind the edge.
@@ -116,8 +117,10 @@ fn at_edge(name: &'static str, http: &reqwest::Client, url: &str, header: Header
         let request = http.get(&url).header(header.clone(), &value);
         async move {
             let response = request.send().await?;
+            let [replica, id] = [REPLICA, "x-request-id"].map(|name| response.headers().get(name).cloned());
+            let origin = format!("replica {replica:?}, request {id:?}");
             let (status, text) = (response.status(), response.text().await?);
-            if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}").into()) }
+            if status.is_success() { Ok(()) } else { Err(format!("{status} of {origin}: {text}").into()) }
         }
     })
 }
