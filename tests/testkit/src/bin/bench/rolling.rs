@@ -67,7 +67,7 @@ async fn run_all(arguments: &Arguments, database: &str) -> Result<(), BoxError> 
     let own = std::env::current_exe()?;
     let own = own.parent().ok_or("the load tool is in a folder")?;
     let programs = Programs { own, previous: arguments.previous.as_deref() };
-    let mut replicas = Replicas::start(database, programs.previous.unwrap_or(own)).await?;
+    let mut replicas = Replicas::start(database, &programs).await?;
     let mut failed = 0;
     table::head()?;
     for scenario in Scenario::of(arguments.previous.is_some(), &arguments.only) {

@@ -59,7 +59,9 @@ pub(super) fn print(scenario: &str, kinds: &[(&str, &[Failure])], log: &Path) ->
         for failure in failures.iter().take(SHOWN) {
             report::note(&format!("{scenario}, {name}, {}", failure.text()));
             let near: Vec<_> = logged.iter().filter(|(time, _)| failure.is_near(*time)).collect();
-            near.iter().take(LINES).for_each(|(_, line)| report::note(&format!("    {line}")));
+            for (_, line) in near.iter().take(LINES) {
+                report::note(&format!("    {line}"));
+            }
             match near.len() {
                 0 => report::note("    no service logged a warning or an error around it"),
                 count if count > LINES => report::note(&format!("    and {} more lines", count - LINES)),

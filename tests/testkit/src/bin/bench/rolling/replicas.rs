@@ -10,26 +10,27 @@ use doorward::{Secrets, ServiceId, Settings};
 use runtime::{Context, client};
 use testkit::{Layout, USERS, run};
 
+use super::Programs;
 use super::balancer::{self, Replica};
 use super::files::Files;
 use super::namespace::MACHINES;
 use super::process::Process;
 use super::progress::Progress;
-use super::settings::configure;
+use super::settings::{CONNECTION_AGE, configure};
 use crate::report;
 
-/// The services, in the order in which they are upgraded (docs/upgrading.md).
+/// The services, in the order in which they are upgraded (docs/upgrading.md): each before those that it calls.
 const ORDER: [ServiceId; 10] = [
-    ServiceId::Users,
-    ServiceId::AuthBasic,
-    ServiceId::AuthMachine,
-    ServiceId::AuthService,
-    ServiceId::AuthApp,
-    ServiceId::Idp,
-    ServiceId::Account,
+    ServiceId::Proxy,
     ServiceId::Gateway,
     ServiceId::AuthBearer,
-    ServiceId::Proxy,
+    ServiceId::Account,
+    ServiceId::Idp,
+    ServiceId::AuthApp,
+    ServiceId::AuthService,
+    ServiceId::AuthMachine,
+    ServiceId::AuthBasic,
+    ServiceId::Users,
 ];
 
 /// The running replicas.
@@ -41,6 +42,8 @@ pub(super) struct Replicas {
     pub(super) url: String,
     /// What is done to them at the moment.
     pub(super) progress: Progress,
+    /// The folder of the programs of this version.
+    own: PathBuf,
     running: BTreeMap<(ServiceId, &'static str), Process>,
     http: reqwest::Client,
 }
@@ -55,17 +58,18 @@ pub(super) enum Order {
 }
 
 impl Replicas {
-    /// Starts them with the programs of this folder, and adds the users.
-    pub(super) async fn start(database: &str, programs: &Path) -> Result<Self, BoxError> {
+    /// Starts them with the programs of the other version, or else of this one, and adds the users.
+    pub(super) async fn start(database: &str, programs: &Programs<'_>) -> Result<Self, BoxError> {
         let mut layout = Layout::new("rolling", true);
         let files = Files::make(&layout)?;
         let (url, edge) = configure(&mut layout, &files, database).await?;
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
-        let (progress, running) = (Progress::default(), BTreeMap::new());
-        let mut replicas = Self { layout, files, url, progress, running, http };
+        let (progress, own) = (Progress::default(), programs.own.to_owned());
+        let mut replicas = Self { layout, files, url, progress, own, running: BTreeMap::new(), http };
         for machine in MACHINES {
-            for service in ORDER {
-                replicas.start_one(service, machine, programs).await?;
+            // a service becomes ready when those that it calls answer
+            for service in ORDER.into_iter().rev() {
+                replicas.start_one(service, machine, programs.previous.unwrap_or(programs.own)).await?;
             }
         }
         let edges = MACHINES.into_iter().map(|machine| {
@@ -117,7 +121,11 @@ impl Replicas {
     }
 
     async fn start_one(&mut self, service: ServiceId, machine: &'static str, programs: &Path) -> Result<(), BoxError> {
-        let variables = self.variables(machine);
+        let mut variables = self.variables(machine);
+        if programs != self.own {
+            // Another version may fail requests when connections end, even if nothing is changed. With the default they do not end.
+            variables.remove(CONNECTION_AGE);
+        }
         let debug = address(&variables, &format!("{}_DEBUG_ADDR", service.identity().prefix))?;
         let mut process = Process::start(&programs.join(service.name()), &variables)?;
         let ready = process.wait_until_ready(&self.http, debug).await;
