@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use authn::{BoxError, Channel};
+use authn::{BoxError, Channel, Repeatable};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -104,7 +104,7 @@ fn who_am_i(channel: &Channel, id: &str, secret: &str) -> Kind {
         let (channel, id, secret) = (channel.clone(), id.clone(), secret.clone());
         async move {
             let token = authenticate(channel.clone(), "machine", &id, &secret).await?;
-            let request = WhoAmIRequest { token, ..WhoAmIRequest::default() };
+            let request = Repeatable::mark(Request::new(WhoAmIRequest { token, ..WhoAmIRequest::default() }));
             let status = GatewayApiClient::new(channel).who_am_i(request).await?.into_inner().status;
             if is_ok(status.as_ref()) { Ok(()) } else { Err(format!("{status:?}").into()) }
         }
@@ -125,13 +125,14 @@ fn at_edge(name: &'static str, http: &reqwest::Client, url: &str, header: Header
     })
 }
 
+/// Marked as services mark it.
 async fn authenticate(channel: Channel, kind: &str, id: &str, secret: &str) -> Result<String, BoxError> {
-    let request = AuthenticateRequest {
+    let request = Repeatable::mark(Request::new(AuthenticateRequest {
         r#type: kind.to_owned(),
         client_id: id.to_owned(),
         client_secret: secret.to_owned(),
         ..AuthenticateRequest::default()
-    };
+    }));
     let answer = GatewayApiClient::new(channel).authenticate(request).await?.into_inner();
     if is_ok(answer.status.as_ref()) { Ok(answer.token) } else { Err(format!("{:?}", answer.status).into()) }
 }
