@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 use authn::audit::Event;
 use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
+    causes,
 };
 use runtime::{Authentications, Clock};
 use secrecy::ExposeSecret;
@@ -64,7 +65,13 @@ impl Core {
                 tracing::debug!(kind, subject = %completed.answer.user.id.opaque_id, "authenticated");
                 self.homes.ensure(completed, token).await;
             }
-            Err(error) => audit(kind, credentials, error),
+            Err(error) => {
+                let cause = causes(error);
+                if !cause.is_empty() {
+                    tracing::warn!(kind, %error, cause, "authentication came to no verdict");
+                }
+                audit(kind, credentials, error);
+            }
         }
         verdict.map(|(token, completed)| (token, completed.answer))
     }

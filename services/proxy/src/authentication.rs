@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::gateway::Identified;
-use authn::{AuthError, Caller, Credentials, Gateway, kind};
+use authn::{AuthError, Caller, Credentials, Gateway, causes, kind};
 use bounded_cache::{HeapSize, Lookups, MIB};
 use http::HeaderValue;
 use http::header::USER_AGENT;
@@ -204,7 +204,7 @@ fn verdict(error: &AuthError) -> Verdict {
         AuthError::NotPermitted(_) => Verdict::Forbidden,
         AuthError::Busy { retry_after } => Verdict::Busy { retry_after: *retry_after },
         AuthError::Unavailable { .. } | AuthError::Internal(_) => {
-            tracing::warn!(%error, "the gateway does not answer");
+            tracing::warn!(%error, cause = causes(error), "the gateway does not answer");
             Verdict::Unavailable
         }
     }

@@ -34,6 +34,19 @@ impl From<tonic::transport::Channel> for Channel {
     }
 }
 
+/// Marks a call that changes nothing, or nothing more if it is made twice. A channel makes it again if its connection is lost, though the
+/// peer may have processed it.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeatable;
+
+impl Repeatable {
+    /// The call with the mark.
+    pub fn mark<T>(mut call: tonic::Request<T>) -> tonic::Request<T> {
+        call.extensions_mut().insert(Self);
+        call
+    }
+}
+
 impl Service<Request> for Channel {
     type Response = Response;
     type Error = BoxError;

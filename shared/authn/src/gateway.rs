@@ -9,7 +9,7 @@ use tonic::Request;
 
 pub use crate::provider::write_password_change;
 use crate::provider::{read_password_change, transport, verdict};
-use crate::{AuthError, Channel, Credentials, User};
+use crate::{AuthError, Channel, Credentials, Repeatable, User};
 
 /// Who a credential belongs to, as the gateway answers.
 #[derive(Debug, Clone)]
@@ -55,7 +55,8 @@ impl Gateway for Remote {
             client_secret: credentials.secret.expose_secret().to_owned(),
         });
         credentials.caller.propagate(request.metadata_mut());
-        let answer = self.0.clone().authenticate(request).await.map_err(|status| transport(NAME, status))?;
+        let answer = self.0.clone().authenticate(Repeatable::mark(request)).await;
+        let answer = answer.map_err(|status| transport(NAME, status))?;
         let (metadata, answer, _) = answer.into_parts();
         verdict(NAME, answer.status)?;
         // an older gateway answers a share's token that it could not verify with OK and nothing

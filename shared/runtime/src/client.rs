@@ -5,6 +5,7 @@ mod connector;
 mod endpoint;
 mod health;
 mod one_connection;
+mod readable_to_end;
 mod replay;
 mod replica;
 mod resolver;
@@ -13,13 +14,15 @@ mod resolver;
 mod tests;
 
 use std::error::Error;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::Channel;
-use tonic::TimeoutExpired;
+use authn::{BoxError, Channel, Repeatable};
+use http::request::Parts;
 use tonic::transport::Endpoint;
+use tonic::{ConnectError, TimeoutExpired};
 
 use crate::Context;
 use crate::tls::TlsError;
@@ -31,6 +34,7 @@ use config::{ClientTls, GrpcClientTls};
 use connector::Connector;
 use endpoint::{Place, Target};
 use one_connection::OneConnection;
+use replay::Replay;
 use resolver::SystemResolver;
 
 /// How long a connection may take to be made, name, TLS and all; with what follows a missing peer is known to be missing
@@ -122,6 +126,49 @@ pub fn channel_within(
             Channel::new(Balancer::new(name, Arc::new(SystemResolver), connect, surroundings))
         }
     })
+}
+
+/// Whether a request whose attempt failed is sent again at once: its connection ended, and the peer has not processed it, or may process
+/// it twice.
+fn is_sent_again(error: &(dyn Error + 'static), parts: &Parts, body: &Replay) -> bool {
+    let is_unsent = !body.is_begun();
+    let is_harmless = is_unsent || parts.extensions.get::<Repeatable>().is_some();
+    (is_unsent || body.is_repeatable()) && (is_on_ended_connection(error) || (is_harmless && is_lost_connection(error)))
+}
+
+/// Whether the connection of a request was lost, by an error of its socket or by the peer's GOAWAY. What the peer has done is not known.
+fn is_lost_connection(error: &(dyn Error + 'static)) -> bool {
+    let causes = || std::iter::successors(Some(error), |&error| error.source());
+    !causes().any(|cause| cause.is::<ConnectError>()) && causes().any(is_loss)
+}
+
+/// Whether this cause of an error is the loss of a connection. hyper drops a request that it has not sent, and calls it an error of its
+/// user if it waited for a stream.
+fn is_loss(cause: &(dyn Error + 'static)) -> bool {
+    let is_dropped = cause.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_canceled() || error.is_user());
+    let is_away = cause.downcast_ref::<h2::Error>().is_some_and(h2::Error::is_go_away);
+    is_dropped || is_away || cause.is::<io::Error>()
+}
+
+/// The error of a request for its caller. tonic has the codes UNKNOWN, INTERNAL and CANCELLED for a lost connection, where gRPC has
+/// UNAVAILABLE: they would be taken for a fault of the peer, or for the caller's own doing.
+fn for_caller(error: tonic::transport::Error) -> BoxError {
+    if !is_lost_connection(&error) {
+        return error.into();
+    }
+    let text = format!("the connection was lost: {}", innermost(&error));
+    let mut unavailable = status::grpc(status::Kind::Unavailable, text);
+    unavailable.set_source(Arc::new(error));
+    unavailable.into()
+}
+
+/// The cause of an error: what the library says first is only that it failed.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// Whether a request was not processed because its connection ended at this moment, at its age for instance: it was dropped before it

@@ -142,11 +142,23 @@ impl UnaryService<HealthCheckRequest> for Say {
 
 /// Says something to `echo.Echo`.
 pub(crate) async fn say(channel: Channel, text: &str) -> Result<tonic::Response<HealthCheckResponse>, Status> {
+    call(channel, saying(text)).await
+}
+
+/// The request that says something to `echo.Echo`.
+pub(crate) fn saying(text: &str) -> tonic::Request<HealthCheckRequest> {
+    tonic::Request::new(HealthCheckRequest { service: text.into() })
+}
+
+/// Sends a request to `echo.Echo`.
+pub(crate) async fn call(
+    channel: Channel,
+    request: tonic::Request<HealthCheckRequest>,
+) -> Result<tonic::Response<HealthCheckResponse>, Status> {
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.map_err(Status::from_error)?;
     let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
-    let message = tonic::Request::new(HealthCheckRequest { service: text.into() });
-    client.unary(message, http::uri::PathAndQuery::from_static("/echo.Echo/Say"), codec).await
+    client.unary(request, http::uri::PathAndQuery::from_static("/echo.Echo/Say"), codec).await
 }
 
 /// With what code the answer ends.

@@ -4,7 +4,7 @@
 mod tests;
 
 use authn::audit::Event;
-use authn::{AuthError, Caller, Credentials, UserType};
+use authn::{AuthError, Caller, Credentials, UserType, causes};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderValue;
@@ -116,7 +116,10 @@ async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String,
         Err(error) => {
             let problem = match &error {
                 AuthError::Busy { retry_after } => SignInError::TooMany { retry_after: retry_after.as_secs().max(1) },
-                AuthError::Unavailable { .. } | AuthError::Internal(_) => SignInError::Unavailable,
+                AuthError::Unavailable { .. } | AuthError::Internal(_) => {
+                    tracing::warn!(%error, cause = causes(&error), "the sign-in came to no verdict");
+                    SignInError::Unavailable
+                }
                 _ => SignInError::WrongCredentials,
             };
             (error.reason(), problem)

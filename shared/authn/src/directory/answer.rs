@@ -5,14 +5,15 @@ use proto::{
     find_users::{UserFilter, decode_filters},
 };
 
-use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType, wire::from_directory};
+use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType, causes, wire::from_directory};
 
 fn wanted(skip: bool) -> Groups {
     if skip { Groups::Skip } else { Groups::Include }
 }
 
 fn failed(error: &DirectoryError, trace: &str) -> Cs3Status {
-    if let Some(cause) = std::error::Error::source(error) {
+    let cause = causes(error);
+    if !cause.is_empty() {
         tracing::error!(%error, cause, "the directory came to no answer");
     }
     status::failure(error.kind(), error.to_string(), trace)

@@ -23,8 +23,8 @@ use status::Kind;
 use tonic::{Code, Request, metadata::MetadataValue};
 
 use crate::{
-    Channel, Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, ServiceToken,
-    User, UserId, caller::propagate_trace,
+    Channel, Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, Repeatable,
+    ServiceToken, User, UserId, caller::propagate_trace,
 };
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
@@ -91,7 +91,7 @@ impl Remote {
 #[async_trait]
 impl Directory for Remote {
     async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError> {
-        let request = outgoing(GetUserRequest {
+        let request = reading(GetUserRequest {
             user_id: Some(id.into()),
             skip_fetching_user_groups: groups == Groups::Skip,
             ..Default::default()
@@ -106,7 +106,7 @@ impl Directory for Remote {
 
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
         let (claim, value) = claim.parts();
-        let request = outgoing(GetUserByClaimRequest {
+        let request = reading(GetUserByClaimRequest {
             claim: claim.to_owned(),
             value: value.to_owned(),
             skip_fetching_user_groups: groups == Groups::Skip,
@@ -121,7 +121,7 @@ impl Directory for Remote {
     }
 
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
-        let request = outgoing(GetUserGroupsRequest { user_id: Some(id.into()), ..Default::default() });
+        let request = reading(GetUserGroupsRequest { user_id: Some(id.into()), ..Default::default() });
         let response = match self.client.clone() {
             Client::Users(mut client) => client.get_user_groups(request).await,
             Client::Gateway(mut client) => client.get_user_groups(request).await,
@@ -138,7 +138,7 @@ impl Directory for Remote {
         let by = Some(person_ref::By::Id(id.opaque_id.clone()));
         let message = GetProfileRequest { user: Some(PersonRef { by }) };
         let token = token().map_err(DirectoryError::Internal)?;
-        match client.get_profile(with_token(message, &token)?).await {
+        match client.get_profile(Repeatable::mark(with_token(message, &token)?)).await {
             Ok(response) => Ok(profile(&response.into_inner().profile.unwrap_or_default())),
             // the users service of an existing installation
             Err(status) if status.code() == Code::Unimplemented => Ok(Profile::default()),
@@ -149,7 +149,8 @@ impl Directory for Remote {
 
     async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
         let Some((mut client, token)) = self.mail_changer()? else { return Ok(false) };
-        match client.get_mail_change_policy(with_token(GetMailChangePolicyRequest {}, &token)?).await {
+        let request = Repeatable::mark(with_token(GetMailChangePolicyRequest {}, &token)?);
+        match client.get_mail_change_policy(request).await {
             Ok(response) => Ok(response.into_inner().enabled),
             // the users service of an existing installation, or of an earlier version
             Err(status) if status.code() == Code::Unimplemented => Ok(false),
@@ -171,14 +172,14 @@ impl Directory for Remote {
         let response = match self.client.clone() {
             Client::Users(mut client) => {
                 let filters: Vec<UserFilter> = filters.iter().map(UserFilter::from).collect();
-                client.find_users(with_token(message(encode_filters_new(&filters)), token)?).await
+                client.find_users(Repeatable::mark(with_token(message(encode_filters_new(&filters)), token)?)).await
             }
             // A gateway of an existing installation reads the interface's older form: one text.
             Client::Gateway(mut client) => {
                 let [Filter::Query(text)] = filters else {
                     return Err(DirectoryError::Malformed("a gateway can only be searched by one text"));
                 };
-                client.find_users(with_token(message(encode_query_old(text)), token)?).await
+                client.find_users(Repeatable::mark(with_token(message(encode_query_old(text)), token)?)).await
             }
         };
         let message = response.map_err(transport)?.into_inner();
@@ -210,6 +211,11 @@ fn outgoing<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     propagate_trace(request.metadata_mut());
     request
+}
+
+/// A call that changes nothing.
+fn reading<T>(message: T) -> Request<T> {
+    Repeatable::mark(outgoing(message))
 }
 
 fn with_token<T>(message: T, token: &str) -> Result<Request<T>, DirectoryError> {

@@ -11,7 +11,7 @@ use status::Kind;
 use tonic::{Code, Request};
 
 use super::extras;
-use crate::{AuthError, Authenticated, Authenticator, Channel, Credentials, Reason};
+use crate::{AuthError, Authenticated, Authenticator, Channel, Credentials, Reason, Repeatable};
 
 /// An authenticator in another process, called by CS3 `ProviderAPI`: one of ours, or one of an existing installation.
 #[derive(Debug, Clone)]
@@ -37,8 +37,8 @@ impl Authenticator for Remote {
         });
         credentials.caller.propagate(request.metadata_mut());
 
-        let response =
-            self.client.clone().authenticate(request).await.map_err(|status| transport(self.name, status))?;
+        let response = self.client.clone().authenticate(Repeatable::mark(request)).await;
+        let response = response.map_err(|status| transport(self.name, status))?;
         let (metadata, message, _) = response.into_parts();
         verdict(self.name, message.status)?;
         // A user without an identity is no answer, whatever the status says.

@@ -10,7 +10,7 @@ use tracing::field::display;
 
 use super::extras;
 use crate::audit::Event;
-use crate::{AuthError, Authenticator, Caller, Credentials};
+use crate::{AuthError, Authenticator, Caller, Credentials, causes};
 
 /// Largest request an authenticator reads unless another limit is set, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -44,8 +44,9 @@ impl ProviderApi for Provider {
                 };
             }
             Err(error) => {
-                if let Some(cause) = std::error::Error::source(&error) {
-                    tracing::error!(error = %error, cause, "authentication came to no verdict");
+                let cause = causes(&error);
+                if !cause.is_empty() {
+                    tracing::error!(%error, cause, "authentication came to no verdict");
                 }
                 audit(&credentials, &error);
                 let failure = status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id);

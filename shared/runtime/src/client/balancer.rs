@@ -1,8 +1,9 @@
 //! Requests to a name are balanced over the replicas behind it.
 //!
 //! The name is resolved again and again. There is a connection to each of its addresses, and each replica is asked for its health. A request
-//! goes to one of two random replicas that serve, to that with fewer requests in flight. It is sent to another one if it was not sent, or if
-//! the replica states that it has not processed it; never if the caller's own deadline is over.
+//! goes to one of two random replicas that serve, to that with fewer requests in flight. It is sent to another one if it was not sent, if the
+//! replica states that it has not processed it, or if its connection is lost and it may be processed twice; never if the caller's own
+//! deadline is over.
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ use tower::Service;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
-use super::{MOST_ENDED, is_on_ended_connection, is_own_deadline, is_unprocessed};
+use super::{MOST_ENDED, for_caller, innermost, is_own_deadline, is_sent_again, is_unprocessed};
 use crate::{Background, Random};
 
 /// How often a name is resolved at most.
@@ -213,24 +214,24 @@ impl Inner {
             if is_own_deadline(&error) {
                 return Err(error.into());
             }
-            let is_unsent = !body.is_begun();
             // that says nothing about the replica, which may be the only one: a new connection is made
-            if ended < MOST_ENDED && (is_unsent || body.is_repeatable()) && is_on_ended_connection(&error) {
+            if ended < MOST_ENDED && is_sent_again(&error, &parts, &body) {
                 ended += 1;
-                last = Some(error.into());
+                last = Some(for_caller(error));
                 continue;
             }
+            let is_unsent = !body.is_begun();
             if is_unsent {
                 replica.failed(&innermost(&error));
                 self.resolve_now.notify_one();
             }
             let may_be_repeated = is_unsent || (body.is_repeatable() && is_unprocessed(&error));
             if !may_be_repeated || Instant::now() >= deadline {
-                return Err(error.into());
+                return Err(for_caller(error));
             }
             tracing::debug!(peer = self.peer(), %error, "the request is sent to another replica");
             tried.push(replica.address);
-            last = Some(error.into());
+            last = Some(for_caller(error));
         }
     }
 
@@ -309,13 +310,4 @@ impl Inner {
 
 fn is_new(replica: &Replica, tried: &[SocketAddr]) -> bool {
     !tried.contains(&replica.address)
-}
-
-/// The cause of an error: what the library says first is only that it failed.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

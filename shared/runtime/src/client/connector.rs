@@ -25,6 +25,7 @@ use tokio_util::either::Either;
 use tower::Service;
 
 use super::endpoint::{Place, Target};
+use super::readable_to_end::ReadableToEnd;
 use super::replica::{OpenConnection, State};
 use super::{CONNECT_TIMEOUT, EndpointError};
 use crate::tls::validity::{self, Dated};
@@ -35,7 +36,7 @@ use config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 /// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
 const VANISHED: Duration = Duration::from_secs(10);
 
-type Plain = Either<TcpStream, UnixStream>;
+type Plain = ReadableToEnd<Either<TcpStream, UnixStream>>;
 type Stream = Either<Plain, Box<TlsStream<Plain>>>;
 
 /// Connects to one target, or to one address of its name; each connection with the certificates of its day.
@@ -101,6 +102,7 @@ impl Inner {
             (Place::Tcp(host, port), None) => Either::Left(tuned(TcpStream::connect((host.as_str(), *port)).await?)?),
             (Place::Unix(path), None) => Either::Right(UnixStream::connect(path).await?),
         };
+        let plain = ReadableToEnd::new(plain);
         match self.config().await {
             None => Ok(Either::Left(plain)),
             Some(config) => {

@@ -10,7 +10,7 @@ use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
 use super::replay::Replay;
-use super::{MOST_ENDED, is_on_ended_connection};
+use super::{MOST_ENDED, for_caller, is_sent_again};
 
 /// Sends requests over one connection. Clones share it.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Service<Request<Body>> for OneConnection {
     }
 }
 
-/// Sends a request, and again if the connection ended before the peer processed it.
+/// Sends a request, and again if the connection ended before the peer processed it, or if the peer may process it twice.
 async fn send(channel: Channel, request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let (parts, body) = request.into_parts();
     let body = Replay::new(body);
@@ -53,9 +53,8 @@ async fn send(channel: Channel, request: Request<Body>) -> Result<Response<Body>
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        let may_be_repeated = !body.is_begun() || body.is_repeatable();
-        if ended >= MOST_ENDED || !may_be_repeated || !is_on_ended_connection(&error) {
-            return Err(error.into());
+        if ended >= MOST_ENDED || !is_sent_again(&error, &parts, &body) {
+            return Err(for_caller(error));
         }
         ended += 1;
     }

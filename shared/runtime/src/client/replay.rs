@@ -20,7 +20,7 @@ struct Source {
     /// What was read of it.
     read: Vec<Bytes>,
     bytes: usize,
-    /// Whether anything was read, be it the end.
+    /// Whether the last attempt has read anything, be it the end.
     is_begun: bool,
     /// Whether `read` is all that was read.
     is_complete: bool,
@@ -34,10 +34,11 @@ impl Replay {
 
     /// The body from its beginning, for one attempt at a time.
     pub(super) fn attempt(&self) -> Body {
+        lock(&self.0).is_begun = false;
         Body::new(Attempt { source: Arc::clone(&self.0), position: 0 })
     }
 
-    /// Whether an attempt has read of it: if none has, no message has left.
+    /// Whether the last attempt has read of it: if it has not, no message of that attempt has left.
     pub(super) fn is_begun(&self) -> bool {
         lock(&self.0).is_begun
     }
@@ -141,6 +142,15 @@ mod tests {
         assert!(replay.is_begun() && replay.is_repeatable());
         assert_eq!(read(&replay, 9).await, [1, 2, 3]);
         assert_eq!(read(&replay, 9).await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn attempt_that_reads_nothing_has_sent_nothing_whatever_the_one_before_has_sent() {
+        let replay = Replay::new(body(&[1]));
+        assert_eq!(read(&replay, 9).await, [1]);
+        assert!(replay.is_begun());
+        drop(replay.attempt());
+        assert!(!replay.is_begun() && replay.is_repeatable());
     }
 
     #[tokio::test]

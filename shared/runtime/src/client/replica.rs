@@ -19,7 +19,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{Service, ServiceExt};
 
-use super::is_on_ended_connection;
+use super::{is_lost_connection, is_on_ended_connection};
 use crate::Background;
 
 /// How often a replica that answers is asked for its health.
@@ -180,7 +180,7 @@ async fn keep_checking(channel: Channel, state: Arc<State>) {
 /// Asks for the health; once more if the connection ended, which says nothing about the replica.
 async fn check(channel: Channel) -> Health {
     let health = match ask(channel.clone()).await {
-        Err(status) if is_on_ended_connection(&status) => ask(channel).await,
+        Err(status) if is_on_ended_connection(&status) || is_lost_connection(&status) => ask(channel).await,
         health => health,
     };
     health.unwrap_or_else(|status| Health::Unreachable(status.message().to_owned()))

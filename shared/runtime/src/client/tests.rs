@@ -1,11 +1,14 @@
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
 use super::endpoint::{Place, Target};
 use super::*;
-use crate::testing::{code, context, say};
+use crate::testing::{Sections, call, code, context, echoing, say, saying};
 
 fn read(text: &str) -> Option<(Place, bool)> {
     text.parse::<Target>().ok().map(|target| (target.place, target.is_https))
@@ -125,6 +128,51 @@ async fn a_peer_that_comes_back_is_found_again() {
     sections.grpc.addr = config::ListenAddr::Tcp { host: "127.0.0.1".into(), port: addr.port() };
     let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts again");
     assert_eq!(code(&channel, "hello").await, Code::Ok);
+    running.stop().await;
+}
+
+/// A server in front of the one at `back`: its first connection is lost when it has received a request, further ones lead to that one.
+pub(super) async fn losing_first_request(back: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (first, _) = listener.accept().await.expect("accepts");
+        lose_request(first).await;
+        loop {
+            let (mut client, _) = listener.accept().await.expect("accepts");
+            let mut server = TcpStream::connect(back).await.expect("connects");
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    address
+}
+
+/// Answers questions for the health, until there is another request.
+async fn lose_request(stream: TcpStream) {
+    let mut connection = h2::server::handshake(stream).await.expect("a client");
+    while let Some(request) = connection.accept().await {
+        let (request, mut respond) = request.expect("is well-formed");
+        if !request.uri().path().starts_with("/grpc.health.") {
+            return;
+        }
+        let unimplemented = http::Response::builder().header("content-type", "application/grpc");
+        let unimplemented = unimplemented.header("grpc-status", "12").body(()).expect("a response");
+        respond.send_response(unimplemented, true).expect("sends");
+    }
+}
+
+#[tokio::test]
+async fn call_that_changes_nothing_is_sent_again_when_its_connection_is_lost() {
+    let running = Sections::default().serve(echoing(), &context()).await.expect("starts");
+    let back = running.grpc.expect("serves gRPC");
+    let channel = async || {
+        let endpoint = losing_first_request(back).await.to_string();
+        channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint")
+    };
+    let status = say(channel().await, "hello").await.expect_err("the peer may have processed it");
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    let answer = call(channel().await, Repeatable::mark(saying("hello"))).await;
+    assert!(answer.is_ok(), "{answer:?}");
     running.stop().await;
 }
 

@@ -14,7 +14,8 @@ use tonic::transport::Endpoint;
 use super::*;
 use crate::client::connector::Connector;
 use crate::client::endpoint::Target;
-use crate::testing::{Authority, Echo, Sections, code, context, say};
+use crate::client::tests::losing_first_request;
+use crate::testing::{Authority, Echo, Sections, call, code, context, say, saying};
 use crate::{App, Running};
 use config::{ClientTls, GrpcClientTls};
 
@@ -226,6 +227,22 @@ async fn own_deadline_of_a_request_is_no_failure_of_the_replica() {
     assert!(is_own_deadline(error.as_ref()), "{error}");
     let health = balancer.0.replicas.load()[0].health();
     assert!(!matches!(&*health, Health::Unreachable(problem) if problem.contains("expired")), "{health:?}");
+}
+
+/// The replica is the only one.
+#[tokio::test]
+async fn call_that_changes_nothing_is_sent_again_when_its_connection_is_lost() {
+    let server = Server::start(&Sections::default()).await;
+    let channel = async || {
+        let resolver = Arc::new(FakeResolver::default());
+        resolver.say([losing_first_request(server.address()).await]);
+        authn::Channel::new(plain(&resolver))
+    };
+    let status = say(channel().await, "hello").await.expect_err("the replica may have processed it");
+    assert_eq!((status.code(), server.take()), (Code::Unavailable, 0), "{status}");
+    let answer = call(channel().await, authn::Repeatable::mark(saying("hello"))).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_eq!(server.take(), 1);
 }
 
 #[tokio::test]

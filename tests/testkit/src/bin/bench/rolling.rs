@@ -3,10 +3,12 @@
 
 mod balancer;
 mod changes;
+mod failure;
 mod files;
 mod load;
 mod namespace;
 mod process;
+mod progress;
 mod replicas;
 mod requests;
 mod settings;
@@ -21,7 +23,6 @@ use store::testing::Cluster;
 use self::changes::Scenario;
 use self::load::Load;
 use self::replicas::Replicas;
-use self::table::Outcome;
 use crate::report;
 
 /// For how long there is load before a change, and after it.
@@ -66,17 +67,21 @@ async fn run_all(arguments: &Arguments, database: &str) -> Result<(), BoxError> 
     let own = std::env::current_exe()?;
     let own = own.parent().ok_or("the load tool is in a folder")?;
     let programs = Programs { own, previous: arguments.previous.as_deref() };
-    let mut replicas = Replicas::start(database, programs.previous.unwrap_or(own)).await?;
+    let mut replicas = Replicas::start(database, &programs).await?;
     let mut failed = 0;
     table::head()?;
     for scenario in Scenario::of(arguments.previous.is_some(), &arguments.only) {
+        replicas.progress.begin("the time before the change");
         let load = Load::begin(&replicas, arguments.rate).await?;
         tokio::time::sleep(MARGIN).await;
         let changed = scenario.run(&mut replicas, &programs, arguments.swaps).await;
+        replicas.progress.begin("the time after the change");
         tokio::time::sleep(MARGIN).await;
         let outcomes = load.end().await;
         table::rows(scenario.name(), &outcomes)?;
-        failed += outcomes.iter().map(Outcome::failed).sum::<u64>();
+        let kinds: Vec<_> = outcomes.iter().map(|outcome| (outcome.name(), outcome.failures())).collect();
+        failure::print(scenario.name(), &kinds, &replicas.log())?;
+        failed += kinds.iter().map(|(_, failures)| failures.len()).sum::<usize>();
         changed?;
     }
     replicas.stop().await?;

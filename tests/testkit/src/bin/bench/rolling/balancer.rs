@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use authn::BoxError;
+use authn::{BoxError, causes};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
@@ -22,6 +22,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The size of the largest body that it passes on.
 const MAX_BODY: usize = 1 << 20;
+
+/// The header of responses that names the replica from which they come.
+pub(super) const REPLICA: &str = "x-replica";
 
 /// Where a replica answers requests, and where it says whether it is ready.
 pub(super) struct Replica {
@@ -62,7 +65,10 @@ async fn forward(State(balancer): State<Arc<Balancer>>, request: Request) -> Res
     };
     match forwarded.await {
         Ok(response) => response,
-        Err(error) => (StatusCode::BAD_GATEWAY, format!("the balancer: {error}: {:?}", error.source())).into_response(),
+        Err(error) => {
+            let text = format!("the balancer: {error}: {}", causes(&*error));
+            (StatusCode::BAD_GATEWAY, text).into_response()
+        }
     }
 }
 
@@ -105,7 +111,9 @@ impl Balancer {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let request = self.http.request(parts.method.clone(), format!("http://{address}{path}"));
         let answer = request.headers(end_to_end(&parts.headers)).body(body.clone()).send().await?;
-        let (status, headers) = (answer.status(), end_to_end(answer.headers()));
+        let (status, mut headers) = (answer.status(), end_to_end(answer.headers()));
+        let named = HeaderValue::try_from(address.to_string()).map(|value| (HeaderName::from_static(REPLICA), value));
+        headers.extend(named);
         let mut response = Response::new(Body::from(answer.bytes().await?));
         *response.status_mut() = status;
         *response.headers_mut() = headers;

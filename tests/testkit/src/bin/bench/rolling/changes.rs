@@ -64,7 +64,8 @@ impl Scenario {
 }
 
 async fn replace_certificates(replicas: &mut Replicas, swaps: u32) -> Result<(), BoxError> {
-    for _ in 0..swaps {
+    for number in 1..=swaps {
+        replicas.progress.begin(format!("certificate {number} of {swaps}"));
         replicas.files.replace_certificate()?;
         tokio::time::sleep(NOTICE).await;
     }
@@ -73,9 +74,11 @@ async fn replace_certificates(replicas: &mut Replicas, swaps: u32) -> Result<(),
 
 /// In two steps: a service must not sign with a secret before every other one accepts it.
 async fn replace_secrets(replicas: &mut Replicas, swaps: u32) -> Result<(), BoxError> {
-    for _ in 0..swaps {
+    for number in 1..=swaps {
+        replicas.progress.begin(format!("the announcement of secret {number} of {swaps}"));
         let next = replicas.files.announce_secret()?;
         tokio::time::sleep(NOTICE).await;
+        replicas.progress.begin(format!("the use of secret {number} of {swaps}"));
         replicas.files.use_secret(next)?;
         // until no token of the former one is valid
         tokio::time::sleep(NOTICE + Duration::from_secs(TOKEN_LIFETIME_S)).await;

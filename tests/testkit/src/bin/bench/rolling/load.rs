@@ -1,13 +1,17 @@
 //! A steady load of every kind of request.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use authn::BoxError;
+use authn::{BoxError, causes};
+use runtime::Clock;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::failure::Failure;
+use super::progress::Progress;
 use super::replicas::Replicas;
 use super::requests::{self, Kind};
 use super::table::Outcome;
@@ -27,7 +31,7 @@ pub(super) struct Load {
 impl Load {
     /// Gets credentials of every type, and begins.
     pub(super) async fn begin(replicas: &Replicas, rate: u32) -> Result<Self, BoxError> {
-        let (is_over, begin) = (Arc::new(AtomicBool::new(false)), Instant::now());
+        let is_over = Arc::new(AtomicBool::new(false));
         let mut load = Self { is_over, lanes: JoinSet::new(), outcomes: Vec::new() };
         for kind in requests::all(replicas).await? {
             let outcome = Arc::new(Mutex::new(Outcome::new(kind.name)?));
@@ -35,12 +39,13 @@ impl Load {
             let (kind, period) = (Arc::new(kind), Duration::from_secs(1) * LANES / rate.max(1));
             for _ in 0..LANES {
                 let (kind, outcome, is_over) = (Arc::clone(&kind), Arc::clone(&outcome), Arc::clone(&load.is_over));
+                let progress = replicas.progress.clone();
                 load.lanes.spawn(async move {
                     let mut ticks = tokio::time::interval(period);
                     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     while !is_over.load(Ordering::Acquire) {
                         ticks.tick().await;
-                        send(&kind, &outcome, begin).await;
+                        send(&kind, &outcome, &progress).await;
                     }
                 });
             }
@@ -58,10 +63,23 @@ impl Load {
     }
 }
 
-async fn send(kind: &Kind, outcome: &Mutex<Outcome>, begin: Instant) {
+async fn send(kind: &Kind, outcome: &Mutex<Outcome>, progress: &Progress) {
+    let clock = Clock::system();
+    let (sent, first) = (clock.now(), progress.step());
     let start = Instant::now();
     let answer = (kind.send)().await;
-    let failure = answer.err().map(|error| error.to_string());
-    let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-    outcome.add(start - begin, start.elapsed(), failure);
+    let took = start.elapsed();
+    let failure = answer.err().map(|error| Failure {
+        sent,
+        failed: clock.now(),
+        steps: [first, progress.step()],
+        error: described(&*error),
+    });
+    outcome.lock().unwrap_or_else(PoisonError::into_inner).add(took, failure);
+}
+
+/// An error with all its causes.
+fn described(error: &(dyn Error + 'static)) -> String {
+    let causes = causes(error);
+    if causes.is_empty() { error.to_string() } else { format!("{error}: {causes}") }
 }

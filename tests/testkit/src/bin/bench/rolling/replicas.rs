@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authn::{BoxError, Channel};
 use config::Environment;
@@ -10,25 +10,27 @@ use doorward::{Secrets, ServiceId, Settings};
 use runtime::{Context, client};
 use testkit::{Layout, USERS, run};
 
+use super::Programs;
 use super::balancer::{self, Replica};
 use super::files::Files;
 use super::namespace::MACHINES;
 use super::process::Process;
-use super::settings::configure;
+use super::progress::Progress;
+use super::settings::{CONNECTION_AGE, configure};
 use crate::report;
 
-/// The services, in the order in which they are upgraded (docs/upgrading.md).
+/// The services, in the order in which they are upgraded (docs/upgrading.md): each before those that it calls.
 const ORDER: [ServiceId; 10] = [
-    ServiceId::Users,
-    ServiceId::AuthBasic,
-    ServiceId::AuthMachine,
-    ServiceId::AuthService,
-    ServiceId::AuthApp,
-    ServiceId::Idp,
-    ServiceId::Account,
+    ServiceId::Proxy,
     ServiceId::Gateway,
     ServiceId::AuthBearer,
-    ServiceId::Proxy,
+    ServiceId::Account,
+    ServiceId::Idp,
+    ServiceId::AuthApp,
+    ServiceId::AuthService,
+    ServiceId::AuthMachine,
+    ServiceId::AuthBasic,
+    ServiceId::Users,
 ];
 
 /// The running replicas.
@@ -38,6 +40,10 @@ pub(super) struct Replicas {
     pub(super) files: Files,
     /// The URL of the balancer in front of the edges.
     pub(super) url: String,
+    /// What is done to them at the moment.
+    pub(super) progress: Progress,
+    /// The folder of the programs of this version.
+    own: PathBuf,
     running: BTreeMap<(ServiceId, &'static str), Process>,
     http: reqwest::Client,
 }
@@ -52,16 +58,18 @@ pub(super) enum Order {
 }
 
 impl Replicas {
-    /// Starts them with the programs of this folder, and adds the users.
-    pub(super) async fn start(database: &str, programs: &Path) -> Result<Self, BoxError> {
+    /// Starts them with the programs of the other version, or else of this one, and adds the users.
+    pub(super) async fn start(database: &str, programs: &Programs<'_>) -> Result<Self, BoxError> {
         let mut layout = Layout::new("rolling", true);
         let files = Files::make(&layout)?;
         let (url, edge) = configure(&mut layout, &files, database).await?;
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
-        let mut replicas = Self { layout, files, url, running: BTreeMap::new(), http };
+        let (progress, own) = (Progress::default(), programs.own.to_owned());
+        let mut replicas = Self { layout, files, url, progress, own, running: BTreeMap::new(), http };
         for machine in MACHINES {
-            for service in ORDER {
-                replicas.start_one(service, machine, programs).await?;
+            // a service becomes ready when those that it calls answer
+            for service in ORDER.into_iter().rev() {
+                replicas.start_one(service, machine, programs.previous.unwrap_or(programs.own)).await?;
             }
         }
         let edges = MACHINES.into_iter().map(|machine| {
@@ -100,10 +108,12 @@ impl Replicas {
         }
         for service in services {
             for machine in MACHINES {
+                self.progress.begin(format!("the stop of {} at {machine}", service.name()));
                 if let Some(process) = self.running.remove(&(service, machine)) {
                     let stopped = process.stop().await;
                     stopped.map_err(|error| format!("{} at {machine}: {error}", service.name()))?;
                 }
+                self.progress.begin(format!("the start of {} at {machine}", service.name()));
                 self.start_one(service, machine, programs).await?;
             }
         }
@@ -111,7 +121,11 @@ impl Replicas {
     }
 
     async fn start_one(&mut self, service: ServiceId, machine: &'static str, programs: &Path) -> Result<(), BoxError> {
-        let variables = self.variables(machine);
+        let mut variables = self.variables(machine);
+        if programs != self.own {
+            // Another version may fail requests when connections end, even if nothing is changed. With the default they do not end.
+            variables.remove(CONNECTION_AGE);
+        }
         let debug = address(&variables, &format!("{}_DEBUG_ADDR", service.identity().prefix))?;
         let mut process = Process::start(&programs.join(service.name()), &variables)?;
         let ready = process.wait_until_ready(&self.http, debug).await;
@@ -126,8 +140,13 @@ impl Replicas {
             let stopped = process.stop().await;
             stopped.map_err(|error| format!("{} at {machine}: {error}", service.name()))?;
         }
-        report::note(&format!("the replicas logged to {}", self.layout.variables()["OCIS_LOG_FILE"]));
+        report::note(&format!("the replicas logged to {}", self.log().display()));
         Ok(())
+    }
+
+    /// The file to which all of them log.
+    pub(super) fn log(&self) -> PathBuf {
+        PathBuf::from(&self.layout.variables()["OCIS_LOG_FILE"])
     }
 
     /// The environment of the replicas on this machine: listeners are at its address, and it has a data folder of its own.

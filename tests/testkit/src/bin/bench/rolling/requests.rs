@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use authn::{BoxError, Channel};
+use authn::{BoxError, Channel, Repeatable};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,7 @@ use reqwest::header::HeaderName;
 use testkit::{Browser, SignIn, access_token, is_ok, note_secret, signed_in};
 use tonic::Request;
 
+use super::balancer::REPLICA;
 use super::replicas::Replicas;
 
 /// The page behind the edge.
@@ -103,7 +104,7 @@ fn who_am_i(channel: &Channel, id: &str, secret: &str) -> Kind {
         let (channel, id, secret) = (channel.clone(), id.clone(), secret.clone());
         async move {
             let token = authenticate(channel.clone(), "machine", &id, &secret).await?;
-            let request = WhoAmIRequest { token, ..WhoAmIRequest::default() };
+            let request = Repeatable::mark(Request::new(WhoAmIRequest { token, ..WhoAmIRequest::default() }));
             let status = GatewayApiClient::new(channel).who_am_i(request).await?.into_inner().status;
             if is_ok(status.as_ref()) { Ok(()) } else { Err(format!("{status:?}").into()) }
         }
@@ -116,19 +117,22 @@ fn at_edge(name: &'static str, http: &reqwest::Client, url: &str, header: Header
         let request = http.get(&url).header(header.clone(), &value);
         async move {
             let response = request.send().await?;
+            let [replica, id] = [REPLICA, "x-request-id"].map(|name| response.headers().get(name).cloned());
+            let origin = format!("replica {replica:?}, request {id:?}");
             let (status, text) = (response.status(), response.text().await?);
-            if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}").into()) }
+            if status.is_success() { Ok(()) } else { Err(format!("{status} of {origin}: {text}").into()) }
         }
     })
 }
 
+/// Marked as services mark it.
 async fn authenticate(channel: Channel, kind: &str, id: &str, secret: &str) -> Result<String, BoxError> {
-    let request = AuthenticateRequest {
+    let request = Repeatable::mark(Request::new(AuthenticateRequest {
         r#type: kind.to_owned(),
         client_id: id.to_owned(),
         client_secret: secret.to_owned(),
         ..AuthenticateRequest::default()
-    };
+    }));
     let answer = GatewayApiClient::new(channel).authenticate(request).await?.into_inner();
     if is_ok(answer.status.as_ref()) { Ok(answer.token) } else { Err(format!("{:?}", answer.status).into()) }
 }

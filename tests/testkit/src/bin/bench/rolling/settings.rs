@@ -14,6 +14,9 @@ use super::namespace::{MACHINES, NAME};
 /// How long an internal token is valid, in seconds.
 pub(super) const TOKEN_LIFETIME_S: u64 = 6;
 
+/// After which time connections end.
+pub(super) const CONNECTION_AGE: &str = "GRPC_MAX_CONNECTION_AGE";
+
 /// Sets what all replicas have in common; the URL at which users reach the edges, and the address that it names.
 pub(super) async fn configure(
     layout: &mut Layout,
@@ -39,7 +42,7 @@ pub(super) async fn configure(
         ("OCIS_OIDC_ISSUER", &url),
         ("OCIS_JWT_EXPIRES", &format!("{TOKEN_LIFETIME_S}s")),
         // so that connections end often, and new ones use the certificates of the moment
-        ("GRPC_MAX_CONNECTION_AGE", "5s"),
+        (CONNECTION_AGE, "5s"),
         ("OCIS_DRAIN_DELAY", "1s"),
         ("IDP_TRUSTED_PROXIES", "127.0.0.0/8"),
         ("IDP_EDGE_CLIENT_SECRET", &client_secret),
