@@ -7,8 +7,8 @@ use auth_app::Migrator;
 use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
 use auth_app::store::{Added, ImportedToken, Page, Position, TokenFilter, TokenStore, Use};
 use authn::{Grants, UserId, UserType};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use store::testing::TestDatabase;
+use sea_orm::{ConnectionTrait, DbBackend};
+use store::testing::{TestDatabase, plan_of_poll};
 use store::{Database, ReplicaSync, columns};
 use uuid::Uuid;
 
@@ -339,9 +339,7 @@ async fn poll_uses_indexes(place: &TestDatabase) {
     let observed = database.clone().observed(move |sql| noted.lock().expect("is whole").push(sql.to_owned()));
     assert!(unread(&follow(&database).await, &TokenStore::new(observed)).await.is_empty());
     let poll = statements.lock().expect("is whole").pop().expect("a statement");
-    let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN {poll}"));
-    let lines = database.reader().query_all_raw(explain).await.expect("is explained");
-    let plan: String = lines.iter().map(|line| line.try_get_by_index::<String>(0).expect("a text")).collect();
+    let plan = plan_of_poll(&database, &poll, [&[], &[]]).await;
     for index in ["app_token_revocations_at", "app_token_revocations_transaction_id"] {
         assert!(plan.contains(&format!("Index Scan on {index}")), "{plan}");
     }
