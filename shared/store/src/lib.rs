@@ -45,4 +45,4 @@ pub use server_report::{ServerReport, Sessions};
 pub use settings::{LISTEN_URL, Pool, url_or_file, validate_listen_url, validate_url};
 pub use state::{ServiceState, sqlite_file};
 pub use transaction::Transaction;
-pub use url::{check_url, redacted, sqlite_url};
+pub use url::{canonical_url, check_url, redacted, sqlite_url};
