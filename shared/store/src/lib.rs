@@ -11,6 +11,7 @@ mod measures;
 mod migrate;
 mod options;
 mod outbox;
+pub mod page;
 mod postgres;
 mod prune;
 mod recent;
