@@ -142,10 +142,8 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
-    let database = database.measured(&context.metrics);
-    database.migrate::<Migrator>().await?;
-    Ok(database)
+    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    Ok(Database::open::<Migrator>(&url, &options, &context.metrics).await?)
 }
 
 /// The service around what was opened: its gRPC APIs, and the task that writes down the uses of stored accounts.

@@ -19,6 +19,7 @@ mod replica_sync;
 mod retry;
 pub mod schema;
 mod server_report;
+mod service_database;
 mod settings;
 mod sqlite;
 mod state;
