@@ -108,10 +108,9 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     let keys = runtime::key_ring::<AuthApp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
-    let database = Database::connect(&config.database(&context.environment), &options).await?;
-    let database = database.measured(&context.metrics);
-    let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
-    database.migrate::<Migrator>().await?;
+    let claim = (<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE);
+    let url = config.database(&context.environment);
+    let database = Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?;
     assemble(config, database, keys, directory, context).await
 }
 

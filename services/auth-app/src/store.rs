@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::model::{AppToken, Digest, Fingerprint, LastUse, Stored};
 use entity::{token, usage};
 pub(crate) use restore::end_credentials;
-pub use search::{Found, Position, PositionError, TokenFilter};
+pub use search::{Found, TokenFilter};
 
 /// What became of a token that was to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

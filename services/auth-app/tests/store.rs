@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_app::Migrator;
 use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
-use auth_app::store::{Added, ImportedToken, Page, Position, TokenFilter, TokenStore, Use};
+use auth_app::store::{Added, ImportedToken, Page, TokenFilter, TokenStore, Use};
 use authn::{Grants, UserId, UserType};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use store::testing::TestDatabase;
+use sea_orm::{ConnectionTrait, DbBackend};
+use store::page::Position;
+use store::testing::{TestDatabase, plan_of_poll};
 use store::{Database, ReplicaSync, columns};
 use uuid::Uuid;
 
@@ -273,7 +274,7 @@ async fn searched(tokens: &TokenStore) {
     // 42 of another user never ends
     assert_eq!(found(any(), None, 10).await, (vec![53, 52, 51, 42], None), "the newest first");
     let (first, next) = found(any(), None, 1).await;
-    let position = Position { created: at(2600), id: all[2].token.id };
+    let position = Position { at: at(2600), id: all[2].token.id };
     assert_eq!((first, next), (vec![53], Some(position)));
     assert_eq!(found(any(), next, 2).await.0, [52, 51]);
     assert_eq!(found(TokenFilter { owner: Some(owner("g")), ..any() }, None, 10).await.0, [52, 51]);
@@ -339,9 +340,7 @@ async fn poll_uses_indexes(place: &TestDatabase) {
     let observed = database.clone().observed(move |sql| noted.lock().expect("is whole").push(sql.to_owned()));
     assert!(unread(&follow(&database).await, &TokenStore::new(observed)).await.is_empty());
     let poll = statements.lock().expect("is whole").pop().expect("a statement");
-    let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN {poll}"));
-    let lines = database.reader().query_all_raw(explain).await.expect("is explained");
-    let plan: String = lines.iter().map(|line| line.try_get_by_index::<String>(0).expect("a text")).collect();
+    let plan = plan_of_poll(&database, &poll, [&[], &[]]).await;
     for index in ["app_token_revocations_at", "app_token_revocations_transaction_id"] {
         assert!(plan.contains(&format!("Index Scan on {index}")), "{plan}");
     }

@@ -174,10 +174,8 @@ async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
-    let database = database.measured(&context.metrics);
-    database.migrate::<Migrator>().await?;
-    Ok(database)
+    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    Ok(Database::open::<Migrator>(&url, &options, &context.metrics).await?)
 }
 
 /// The service that answers with what was opened.

@@ -9,7 +9,7 @@ mod service;
 use std::sync::{Arc, Weak};
 
 pub use self::config::Config;
-use ::config::{Identity, load_over};
+use ::config::{Identity, load_again};
 use authn::{AllowedCallers, Authenticator, BoxError, Directory, kind};
 pub use policy::{Decision, Policy};
 use runtime::{App, Context, Listeners, Service};
@@ -59,7 +59,7 @@ async fn follow(keys: Weak<key::Keys>, config: Config, context: Context, mut rel
         let (defaults, environment) = (config.clone(), context.environment.clone());
         // reading files blocks
         let read = tokio::task::spawn_blocking(move || {
-            let loaded = load_over(&defaults, &AuthMachine::IDENTITY, &environment);
+            let loaded = load_again(&defaults, &AuthMachine::IDENTITY, &environment);
             loaded.map(|loaded| keys.replace(loaded.config.keys())).map_err(|error| error.to_string())
         });
         if let Err(error) = read.await.unwrap_or_else(|error| Err(error.to_string())) {

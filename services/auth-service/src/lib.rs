@@ -15,7 +15,7 @@ mod stored_accounts;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::config::{Environment, Identity, load_over};
+use ::config::{Environment, Identity, load_again};
 use ::store::transfer::no_credentials;
 use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
@@ -84,7 +84,7 @@ fn accounts(config: &Config, context: &Context) -> Result<Arc<FileValue<Accounts
     let setting = FileSetting { service: identity.name, name: "AUTH_SERVICE_ACCOUNTS_FILE", files };
     let (config, environment, random) = (config.clone(), context.environment.clone(), context.random.clone());
     let read = move |before: Option<&Accounts>| {
-        let loaded = load_over(&config, &identity, &environment);
+        let loaded = load_again(&config, &identity, &environment);
         let (current, mut files) = match (before, loaded) {
             // the configuration was read a moment ago
             (None, loaded) => (config.clone(), loaded.map(|loaded| loaded.files).unwrap_or_default()),
@@ -142,10 +142,8 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
-    let database = database.measured(&context.metrics);
-    database.migrate::<Migrator>().await?;
-    Ok(database)
+    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    Ok(Database::open::<Migrator>(&url, &options, &context.metrics).await?)
 }
 
 /// The service around what was opened: its gRPC APIs, and the task that writes down the uses of stored accounts.

@@ -21,6 +21,7 @@ mod fresh_session;
 mod interaction;
 mod introspect;
 mod issuer;
+mod links;
 mod mail_link;
 mod new_browser;
 mod out_of_band;

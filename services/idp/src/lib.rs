@@ -140,10 +140,9 @@ pub async fn open(
     let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
-    let database = Database::connect(&config.database(&context.environment), &options).await?;
-    let database = database.measured(&context.metrics);
-    let database = database.claim(<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
-    database.migrate::<Migrator>().await?;
+    let claim = (<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE);
+    let url = config.database(&context.environment);
+    let database = Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?;
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, random.clone());
     let store = Store::new(database);

@@ -2,23 +2,18 @@
 //! browsers, of clients and of administrators.
 
 pub(crate) mod authenticator;
+mod directory;
 mod listener;
 mod mail_box;
 mod passwords;
+mod requests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::token::{KeyRing, Minter, Verifier};
-use async_trait::async_trait;
-use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups,
-    MailChange, MailChangeError, Peer, Profile, Reason, User, UserId, UserType, role,
-};
+use authn::{Authenticated, Authenticator, Caller, Directory, Profile, User, UserId, UserType, role};
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, Request, StatusCode};
 use config::Environment;
 use mail::Mailer;
 use outbound::{Fetcher, Policy};
@@ -26,12 +21,13 @@ use runtime::{Clock, Context, Random};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use store::testing::TestDatabase;
-use tower::ServiceExt;
 use uuid::Uuid;
 
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
+pub(crate) use requests::{Browser, Reply};
 
+use directory::{MailChanges, TestDirectory};
 use passwords::FakePasswords;
 
 use crate::account_mail::AccountMail;
@@ -84,114 +80,6 @@ pub(crate) struct Bench {
     ring: Arc<KeyRing>,
     router: Router,
     database: TestDatabase,
-}
-
-/// A browser: its cookies.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Browser(Vec<(String, String)>);
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-/// One user, or none any more, the profile, and how mail addresses are changed.
-struct TestDirectory(Mutex<Option<User>>, Mutex<Profile>, Mutex<MailChanges>);
-
-/// How the directory changes mail addresses.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MailChanges {
-    /// Whether the operator permits it.
-    pub(crate) are_permitted: bool,
-    /// The address of another user.
-    pub(crate) taken: String,
-    /// Whether the directory does not answer.
-    pub(crate) is_away: bool,
-    /// Whether it changes the address and does not answer.
-    pub(crate) loses_answers: bool,
-}
-
-impl TestDirectory {
-    fn einstein() -> Self {
-        let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
-        let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
-        Self(
-            Mutex::new(Some(User { id, username, display_name, ..User::default() })),
-            Mutex::default(),
-            Mutex::default(),
-        )
-    }
-}
-
-#[async_trait]
-impl Directory for TestDirectory {
-    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let found = self.0.lock().expect("not poisoned").clone();
-        let found = found.filter(|user| user.id.opaque_id == id.opaque_id);
-        found.map(Arc::new).ok_or(DirectoryError::NotFound)
-    }
-
-    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let found = self.0.lock().expect("not poisoned").clone();
-        let is_meant = |user: &User| matches!(claim, Claim::Mail(mail) if !mail.is_empty() && *mail == user.mail);
-        found.filter(is_meant).map(Arc::new).ok_or(DirectoryError::NotFound)
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn profile(&self, _: &UserId) -> Result<Profile, DirectoryError> {
-        Ok(self.1.lock().expect("not poisoned").clone())
-    }
-
-    async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
-        Ok(self.2.lock().expect("not poisoned").are_permitted)
-    }
-
-    async fn set_verified_mail(&self, id: &UserId, change: MailChange<'_>) -> Result<(), MailChangeError> {
-        let changes = self.2.lock().expect("not poisoned").clone();
-        if changes.is_away {
-            return Err(DirectoryError::Unavailable("no answer".into()).into());
-        }
-        if !changes.are_permitted {
-            return Err(MailChangeError::NotPermitted);
-        }
-        let mut found = self.0.lock().expect("not poisoned");
-        let user = found.as_mut().filter(|user| user.id.opaque_id == id.opaque_id);
-        let user = user.ok_or(DirectoryError::NotFound)?;
-        if user.mail != change.expected {
-            return Err(MailChangeError::Outdated);
-        }
-        if changes.taken == change.address {
-            return Err(MailChangeError::Taken);
-        }
-        change.address.clone_into(&mut user.mail);
-        if changes.loses_answers { Err(DirectoryError::Unavailable("no answer".into()).into()) } else { Ok(()) }
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Err(DirectoryError::Unauthenticated)
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
-}
-
-#[async_trait]
-impl Authenticator for TestDirectory {
-    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
-        let found = self.0.lock().expect("not poisoned").clone();
-        let is_right = credentials.secret.expose_secret() == PASSWORD;
-        match found.filter(|user| is_right && user.username == credentials.client_id) {
-            Some(user) => Ok(Authenticated::full(Arc::new(user), "pwd")),
-            None => Err(AuthError::Refused(Reason::EmptySecret)),
-        }
-    }
 }
 
 impl Bench {
@@ -391,62 +279,6 @@ impl Bench {
         self.clock.advance(by);
     }
 
-    pub(crate) async fn get(&self, browser: &mut Browser, path: &str, query: &[(&str, &str)]) -> Reply {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let request = Request::get(format!("{path}?{query}"));
-        self.send(browser, request, Body::empty()).await
-    }
-
-    pub(crate) async fn post(&self, browser: &mut Browser, path: &str, form: &[(&str, &str)]) -> Reply {
-        self.post_with(browser, path, form, &[("origin", SITE), ("sec-fetch-site", "same-origin")]).await
-    }
-
-    pub(crate) async fn post_with(
-        &self,
-        browser: &mut Browser,
-        path: &str,
-        form: &[(&str, &str)],
-        headers: &[(&str, &str)],
-    ) -> Reply {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        self.send(browser, request, Body::from(body)).await
-    }
-
-    async fn send(&self, browser: &mut Browser, request: axum::http::request::Builder, body: Body) -> Reply {
-        let request = request.header(COOKIE, browser.line()).body(body).expect("a request");
-        let reply = self.raw(request).await;
-        let cookies = reply.headers.get_all(SET_COOKIE);
-        cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
-        reply
-    }
-
-    /// The response to a request as it is.
-    pub(crate) async fn raw(&self, mut request: Request<Body>) -> Reply {
-        let source = Some("192.0.2.1".parse().expect("an address"));
-        request.extensions_mut().insert(Peer { source, ..Peer::default() });
-        let response = self.router.clone().oneshot(request).await.expect("answers");
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
-    }
-
-    /// The response to JSON that the bearer of a token sends.
-    pub(crate) async fn send_json(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Reply {
-        let mut request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        self.raw(request.body(Body::from(body)).expect("a request")).await
-    }
-
-    /// The response to a client that registers itself with this metadata.
-    pub(crate) async fn register(&self, token: Option<&str>, metadata: &Value) -> Reply {
-        self.send_json("POST", REGISTER, token, Some(metadata)).await
-    }
-
     /// An internal token of a user with these roles.
     pub(crate) fn internal_token(&self, name: &str, roles: &[&str]) -> String {
         let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
@@ -488,52 +320,4 @@ pub(crate) fn totp_code(secret: &str, at: SystemTime) -> String {
 /// The text of a member.
 pub(crate) fn text(body: &Value, member: &str) -> String {
     body[member].as_str().unwrap_or_else(|| panic!("no {member} in {body}")).to_owned()
-}
-
-impl Browser {
-    fn line(&self) -> String {
-        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
-    fn keep(&mut self, line: &str) {
-        let (pair, rest) = line.split_once(';').expect("attributes");
-        let (name, value) = pair.split_once('=').expect("a value");
-        self.0.retain(|(kept, _)| kept != name);
-        if !rest.contains("Max-Age=0") {
-            self.0.push((name.to_owned(), value.to_owned()));
-        }
-    }
-}
-
-impl Reply {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
-    }
-
-    /// Its JSON, if the status is this one; null if it has none.
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{}", self.text);
-        serde_json::from_str(&self.text).unwrap_or_default()
-    }
-
-    /// The value of a header; empty if there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    pub(crate) fn location(&self) -> Option<&str> {
-        self.headers.get(LOCATION).map(|value| value.to_str().expect("text"))
-    }
-
-    /// The value of a hidden field.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let (_, rest) = self.text.split_once(&format!("name=\"{name}\" value=\""))?;
-        rest.split_once('"').map(|(value, _)| value)
-    }
-
-    #[track_caller]
-    pub(crate) fn csrf(&self) -> String {
-        self.field("csrf").unwrap_or_else(|| panic!("no form: {} {}", self.status, self.text)).to_owned()
-    }
 }

@@ -4,6 +4,7 @@ mod challenges;
 mod client;
 mod metrics;
 mod order;
+pub(crate) mod report;
 mod schedule;
 mod state;
 mod storage;
@@ -22,7 +23,7 @@ use runtime::{Clock, Context, IssuedCertificate, Random, Task, TlsError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::config::{Config, Plan};
+use crate::config::{Config, Plan, Session};
 use crate::session::digest_of;
 use crate::session::seal::Sealer;
 use crate::store::acme::Row;
@@ -72,15 +73,7 @@ impl Acme {
         check_files(config)?;
         let row = database.filter(|_| config.shares_certificate()).map(|database| row(database, &plan));
         let storage = match &row {
-            Some(row) => {
-                let sealer = Box::new(Sealer::of_acme(
-                    &config.session.secret,
-                    &config.session.secret_previous,
-                    context.random.clone(),
-                ));
-                let holder = URL_SAFE_NO_PAD.encode(context.random.bytes::<16>());
-                Storage::Shared { row: row.clone(), sealer, holder }
-            }
+            Some(row) => shared(row, config, &context.random),
             None => Storage::in_folder(&::config::base_data_path(&context.environment))?,
         };
         let acme = Self::over(plan, storage, row, config, context);
@@ -300,6 +293,13 @@ fn row(database: &Database, plan: &Plan) -> Row {
     hosts.sort();
     let id = digest_of(&format!("{}\n{}\n{}", plan.directory, plan.external_account_id(), hosts.join("\n")));
     Row::new(database.clone(), id)
+}
+
+/// The storage in a row that replicas share, for another one of them.
+fn shared(row: &Row, config: &Config, random: &Random) -> Storage {
+    let Session { secret, secret_previous, .. } = &config.session;
+    let sealer = Box::new(Sealer::of_acme(secret, secret_previous, random.clone()));
+    Storage::Shared { row: row.clone(), sealer, holder: URL_SAFE_NO_PAD.encode(random.bytes::<16>()) }
 }
 
 /// A time for a log line.

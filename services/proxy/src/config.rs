@@ -248,7 +248,7 @@ impl Config {
     }
 
     /// Whether replicas share the certificate that is obtained by ACME, in the database.
-    pub(crate) fn shares_certificate(&self) -> bool {
+    pub fn shares_certificate(&self) -> bool {
         self.acme.enabled && self.session.database_url.expose().starts_with("postgres")
     }
 

@@ -50,10 +50,7 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
 
 async fn connect(config: &Config, context: &Context) -> Result<Database, BoxError> {
     let settings = &config.session;
-    let database =
-        Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
-    let database = database.measured(&context.metrics);
-    let database = database.claim("proxy", CLAIM_TIMEOUT).await?;
-    database.migrate::<Migrator>().await?;
-    Ok(database)
+    let (url, options) = (settings.database(&context.environment), settings.database_pool.options());
+    let claim = ("proxy", CLAIM_TIMEOUT);
+    Ok(Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?)
 }

@@ -51,6 +51,7 @@ use token::Verifier;
 use tonic::service::Routes;
 
 use crate::acme::Acme;
+pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};

@@ -89,10 +89,8 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     }
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
-    let database = Database::connect(&config.database(&context.environment), &options).await?;
-    let database = database.measured(&context.metrics);
-    let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
-    database.migrate::<migration::Migrator>().await?;
+    let (url, claim) = (config.database(&context.environment), (Users::IDENTITY.name, HANDOVER));
+    let database = Database::open_claimed::<migration::Migrator>(&url, &options, &context.metrics, claim).await?;
     Ok(over(database, config, context).await?)
 }
 
@@ -131,10 +129,8 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
 
 /// Not claimed, as nothing of it is kept in memory for longer than a moment: several processes may use one file.
 async fn ldap_database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
-    let database = database.measured(&context.metrics);
-    database.migrate::<migration::Migrator>().await?;
-    Ok(database)
+    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    Ok(Database::open::<migration::Migrator>(&url, &options, &context.metrics).await?)
 }
 
 /// The people in a database that is claimed and migrated.

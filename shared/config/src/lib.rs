@@ -30,7 +30,7 @@ pub use directories::{base_data_path, config_dir};
 pub use environment::Environment;
 pub use error::{ConfigError, Invalid};
 pub use listen::{InvalidAddress, ListenAddr};
-pub use load::{Loaded, load, load_over};
+pub use load::{Loaded, load, load_again, load_over};
 pub use named_file::NamedFile;
 pub use networks::{InvalidNetwork, Networks};
 pub use print::{docs, example, schema, shown};

@@ -50,7 +50,33 @@ pub fn load_over<C: Configuration>(
     identity: &Identity,
     env: &Environment,
 ) -> Result<Loaded<C>, ConfigError> {
-    let Description { outline, defaults, .. } = Description::of(identity, defaults);
+    load_described(Description::of(identity, defaults), identity, env)
+}
+
+/// Reads the configuration of a running service again. A setting that nothing sets stays as it is in force, except the previous value of a
+/// secret (`*_PREVIOUS`), which ends when it is removed.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_again<C: Configuration>(
+    in_force: &C,
+    identity: &Identity,
+    env: &Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    let mut description = Description::of(identity, in_force);
+    if let Value::Dict(_, values) = &mut description.defaults {
+        let previous = description.outline.settings().filter(|(_, setting)| setting.is_previous_secret());
+        previous.for_each(|(path, _)| put(values, path, "".into()));
+    }
+    load_described(description, identity, env)
+}
+
+fn load_described<C: Configuration>(
+    description: Description,
+    identity: &Identity,
+    env: &Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    let Description { outline, defaults, .. } = description;
     let mut of_files = Vec::new();
     let files = YamlFile::all(identity, env, &config_dir(env), &mut of_files)?;
     files.iter().try_for_each(|file| file.check(&outline))?;

@@ -39,6 +39,11 @@ impl Setting {
         self.kind == Kind::Secret
     }
 
+    /// Whether it is the value that a secret had before a rotation.
+    pub(crate) fn is_previous_secret(&self) -> bool {
+        self.is_secret() && self.names.iter().any(|name| name.ends_with("_PREVIOUS"))
+    }
+
     pub(crate) fn may_be_empty(&self) -> bool {
         self.optional || self.kind.may_be_empty()
     }

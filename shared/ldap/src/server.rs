@@ -44,7 +44,7 @@ impl Server {
     pub(crate) async fn connect(&self) -> Result<ldap3::Ldap, Failure> {
         let mut settings = LdapConnSettings::new().set_starttls(self.start_tls);
         if self.start_tls || self.uri.starts_with("ldaps:") {
-            settings = settings.set_config(self.tls.client()?).set_no_tls_verify(self.tls.insecure);
+            settings = settings.set_config(self.tls.client().await?).set_no_tls_verify(self.tls.insecure);
         }
         let connecting = LdapConnAsync::with_settings(settings, &self.uri);
         let (connection, handle) = tokio::time::timeout(PATIENCE, connecting).await.map_err(|_| Failure::Timeout)??;

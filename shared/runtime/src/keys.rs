@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::{Context, Service};
-use config::{TokenManager, load_over};
+use config::{TokenManager, load_again};
 
 /// How long a caller goes on using the previous secret after a change: longer than other processes take to notice it, which would refuse
 /// a secret that they have not read yet.
@@ -29,7 +29,7 @@ pub fn key_ring<S: Service>(
     let (current, previous) = secrets(&token_manager(config));
     let ring = Arc::new(KeyRing::new(&current, previous.as_ref())?);
     let (config, environment) = (config.clone(), context.environment.clone());
-    let read = move || match load_over(&config, &S::IDENTITY, &environment) {
+    let read = move || match load_again(&config, &S::IDENTITY, &environment) {
         Ok(loaded) => Ok(secrets(&token_manager(&loaded.config))),
         Err(error) => Err(error.to_string()),
     };

@@ -11,6 +11,7 @@ mod migration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::columns::{span, statement_time};
@@ -29,14 +30,17 @@ const LONGEST_TRANSACTION: Duration = Duration::from_hours(24);
 /// The rows of an outbox that a replica has to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
+    /// SQL that is the same for each poll, so that its plan is made once.
     condition: String,
+    /// The values of its parameters.
+    parameters: Vec<String>,
     may_lack_changes: bool,
 }
 
 impl Unread {
-    /// The SQL condition that they meet, in brackets. Some that were read before meet it too.
-    pub fn condition(&self) -> &str {
-        &self.condition
+    /// The condition that they meet. Some that were read before meet it too.
+    pub fn condition(&self) -> Expr {
+        Expr::cust_with_values(self.condition.clone(), self.parameters.iter().cloned())
     }
 
     /// Whether other changes may have been missed before: then nothing that was read before them counts any more.
@@ -51,7 +55,7 @@ impl Unread {
 
     /// Those of the last [`WINDOW`].
     pub(crate) fn recent(backend: DbBackend, may_lack_changes: bool) -> Self {
-        Self { condition: format!("({})", is_recent(backend)), may_lack_changes }
+        Self { condition: format!("({})", is_recent(backend)), parameters: Vec::new(), may_lack_changes }
     }
 }
 
@@ -177,10 +181,11 @@ impl Progress {
         let recent = is_recent(DbBackend::Postgres);
         // rows of another server, as after a restore, may have numbers that no transaction of this one has yet
         let condition = format!(
-            "({recent} OR (transaction_id >= '{oldest}'::xid8 AND transaction_id < pg_snapshot_xmax(pg_current_snapshot()) \
-             AND NOT pg_visible_in_snapshot(transaction_id, '{text}'::pg_snapshot)))"
+            "({recent} OR (transaction_id >= $1::text::xid8 AND transaction_id < pg_snapshot_xmax(pg_current_snapshot()) \
+             AND NOT pg_visible_in_snapshot(transaction_id, $2::text::pg_snapshot)))"
         );
-        Unread { condition, may_lack_changes: !now.follows(&self.read) }
+        let parameters = vec![oldest.to_string(), text.clone()];
+        Unread { condition, parameters, may_lack_changes: !now.follows(&self.read) }
     }
 
     fn advance(&mut self, read: Snapshot, now: Instant) {
@@ -211,6 +216,8 @@ fn older(age: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::sea_query::Query;
+
     use super::*;
 
     const NO_AGE: Duration = Duration::ZERO;
@@ -230,6 +237,26 @@ mod tests {
         for bad in ["", "10", ":20:", "10:20:'", "x:20:", "-1:20:", "10:20:10;", "99999999999999999999:20:"] {
             assert_eq!(Snapshot::parse(bad, "1"), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn polls_are_one_statement_whose_parameters_differ() {
+        let poll = |oldest| {
+            let unread = Progress::new(snapshot(oldest), Instant::now()).unread(&snapshot(oldest));
+            DbBackend::Postgres
+                .build(&Query::select().column("id").from("changes").and_where(unread.condition()).take())
+        };
+        let (first, second) = (poll(10), poll(20));
+        assert_eq!(first.sql, second.sql);
+        assert!(first.sql.contains("transaction_id >= $1::text::xid8"), "{}", first.sql);
+        assert!(first.sql.contains("pg_visible_in_snapshot(transaction_id, $2::text::pg_snapshot)"), "{}", first.sql);
+        assert_ne!(first.values, second.values);
+        let sqlite = Query::select()
+            .column("id")
+            .from("changes")
+            .and_where(Unread::recent(DbBackend::Sqlite, false).condition())
+            .take();
+        assert_eq!(DbBackend::Sqlite.build(&sqlite).values.map_or(0, |values| values.0.len()), 0);
     }
 
     /// Row [A16](../../../docs/security-requirements.md#a16).

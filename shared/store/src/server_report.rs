@@ -38,6 +38,23 @@ pub enum Sessions {
 }
 
 impl Database {
+    /// The same by whatever URL a database is reached, and another for each other database; `None` for `SQLite`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or does not say when it was started.
+    pub async fn server_identity(&self) -> Result<Option<String>, StoreError> {
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        let sql = "SELECT current_database()::text || ' since ' || \
+                   extract(epoch FROM pg_postmaster_start_time())::text AS identity";
+        let read = || async {
+            let row = self.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            Ok(row.map(|row| row.try_get("", "identity")).transpose()?)
+        };
+        self.run(read).await
+    }
+
     /// Asks the server; `None` for `SQLite`.
     ///
     /// # Errors

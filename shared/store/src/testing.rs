@@ -17,6 +17,7 @@
 mod balancer;
 mod cluster;
 mod paused;
+mod plan;
 mod pooler;
 mod server;
 
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 pub use balancer::Balancer;
 pub use cluster::Cluster;
 pub use paused::Paused;
+pub use plan::plan_of_poll;
 pub use pooler::Pooler;
 pub use server::{SERVER, on_server};
 

@@ -1,7 +1,7 @@
 //! Database URLs: which are understood, and what may be shown of them.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sea_orm::sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
@@ -62,10 +62,64 @@ pub fn sqlite_url(path: &Path) -> String {
     url
 }
 
+/// The same for every spelling of a URL by which the same user reaches the same database. A host is not looked up, and parameters are left
+/// out; a URL that is not understood is returned as it is.
+pub fn canonical_url(url: &str) -> String {
+    match parse(url) {
+        Ok(Target::Sqlite(options)) => sqlite_url(&resolved(options.get_filename())),
+        Ok(Target::Postgres(address)) => {
+            let socket = address.get_socket().map(|socket| socket.display().to_string());
+            let host = socket.unwrap_or_else(|| address.get_host().to_ascii_lowercase());
+            let (user, port) = (address.get_username(), address.get_port());
+            format!("postgres://{user}@{host}:{port}/{}", address.get_database().unwrap_or(user))
+        }
+        Err(_) => url.to_owned(),
+    }
+}
+
+/// A path without links and relative parts. The file need not exist.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
 /// The URL without what may be a secret: user, password and parameters.
 pub fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
     if place.len() == rest.len() { format!("{scheme}://{place}") } else { format!("{scheme}://***@{place}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_a_url_are_one() {
+        let same = |url: &str, other: &str| assert_eq!(canonical_url(url), canonical_url(other), "{url} {other}");
+        let differ = |url: &str, other: &str| assert_ne!(canonical_url(url), canonical_url(other), "{url} {other}");
+        let url = "postgres://doorward:hush@db.example/state";
+        same(url, "postgresql://doorward:hush@DB.example:5432/state?sslmode=require");
+        same(url, "postgres://doorw%61rd@db.example/st%61te");
+        differ(url, "postgres://doorward:hush@db.example:5433/state");
+        differ(url, "postgres://doorward:hush@db.example/other");
+        differ(url, "postgres://users:hush@db.example/state");
+        assert!(!canonical_url(url).contains("hush"));
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = |path: &str| format!("sqlite://{}/{path}", folder.path().display());
+        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        same(&below("data/state.db"), &below("data/../data/state.db?mode=rwc"));
+        std::fs::write(folder.path().join("data/state.db"), "").expect("writes");
+        std::os::unix::fs::symlink("data/state.db", folder.path().join("link.db")).expect("links");
+        same(&below("data/state.db"), &below("link.db"));
+        differ(&below("data/state.db"), &below("data/other.db"));
+    }
 }

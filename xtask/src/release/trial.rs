@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::tools::{self, Outcome};
 
 /// What is done on the machine: what it shows, the commands, and a part of what they print.
-const STEPS: [(&str, &str, &str); 13] = [
+const STEPS: [(&str, &str, &str); 14] = [
     (
         "is enabled and runs after its installation",
         "dpkg --install /package.deb; systemctl is-enabled doorward.service; systemctl is-active doorward.service",
@@ -66,6 +66,16 @@ const STEPS: [(&str, &str, &str); 13] = [
         "\"https://localhost\"",
     ),
     (
+        "redirects plain HTTP at a port that systemd has bound",
+        "echo PROXY_HTTP_REDIRECT_ADDR=:80 >>/etc/doorward/doorward.env; \
+         systemctl stop doorward-https.socket doorward.service; \
+         systemctl enable --now doorward-https.socket doorward-http.socket; systemctl start doorward.service; \
+         curl -sS --output /dev/null --write-out '%{http_code} %{redirect_url}\\n' http://localhost/account; \
+         curl -sS --insecure --output /dev/null --write-out '%{http_code}\\n' \
+         https://localhost/.well-known/openid-configuration",
+        "308 https://localhost/account\n200",
+    ),
+    (
         "does not restart with an invalid setting",
         "echo OCIS_LOG_LEVEL=loud >>/etc/doorward/doorward.env; systemctl restart doorward.service || true; \
          systemctl show --property=NRestarts --value doorward.service; \
@@ -76,7 +86,8 @@ const STEPS: [(&str, &str, &str); 13] = [
     ),
     (
         "is stopped when it is removed, and its settings stay",
-        "dpkg --remove doorward; if systemctl is-active doorward.service doorward-https.socket; then exit 1; fi; \
+        "dpkg --remove doorward; \
+         if systemctl is-active doorward.service doorward-https.socket doorward-http.socket; then exit 1; fi; \
          ls /etc/doorward/doorward.env",
         "/etc/doorward/doorward.env",
     ),

@@ -19,9 +19,9 @@ use super::{ACTIVITY, device_text, error, event_text};
 use crate::state::AccountState;
 
 /// How many events a page has.
-const EVENTS_OF_PAGE: u32 = 50;
+pub(super) const EVENTS_OF_PAGE: u32 = 50;
 /// The longest token of a page that is read, in bytes.
-const MAX_PAGE_TOKEN: usize = 128;
+pub(super) const MAX_PAGE_TOKEN: usize = 128;
 
 /// The page. Without idp it answers 404.
 pub(super) fn router() -> Router<AccountState> {
@@ -29,17 +29,17 @@ pub(super) fn router() -> Router<AccountState> {
 }
 
 /// An event, as the list shows it.
-struct Row {
-    time: Option<LocalizedTime>,
-    what: String,
+pub(super) struct Row {
+    pub(super) time: Option<LocalizedTime>,
+    pub(super) what: String,
     /// The client; may be empty, as the two below.
-    client_id: String,
-    device: String,
-    address: String,
+    pub(super) client_id: String,
+    pub(super) device: String,
+    pub(super) address: String,
 }
 
 impl Row {
-    fn new(texts: &AccessWords, language: Language, event: AccountEvent) -> Self {
+    pub(super) fn new(texts: &AccessWords, language: Language, event: AccountEvent) -> Self {
         let has_device = !event.user_agent.is_empty();
         Self {
             time: time(event.time).map(|time| LocalizedTime::minute(time, language)),

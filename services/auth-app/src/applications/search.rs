@@ -1,7 +1,9 @@
 //! Searching the tokens of all users.
 
+use ::store::page::Position;
+
 use super::{Applications, ApplicationsError, PersonRef};
-use crate::store::{Found, Position, TokenFilter};
+use crate::store::{Found, TokenFilter};
 
 impl Applications {
     /// The live tokens of all users that fit the filter, or of one user, the newest first; the caller of this function must have checked

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::store::page::PositionError;
 use ::token::{Claims, Verifier, authorize_admin};
 use authn::Caller;
 use proto::doorward::apptokens::v1::{
@@ -21,7 +22,7 @@ use super::convert;
 use crate::applications::{Applications, ApplicationsError};
 use crate::import::Outcome;
 use crate::prune::Pruner;
-use crate::store::{Page, PositionError, TokenFilter};
+use crate::store::{Page, TokenFilter};
 
 /// Entries of a page, at most and when nothing is said.
 const PAGE: u32 = 100;

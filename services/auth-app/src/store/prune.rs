@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use authn::UserId;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-    Statement,
 };
 use store::columns::{self, micros};
 use store::{StoreError, Transaction, Unread};
@@ -77,11 +76,12 @@ impl TokenStore {
             return Ok(Vec::new());
         }
         let read = || async {
-            let query = Statement::from_string(
-                DbBackend::Postgres,
-                format!("SELECT token AS id FROM app_token_revocations WHERE {}", unread.condition()),
-            );
-            Ok(Id::find_by_statement(query).all(self.0.reader()).await?)
+            let query = Query::select()
+                .expr_as(Expr::col("token"), "id")
+                .from("app_token_revocations")
+                .and_where(unread.condition())
+                .take();
+            Ok(Id::find_by_statement(DbBackend::Postgres.build(&query)).all(self.0.reader()).await?)
         };
         Ok(self.0.run(read).await?.into_iter().map(|row| row.id).collect())
     }

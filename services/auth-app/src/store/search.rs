@@ -1,7 +1,5 @@
 //! Searching the tokens of all users, the newest first.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::SystemTime;
 
 use authn::UserId;
@@ -9,6 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::{containing, micros, time};
+use store::page::{Position, behind};
 use uuid::Uuid;
 
 use super::entity::{token, usage};
@@ -29,36 +28,6 @@ pub struct TokenFilter {
     pub unused_since: Option<SystemTime>,
     /// Only those that end before this time.
     pub expires_before: Option<SystemTime>,
-}
-
-/// The last token that was looked at: when it was made, and its identifier among those of the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// When it was made.
-    pub created: SystemTime,
-    /// Its identifier.
-    pub id: Uuid,
-}
-
-/// A text that is no position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("page_token is not one that was returned")]
-pub struct PositionError;
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", micros(self.created), self.id.simple())
-    }
-}
-
-impl FromStr for Position {
-    type Err = PositionError;
-
-    fn from_str(text: &str) -> Result<Self, PositionError> {
-        let (created, id) = text.split_once('.').ok_or(PositionError)?;
-        let created = created.parse().map_err(|_| PositionError)?;
-        Ok(Self { created: time(created), id: id.parse().map_err(|_| PositionError)? })
-    }
 }
 
 /// What a search has found.
@@ -84,7 +53,7 @@ impl TokenStore {
         let which = Condition::all()
             .add(live(now))
             .add(self.fits(filter))
-            .add_option(after.map(behind))
+            .add_option(after.map(older))
             .add_option(horizon.map(up_to));
         let query = token::Entity::find()
             .find_also_related(usage::Entity)
@@ -99,7 +68,7 @@ impl TokenStore {
         if has_more {
             tokens.pop();
         }
-        let last = tokens.last().map(|last| Position { created: last.created, id: last.id });
+        let last = tokens.last().map(|last| Position { at: last.created, id: last.id });
         Ok(Found { next: if has_more { last } else { horizon }, tokens })
     }
 
@@ -110,14 +79,14 @@ impl TokenStore {
             .column(token::Column::Created)
             .column(token::Column::Id)
             .filter(token::Column::Revoked.is_null())
-            .filter(Condition::all().add_option(after.map(behind)))
+            .filter(Condition::all().add_option(after.map(older)))
             .order_by_desc(token::Column::Created)
             .order_by_desc(token::Column::Id)
             .offset(LOOKED_THROUGH - 1)
             .limit(1);
         let read = || async { Ok(query.clone().into_tuple().all(self.0.reader()).await?) };
         let found: Vec<(i64, Uuid)> = self.0.run(read).await?;
-        Ok(found.first().map(|&(created, id)| Position { created: time(created), id }))
+        Ok(found.first().map(|&(created, id)| Position { at: time(created), id }))
     }
 
     fn fits(&self, filter: &TokenFilter) -> Condition {
@@ -159,32 +128,13 @@ fn ending(before: SystemTime) -> Condition {
 }
 
 /// The tokens that are looked at after one.
-fn behind(Position { created, id }: Position) -> Condition {
-    let created = micros(created);
-    let behind = Condition::any().add(token::Column::Created.lt(created)).add(token::Column::Id.lt(id));
-    Condition::all().add(token::Column::Created.lte(created)).add(behind)
+fn older(position: Position) -> Condition {
+    behind(token::Column::Created, token::Column::Id, position)
 }
 
 /// The tokens that are looked at before one, and that one.
-fn up_to(Position { created, id }: Position) -> Condition {
-    let created = micros(created);
+fn up_to(Position { at, id }: Position) -> Condition {
+    let created = micros(at);
     let before = Condition::any().add(token::Column::Created.gt(created)).add(token::Column::Id.gte(id));
     Condition::all().add(token::Column::Created.gte(created)).add(before)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-
-    #[test]
-    fn position_is_read_back_and_nothing_else_is_one() {
-        let created = UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001);
-        let position = Position { created, id: Uuid::from_u128(7) };
-        assert_eq!(position.to_string().parse(), Ok(position));
-        for text in ["", ".", "1", "1.", "x.00000000000000000000000000000007", "1.7"] {
-            assert_eq!(text.parse::<Position>(), Err(PositionError), "{text}");
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! `doorward doctor`: checks what an installation needs, and says what to do.
 
+mod acme;
 mod certificates;
 mod clocks;
 mod configuration;
@@ -100,7 +101,7 @@ fn one<'a>(check: Check, installation: &'a Installation, arguments: &'a Doctor) 
     match check {
         Check::Configuration => std::future::ready(configuration::check(installation)).boxed_local(),
         Check::DataFolder => std::future::ready(data_folder::check(&installation.settings.data)).boxed_local(),
-        Check::Certificates => std::future::ready(certificates::check(installation)).boxed_local(),
+        Check::Certificates => certificates::check(installation).boxed_local(),
         Check::Peers => peers::check(installation).boxed_local(),
         Check::Clocks => clocks::check(installation).boxed_local(),
         Check::Database => databases::check(installation).boxed_local(),

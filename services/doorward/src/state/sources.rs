@@ -4,7 +4,7 @@ use authn::BoxError;
 use store::transfer::Snapshot;
 use store::{Database, SchemaStatus, ServiceState, StoreError};
 
-use super::{LOCK_PATIENCE, Unseen, by_database, names, tables};
+use super::{LOCK_PATIENCE, Unseen, by_database, check_distinct, names, tables};
 
 /// How the databases may be used at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,11 @@ pub(crate) struct Source {
 /// value has the names of services that have stored nothing yet.
 pub(crate) async fn open(states: Vec<ServiceState>, usage: Use) -> Result<(Vec<Source>, Vec<&'static str>), BoxError> {
     let (mut opened, mut sources, mut absent) = (Vec::new(), Vec::new(), Vec::new());
-    for (url, states) in by_database(states) {
+    let groups = by_database(states);
+    if usage != Use::Shared {
+        check_distinct(&groups).await?;
+    }
+    for (url, states) in groups {
         // to open it would make it
         if states.iter().any(|state| state.file().is_some_and(|file| !file.exists())) {
             absent.extend(states.iter().map(|state| state.service));

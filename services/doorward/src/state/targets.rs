@@ -8,7 +8,7 @@ use authn::BoxError;
 use store::transfer::{CopiedTable, Replacement, Snapshot, Tables};
 use store::{Database, ServiceState, StoreError};
 
-use super::{LOCK_PATIENCE, Unseen, by_database, names, tables};
+use super::{LOCK_PATIENCE, Unseen, by_database, check_distinct, names, tables};
 
 /// A database whose rows are replaced. Dropped without a commit, it is as before.
 pub(crate) struct Target {
@@ -78,8 +78,10 @@ struct NotEmpty(String);
 
 /// Opens the databases of these services, which nothing else may have open, and brings their schemas up to date.
 pub(crate) async fn open(states: Vec<ServiceState>, unseen: Unseen) -> Result<Vec<Target>, BoxError> {
+    let groups = by_database(states);
+    check_distinct(&groups).await?;
     let mut targets = Vec::new();
-    for (url, states) in by_database(states) {
+    for (url, states) in groups {
         let services = names(&states);
         let target = open_alone(&url, states, unseen).await;
         targets.push(target.map_err(|error| format!("{services}: {error}; nothing was changed"))?);

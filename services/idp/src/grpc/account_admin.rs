@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use ::store::page::Position;
 use ::token::{Claims, authorize_admin};
 use authn::{Caller, Claim, Groups};
 use futures_util::StreamExt;
@@ -25,7 +26,7 @@ use crate::Provider;
 use crate::engine::termination::every_user::{self, Stage, StageError};
 use crate::engine::{connected_applications, termination};
 use crate::model::{Session, time_of};
-use crate::store::{EventFilter, Position};
+use crate::store::EventFilter;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 8 * 1024;

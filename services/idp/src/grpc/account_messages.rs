@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use ::store::page::{Position, PositionError};
 use ::token::Claims;
 use authn::Caller;
 use authn::audit::Event;
@@ -17,7 +18,7 @@ use crate::engine::audit_events::Circumstances;
 use crate::engine::connected_applications::ConnectedApplication;
 use crate::engine::termination;
 use crate::model::{Session, seconds};
-use crate::store::{EventFilter, Position, PositionError, StoredEvent};
+use crate::store::{EventFilter, StoredEvent};
 
 /// The most of a client's identifier that is written to the audit log, in characters: callers choose it.
 const MAX_NAME: usize = 256;

@@ -4,53 +4,31 @@
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-
 use authn::Caller;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRef, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use governor::Quota;
 use web::cookie::with_cookies;
 use web::form::Parameters;
 use web::i18n::Language;
 use web::response::see_other;
 
 use super::issuer::{Issuer, IssuerState};
+use super::links::{self, LinkState};
 use super::pages::{self, MailChangeForm, Notice};
-use super::register::limiter::Limiter;
-use crate::account_links::LinkError;
 use crate::account_links::mail_change::{self, MailRedemption, OpenMailLink};
 use crate::endpoints::page;
 
 /// The purpose of the form.
 const PURPOSE: &str = "mail link";
-/// How often one source may show the page or send its form in an hour.
-const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
-
-#[derive(Clone)]
-struct LinkState {
-    issuer: IssuerState,
-    by_source: Arc<Limiter>,
-}
-
-impl FromRef<LinkState> for IssuerState {
-    fn from_ref(state: &LinkState) -> Self {
-        state.issuer.clone()
-    }
-}
 
 /// The page, which all issuers share. Without mail there is none.
 pub(crate) fn router(issuer: IssuerState) -> Router {
-    if !issuer.provider.mail.is_on() {
-        return Router::new();
-    }
-    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
-    Router::new().route(page::MAIL_LINK, get(show).post(confirm)).with_state(LinkState { issuer, by_source })
+    let Some(state) = LinkState::new(issuer) else { return Router::new() };
+    Router::new().route(page::MAIL_LINK, get(show).post(confirm)).with_state(state)
 }
 
 /// A link that is open, at a browser.
@@ -75,19 +53,15 @@ impl<'a> LinkPage<'a> {
         extensions: &Extensions,
     ) -> Result<Self, Response> {
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.by_source.take(caller.source) {
-            return Err(pages::mail_link_throttled(&issuer.page(&[]), wait.max(1)));
+        if let Err(wait) = state.count(&caller) {
+            return Err(pages::mail_link_throttled(&issuer.page(&[]), wait));
         }
         let link = match mail_change::open(&issuer.provider, secret).await {
             Ok(Some(link)) => link,
             Ok(None) => {
                 return Err(pages::mail_link_unusable(&issuer.page(&[]), issuer.provider.config.account_link()));
             }
-            Err(LinkError::Store(error)) => return Err(issuer.fault(&error)),
-            Err(LinkError::Directory(error)) => {
-                tracing::error!(%error, "a link is not opened");
-                return Err(issuer.failure(error.kind()));
-            }
+            Err(error) => return Err(links::failure(issuer, &error)),
         };
         let session = issuer.session().await.map_err(|error| issuer.fault(&error))?;
         match session {

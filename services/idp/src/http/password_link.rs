@@ -4,17 +4,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-
 use authn::{Caller, Login};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRef, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use governor::Quota;
 use proto::doorward::passwords::v1::JudgePasswordResponse;
 use status::Kind;
 use subtle::ConstantTimeEq;
@@ -24,35 +20,18 @@ use web::form::Parameters;
 use web::i18n::Language;
 
 use super::issuer::{Issuer, IssuerState};
+use super::links::{self, LinkState};
 use super::pages::{self, NewPassword, NewPasswordError, Notice};
-use super::register::limiter::Limiter;
-use crate::account_links::{self, LinkError, OpenLink, Redemption};
+use crate::account_links::{self, OpenLink, Redemption};
 use crate::endpoints::page;
 
 /// The purpose of the form.
 const PURPOSE: &str = "password link";
-/// How often one source may show the page or send its form in an hour.
-const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
-
-#[derive(Clone)]
-struct LinkState {
-    issuer: IssuerState,
-    by_source: Arc<Limiter>,
-}
-
-impl FromRef<LinkState> for IssuerState {
-    fn from_ref(state: &LinkState) -> Self {
-        state.issuer.clone()
-    }
-}
 
 /// The page, which all issuers share. Without mail there is none.
 pub(crate) fn router(issuer: IssuerState) -> Router {
-    if !issuer.provider.mail.is_on() {
-        return Router::new();
-    }
-    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
-    Router::new().route(page::LINK, get(show).post(set_password)).with_state(LinkState { issuer, by_source })
+    let Some(state) = LinkState::new(issuer) else { return Router::new() };
+    Router::new().route(page::LINK, get(show).post(set_password)).with_state(state)
 }
 
 /// A link that is open, at a browser.
@@ -79,17 +58,13 @@ impl<'a> LinkPage<'a> {
             return Err(issuer.notice(Notice::NotFound));
         }
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.by_source.take(caller.source) {
-            return Err(pages::link_throttled(&issuer.page(&[]), wait.max(1)));
+        if let Err(wait) = state.count(&caller) {
+            return Err(pages::link_throttled(&issuer.page(&[]), wait));
         }
         match account_links::open(&issuer.provider, secret).await {
             Ok(Some(link)) => Ok(Self { issuer, secret, link, caller }),
             Ok(None) => Err(pages::link_unusable(&issuer.page(&[]))),
-            Err(LinkError::Store(error)) => Err(issuer.fault(&error)),
-            Err(LinkError::Directory(error)) => {
-                tracing::error!(%error, "a link is not opened");
-                Err(issuer.failure(error.kind()))
-            }
+            Err(error) => Err(links::failure(issuer, &error)),
         }
     }
 

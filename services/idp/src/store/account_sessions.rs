@@ -6,10 +6,10 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::micros;
+use store::page::{Position, behind};
 use uuid::Uuid;
 
 use super::entity::{grant, participant, session};
-use super::page::{Position, behind};
 use super::{Store, families, revocations, sessions};
 use crate::model::Session;
 use crate::revocations::grants_of_session;

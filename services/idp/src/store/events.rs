@@ -8,11 +8,11 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::{micros, time};
+use store::page::{Position, behind};
 use uuid::Uuid;
 
 use super::Store;
 use super::entity::event;
-use super::page::{Position, behind};
 
 /// An event of a user's account.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,7 @@ impl Store {
         let connection = self.database.reader();
         let mut wanted = revocation::Entity::find().filter(revocation::Column::Until.gt(micros(now)));
         if let Some(unread) = unread {
-            wanted = wanted.filter(Expr::cust(unread.condition().to_owned()));
+            wanted = wanted.filter(unread.condition());
         }
         let mut found: Vec<Revocation> = Vec::new();
         loop {

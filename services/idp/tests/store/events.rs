@@ -1,6 +1,7 @@
 //! Events of users' accounts.
 
-use idp::store::{EventFilter, Position, Store, StoredEvent};
+use idp::store::{EventFilter, Store, StoredEvent};
+use store::page::Position;
 
 use crate::support::{at, id};
 

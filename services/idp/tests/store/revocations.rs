@@ -7,8 +7,8 @@ use idp::revocation_sync;
 use idp::revocations::{Revocation, Revocations};
 use idp::store::{Redeemed, Store};
 use runtime::Clock;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use store::testing::{Cluster, TestDatabase};
+use sea_orm::{ConnectionTrait, DbBackend};
+use store::testing::{Cluster, TestDatabase, plan_of_poll};
 use store::{ReplicaSync, columns};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -183,10 +183,7 @@ async fn poll_for_revocations_uses_indexes_on_postgres() {
     let found = sync.read(|unread| async move { store.revocations(Some(&unread), at(1500)).await }).await;
     assert_eq!(found.expect("reads"), []);
     let poll = statements.lock().expect("is whole").pop().expect("a statement");
-    let explain = format!("EXPLAIN {}", poll.replace("$1", "1").replace("$2", "1000"));
-    let lines = database.reader().query_all_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
-    let lines = lines.expect("is explained");
-    let plan: String = lines.iter().map(|line| line.try_get_by_index::<String>(0).expect("a text")).collect();
+    let plan = plan_of_poll(&database, &poll, [&[1], &[1000]]).await;
     for index in ["idp_revocations_at", "idp_revocations_transaction_id"] {
         assert!(plan.contains(&format!("Index Scan on {index}")), "{plan}");
     }

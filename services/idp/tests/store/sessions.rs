@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use idp::model::Session;
-use idp::store::{Begun, Participant, Position, Store};
+use idp::store::{Begun, Participant, Store};
+use store::page::Position;
 
 use crate::support::{at, family, id, revoked};
 

@@ -60,7 +60,8 @@ pub(crate) fn due(certificate: &StoredCertificate, renewal: Option<&Renewal>) ->
     chosen.unwrap_or(certificate.from + lifetime * 2 / 3).min(certificate.from + lifetime * 9 / 10)
 }
 
-fn earliest(attempt: &Attempt, plan: &Plan, now: SystemTime) -> SystemTime {
+/// The next attempt is not before.
+pub(crate) fn earliest(attempt: &Attempt, plan: &Plan, now: SystemTime) -> SystemTime {
     // the clock was ahead then
     if attempt.at > now + CLOCK_SKEW {
         return now;

@@ -98,10 +98,15 @@ impl Storage {
         Ok(Self::Folder(folder.to_owned()))
     }
 
+    /// The file of a state in this folder.
+    pub(crate) fn file_in(folder: &Path) -> PathBuf {
+        folder.join(FILE)
+    }
+
     /// The stored state; an empty one if there is none.
     pub(crate) async fn read(&self) -> Result<State, StorageError> {
         match self {
-            Self::Folder(folder) => read_file(&folder.join(FILE)),
+            Self::Folder(folder) => read_file(&Self::file_in(folder)),
             Self::Shared { row, sealer, .. } => {
                 let Some(sealed) = row.state().await? else { return Ok(State::default()) };
                 // replicas may have different secrets: one that cannot open the row must not replace what others use
@@ -134,7 +139,7 @@ impl Storage {
     pub(crate) async fn write(&self, _lock: &Lock, state: &State) -> Result<(), StorageError> {
         match self {
             Self::Folder(folder) => {
-                let path = folder.join(FILE);
+                let path = Self::file_in(folder);
                 let text =
                     serde_json::to_vec(state).map_err(|source| StorageError::Content { path: path.clone(), source })?;
                 // the file has private keys: mode 0600 (`docs/security-requirements.md#e44`)

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use ::config::{Environment, Secret, load_over};
+use ::config::{Environment, Secret, load_again};
 use arc_swap::ArcSwap;
 use runtime::{CHANGEOVER, Context, Random, Service};
 use secrecy::SecretString;
@@ -110,7 +110,7 @@ async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment,
         }
         let (defaults, environment) = (config.clone(), environment.clone());
         // Reading files may block.
-        let read = tokio::task::spawn_blocking(move || load_over(&defaults, &Proxy::IDENTITY, &environment));
+        let read = tokio::task::spawn_blocking(move || load_again(&defaults, &Proxy::IDENTITY, &environment));
         let Some(key) = key.upgrade() else { return };
         match read.await {
             Ok(Ok(loaded)) => {

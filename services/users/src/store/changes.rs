@@ -1,6 +1,7 @@
 //! The users that any writer has changed, for the replicas, which have users in memory. On `PostgreSQL` triggers record them, so that no
 //! writer can omit it: neither a replica of a former version nor an operator with SQL. `SQLite` has one writer.
 
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use store::{Database, StoreError, Unread};
 use uuid::Uuid;
@@ -44,15 +45,14 @@ impl UserStore {
             return Ok(Some(Vec::new()));
         }
         // a row without a time has been replaced by one that has the time of the commit
-        let sql = format!(
-            "SELECT id, user_id FROM user_changes WHERE at > 0 AND {} LIMIT {}",
-            unread.condition(),
-            MOST.saturating_add(1)
-        );
-        let read = || async {
-            let query = Statement::from_string(DbBackend::Postgres, sql.as_str());
-            Ok(self.database.reader().query_all_raw(query).await?)
-        };
+        let query = Query::select()
+            .columns(["id", "user_id"])
+            .from("user_changes")
+            .and_where(Expr::cust("at > 0"))
+            .and_where(unread.condition())
+            .limit(u64::try_from(MOST).unwrap_or(u64::MAX).saturating_add(1))
+            .take();
+        let read = || async { Ok(self.database.reader().query_all(&query).await?) };
         let rows = self.database.run(read).await?;
         if rows.len() > MOST {
             return Ok(None);

@@ -225,3 +225,25 @@ fn generated_secrets_hold_where_nothing_else_is_configured() {
     let error = crate::load_over(&read.config, &identity, &env).expect_err("is gone").to_string();
     assert!(error.contains("secrets"), "{error}");
 }
+
+/// Rows G9 and M12.
+#[test]
+fn previous_secret_ends_when_it_is_removed_from_a_yaml_file() {
+    let (current, former) = ("c".repeat(31) + "1", "f".repeat(31) + "1");
+    let lines = format!("machine_auth_api_key: key\ntoken_manager:\n  jwt_secret: {current}\n");
+    let with_previous = format!("{lines}  jwt_secret_previous: {former}\n");
+    let folder = Folder::holding("auth-app.yaml", &with_previous);
+    let at_start = read_ok(&folder.bare_env()).config;
+    assert_eq!(at_start.token_manager.jwt_secret_previous.expose(), former);
+
+    let again = || crate::load_again(&at_start, &super::IDENTITY, &folder.bare_env()).expect("is read").config;
+    assert_eq!(again().token_manager.jwt_secret_previous.expose(), former);
+    folder.write("auth-app.yaml", &lines);
+    let tokens = again().token_manager;
+    assert!(tokens.jwt_secret_previous.is_empty(), "the value of the start does not come back");
+    assert_eq!(tokens.jwt_secret.expose(), current);
+
+    folder.write("auth-app.yaml", "debug: {}\n");
+    let unset = again();
+    assert_eq!((unset.token_manager.jwt_secret.expose(), unset.machine_auth_api_key.expose()), (&*current, "key"));
+}

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DynIden, Statement, sea_query::IntoIden};
+use sea_orm::sea_query::{IntoIden, Order, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, DbBackend, DynIden};
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::schema::{big_integer, integer};
 
@@ -68,8 +69,8 @@ impl Replica {
     }
 
     async fn rows(&self, unread: &Unread) -> Result<Vec<i32>, StoreError> {
-        let sql = format!("SELECT id FROM changes WHERE {} ORDER BY id", unread.condition());
-        let rows = self.database.reader().query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let query = select(unread).order_by("id", Order::Asc).take();
+        let rows = self.database.reader().query_all(&query).await?;
         Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
     }
 
@@ -77,10 +78,15 @@ impl Replica {
         let transaction = self.database.begin_write().await?;
         // a few rows are read faster than an index
         transaction.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
-        let sql = format!("EXPLAIN SELECT id FROM changes WHERE {}", unread.condition());
-        let plan = transaction.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let mut query = DbBackend::Postgres.build(&select(unread));
+        query.sql.insert_str(0, "EXPLAIN ");
+        let plan = transaction.query_all_raw(query).await?;
         Ok(plan.iter().map(|line| line.try_get_by_index::<String>(0)).collect::<Result<_, _>>()?)
     }
+}
+
+fn select(unread: &Unread) -> SelectStatement {
+    Query::select().column("id").from(TABLE).and_where(unread.condition()).take()
 }
 
 /// Adds a row that was written so many seconds ago.

@@ -142,3 +142,19 @@ async fn server_says_what_its_role_may_do_on_postgres() {
     let file = crate::testing::sqlite();
     assert_eq!(file.open().await.server_report().await.expect("needs no answer"), None);
 }
+
+/// Two names of a host, or a pooler, may lead to one database.
+#[tokio::test(flavor = "multi_thread")]
+async fn database_has_the_same_identity_by_every_url() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let (place, other) = (cluster.fresh_database().await, cluster.fresh_database().await);
+    let identity = async |url: &str| {
+        let database = Database::connect(url, &Options::default()).await.expect("the server answers");
+        database.server_identity().await.expect("the server answers").expect("it is a server")
+    };
+    let own = identity(place.url()).await;
+    assert_eq!(identity(place.url()).await, own);
+    assert_ne!(identity(other.url()).await, own);
+    let Some(pooler) = cluster.pooler("").await else { return };
+    assert_eq!(identity(&pooler.url(&place)).await, own);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::kubernetes::{Manifests, Workload, overlay, text};
+use crate::kubernetes::{Manifests, Workload, changed, text};
 use crate::programs::Program;
 use crate::schemas::validate;
 use crate::settings::{Files, check};
@@ -95,8 +95,12 @@ fn chart_is_accepted() {
 
 #[test]
 fn chart_installs_what_the_overlays_do() {
-    for (name, values) in [("ha-postgres", &[][..]), ("mtls", &["tls.certManager.enabled=true"])] {
-        let (Some(ours), Some(theirs)) = (overlay(name), template(values)) else { return };
+    for (name, components, values) in [
+        ("ha-postgres", &[][..], &[][..]),
+        ("mtls", &[], &["tls.certManager.enabled=true"]),
+        ("ha-postgres", &["previous-secrets"], &["previousSecrets.enabled=true"]),
+    ] {
+        let (Some(ours), Some(theirs)) = (changed(name, &[], components), template(values)) else { return };
         let (ours, theirs) = (comparable(&ours), comparable(&theirs));
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{name}");
         for (key, value) in &ours {

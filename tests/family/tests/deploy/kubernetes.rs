@@ -13,8 +13,18 @@ use crate::{read, workspace};
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];
 /// The components that no overlay has, and those that they need.
-pub(crate) const EXTRAS: [&str; 9] =
-    ["mail", "ldap", "tracing", "monitoring", "gateway-api", "external-secrets", "priority-class", "openshift", "mtls"];
+pub(crate) const EXTRAS: [&str; 10] = [
+    "mail",
+    "ldap",
+    "tracing",
+    "monitoring",
+    "gateway-api",
+    "external-secrets",
+    "previous-secrets",
+    "priority-class",
+    "openshift",
+    "mtls",
+];
 
 /// Manifests, in the order in which they were written.
 #[derive(Debug)]

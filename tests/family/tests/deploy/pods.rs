@@ -168,7 +168,8 @@ fn pods_end_before_they_are_killed() {
 /// `docs/security-requirements.md#d4`
 #[test]
 fn secrets_are_files_that_only_their_users_have() {
-    for (overlay, manifests) in overlays() {
+    let with_previous = changed("ha-postgres", &[], &["previous-secrets"]);
+    for (overlay, manifests) in overlays().into_iter().chain(with_previous.map(|one| ("with previous secrets", one))) {
         assert_eq!(manifests.of_kind("Secret").count(), 0, "{overlay}: it would be in the repository");
         for workload in manifests.workloads().filter(|workload| workload.name() != "doorward-migrate") {
             let place = format!("{overlay}: {}", workload.name());
@@ -189,6 +190,23 @@ fn secrets_are_files_that_only_their_users_have() {
             }
         }
     }
+}
+
+/// The two secrets that services read again while they run.
+#[test]
+fn secrets_can_be_changed_while_the_previous_ones_are_accepted() {
+    let Some(manifests) = changed("ha-postgres", &[], &["previous-secrets"]) else { return };
+    let mut count = 0;
+    for workload in manifests.servers() {
+        let variables = workload.variables(&manifests);
+        for name in ["OCIS_JWT_SECRET", "OCIS_MACHINE_AUTH_API_KEY"] {
+            let key = |name: String| variables.get(&name).and_then(|file| file.rsplit('/').next());
+            let previous = key(format!("{name}_FILE")).map(|key| format!("{key}_previous"));
+            assert_eq!(key(format!("{name}_PREVIOUS_FILE")), previous.as_deref(), "{}: {name}", workload.name());
+            count += usize::from(previous.is_some());
+        }
+    }
+    assert_eq!(count, 10, "each service has one of them");
 }
 
 /// The files of the secret `doorward-secrets` that a workload mounts.

@@ -32,8 +32,17 @@ const DEFINITIONS: [((&str, &str), &str, &[&str]); 4] = [
 ];
 
 /// What an installation may add, in the order of docs/kubernetes.md.
-const OPTIONAL: [&str; 8] =
-    ["mail", "ldap", "tracing", "monitoring", "gateway-api", "external-secrets", "priority-class", "openshift"];
+const OPTIONAL: [&str; 9] = [
+    "mail",
+    "ldap",
+    "tracing",
+    "monitoring",
+    "gateway-api",
+    "external-secrets",
+    "previous-secrets",
+    "priority-class",
+    "openshift",
+];
 
 pub(super) fn run(session: &Session<'_>, cluster: &Cluster<'_>, helm: Option<&Path>, scenarios: &mut Scenarios<'_>) {
     let root = session.workspace.root.join("deploy");
@@ -56,6 +65,7 @@ pub(super) fn run(session: &Session<'_>, cluster: &Cluster<'_>, helm: Option<&Pa
             "routes.grpcHostname=grpc.example.org",
             "monitoring.enabled=true",
             "tls.certManager.enabled=true",
+            "previousSecrets.enabled=true",
         ];
         let manifests = template(helm, &chart, &values);
         scenarios.add(

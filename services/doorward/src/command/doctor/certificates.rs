@@ -7,7 +7,7 @@ use config::{Http, ListenAddr};
 use runtime::{CertificateReport, Listeners, TlsError, inspect_certificates};
 use url::Url;
 
-use super::{Finding, Installation, Subject};
+use super::{Finding, Installation, Subject, acme};
 use crate::cli::Check;
 use crate::services::ServiceId;
 
@@ -18,10 +18,13 @@ const WARNING_DAYS: u64 = 14;
 const KEPT: [&str; 2] = ["edge.crt", "edge.key"];
 
 /// Checks the certificate of each server that speaks TLS.
-pub(super) fn check(installation: &Installation) -> Vec<Finding> {
+pub(super) async fn check(installation: &Installation) -> Vec<Finding> {
     let now = installation.context.clock.now();
     let findings = installation.enabled.iter().flat_map(|service| of_service(service, installation, now));
-    let findings: Vec<_> = findings.collect();
+    let mut findings: Vec<_> = findings.collect();
+    if installation.enabled.contains(ServiceId::Proxy) && is_by_acme(installation) {
+        findings.extend(acme::check(installation).await);
+    }
     if findings.is_empty() {
         let subject = Subject::new(Check::Certificates, "servers");
         return vec![subject.not_checked("no server has a certificate in a file")];
@@ -32,25 +35,24 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
 fn of_service(service: ServiceId, installation: &Installation, now: SystemTime) -> Vec<Finding> {
     let settings = &installation.settings;
     let listeners = settings.listeners(service);
-    if service != ServiceId::Proxy {
+    // the certificate that the process has made is shown only until the first one is issued by ACME
+    if service != ServiceId::Proxy || is_by_acme(installation) {
         return inspect_certificates(&listeners, None)
             .into_iter()
             .map(|one| finding(service, one, now, false))
             .collect();
-    }
-    let own = &settings.proxy.http.0;
-    if settings.proxy.acme.enabled && own.addr != ListenAddr::Off {
-        // the one that the process has made is shown only until the first one is issued
-        let subject = Subject::new(Check::Certificates, service.name());
-        let others = inspect_certificates(&listeners, None).into_iter().map(|one| finding(service, one, now, false));
-        let reason = "it is obtained by ACME (PROXY_ACME_ENABLED); see the metrics doorward_acme_failures and doorward_acme_renewal_seconds";
-        return others.chain([subject.not_checked(reason)]).collect();
     }
     let (http, is_kept) = with_kept_certificate(installation);
     let url = Url::parse(&settings.proxy.url).ok();
     let host = url.as_ref().and_then(Url::host_str);
     let listeners = Listeners { http: Some(&http), ..listeners };
     inspect_certificates(&listeners, host).into_iter().map(|one| finding(service, one, now, is_kept)).collect()
+}
+
+/// Whether the edge obtains its certificate by ACME.
+fn is_by_acme(installation: &Installation) -> bool {
+    let edge = &installation.settings.proxy;
+    edge.acme.enabled && edge.http.0.addr != ListenAddr::Off
 }
 
 /// The HTTP server of the edge, with the certificate that the one process has made for it where none is configured.

@@ -37,6 +37,11 @@ impl Server {
         Ok(Database::connect(&self.url, &options).await?)
     }
 
+    /// Whether this service stores something in it.
+    pub(super) fn is_of(&self, service: ServiceId) -> bool {
+        self.states.iter().any(|state| state.service == service.name())
+    }
+
     /// The `SQLite` file, if it is one and was not made yet.
     fn is_missing(&self) -> bool {
         sqlite_file(&self.url).is_some_and(|file| !file.exists())

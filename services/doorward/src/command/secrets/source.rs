@@ -77,27 +77,33 @@ impl Source {
     pub(super) fn remedy_to_rotate(&self, secret: GeneratedSecret) -> String {
         const MAKE: &str = "make a new value with: openssl rand -base64 32";
         let variable = secret.variable();
-        let previous = match (self, secret.has_previous()) {
-            (Self::File { .. }, true) => {
-                format!("write the present value into the file of {variable}_PREVIOUS_FILE, and then")
-            }
-            (_, true) => format!("set {variable}_PREVIOUS to the present value, and"),
-            (_, false) => "then".to_owned(),
-        };
-        let restart = self.restart(secret);
+        let set_previous = format!("set {variable}_PREVIOUS");
         match self {
-            Self::File { path, .. } => format!("{MAKE}; {previous} write the new one into {path}{restart}"),
-            Self::Variable(name) => format!("{MAKE}; {previous} set {name} to the new one{restart}"),
-            Self::Yaml(service) => {
-                format!("{MAKE}; {previous} set the new one where {service} has it{restart}")
-            }
             Self::DataFolder | Self::Nowhere => "the first start of doorward server makes it".to_owned(),
+            Self::Variable(name) => format!("{MAKE}; {}", passes(secret, &format!("set {name}"), &set_previous)),
+            Self::Yaml(service) => {
+                format!("{MAKE}; {}", passes(secret, &format!("set it, where {service} has it,"), &set_previous))
+            }
+            Self::File { path, .. } => {
+                if let Some((unit, name)) = credential(path) {
+                    let change = format!("change the file that LoadCredential={name} of {unit} names");
+                    let change_previous =
+                        format!("change the file of a second credential, of {variable}_PREVIOUS_FILE,");
+                    return format!("{MAKE}; {}", passes(secret, &change, &change_previous));
+                }
+                let previous = format!("write the present value into the file of {variable}_PREVIOUS_FILE, and ");
+                let previous = if secret.has_previous() { &*previous } else { "" };
+                format!("{MAKE}; {previous}then write the new one into {path}{}", self.restart(secret))
+            }
         }
     }
 
     /// What an operator does to end the previous value of a secret from here.
     pub(super) fn remedy_to_end(&self, secret: GeneratedSecret) -> String {
         let previous = match self {
+            Self::File { path, .. } if credential(path).is_some() => {
+                format!("empty the file that LoadCredential= names for {}_PREVIOUS_FILE", secret.variable())
+            }
             Self::File { .. } => format!("empty the file of {}_PREVIOUS_FILE", secret.variable()),
             _ => format!("unset {}_PREVIOUS", secret.variable()),
         };
@@ -114,16 +120,39 @@ impl Source {
 
     /// Who has to be restarted, as the end of a sentence.
     fn restart(&self, secret: GeneratedSecret) -> String {
-        let named: Vec<_> = restarted(secret).iter().map(|service| service.name()).collect();
+        let named = concerned(secret).join(", ");
         match (self, secret.is_reread()) {
-            (Self::File { .. }, true) => ", for every service that has it; services read it within seconds".to_owned(),
-            (_, true) => {
-                let all: Vec<_> = readers(secret).into_iter().map(ServiceId::name).collect();
-                format!(", for every service that has it; restart them in this order: {}", all.join(", "))
+            (Self::File { path, .. }, true) if credential(path).is_none() => {
+                ", for every service that has it; services read it within seconds".to_owned()
             }
-            (_, false) => format!(", and restart {}", named.join(", ")),
+            (_, true) => format!(", for every service that has it; restart them in this order: {named}"),
+            (_, false) => format!(", and restart {named}"),
         }
     }
+}
+
+/// The unit and the name of a credential of systemd (`LoadCredential=`): a copy that the unit gets when it starts.
+fn credential(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/run/credentials/")?.split_once('/')
+}
+
+/// How a secret is changed that services read when they start: all accept the new value before one uses it. The beginnings of sentences
+/// say how the secret and its previous value are changed.
+fn passes(secret: GeneratedSecret, change: &str, change_previous: &str) -> String {
+    let services = concerned(secret).join(", ");
+    if !secret.has_previous() {
+        return format!("{change} to the new value, and restart {services}");
+    }
+    format!(
+        "first {change_previous} to the new value for every service that has it, and restart them; when all are ready, {change} to the new \
+         value and {change_previous} to the present value, and restart them again; the order of both passes: {services}"
+    )
+}
+
+/// The services that use a secret, in the order in which they are restarted.
+fn concerned(secret: GeneratedSecret) -> Vec<&'static str> {
+    let services = if secret.is_reread() { readers(secret) } else { restarted(secret).to_vec() };
+    services.into_iter().map(ServiceId::name).collect()
 }
 
 /// The services that read a secret only when they start.

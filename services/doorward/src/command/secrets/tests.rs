@@ -142,6 +142,38 @@ fn former_key_of_idp_is_not_ended_before_a_start_has_sealed_anew() {
     assert!(Secrets::read(folder.path()).expect("is read").expect("is there").previous.idp_encryption.is_empty());
 }
 
+/// A service that signs with a new value when it starts must not be ahead of one that has not read it yet.
+#[test]
+fn secrets_that_are_read_at_the_start_are_changed_in_two_passes() {
+    let variable = Source::Variable("OCIS_JWT_SECRET".to_owned()).remedy_to_rotate(GeneratedSecret::Jwt);
+    let steps = [
+        "first set OCIS_JWT_SECRET_PREVIOUS to the new value",
+        "restart them; when all are ready, set OCIS_JWT_SECRET to the new value",
+        "set OCIS_JWT_SECRET_PREVIOUS to the present value, and restart them again",
+    ];
+    let places: Vec<_> = steps.iter().map(|step| variable.find(step)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{variable}");
+
+    let file = |path: &str| Source::File { variable: "OCIS_JWT_SECRET_FILE".to_owned(), path: path.to_owned() };
+    let credential = file("/run/credentials/doorward.service/jwt-secret");
+    let text = credential.remedy_to_rotate(GeneratedSecret::Jwt);
+    assert!(
+        text.contains(
+            "first change the file of a second credential, of OCIS_JWT_SECRET_PREVIOUS_FILE, to the new value"
+        )
+    );
+    assert!(text.contains("change the file that LoadCredential=jwt-secret of doorward.service names to the new value"));
+    assert!(text.ends_with("gateway, proxy") && !text.contains("/run/"), "the copy is not to be changed: {text}");
+    let end = credential.remedy_to_end(GeneratedSecret::Jwt);
+    assert!(end.starts_with("empty the file that LoadCredential= names for OCIS_JWT_SECRET_PREVIOUS_FILE"), "{end}");
+    assert!(end.contains("restart them in this order: users, "), "a credential is read at the start: {end}");
+
+    let single = Source::Variable("IDP_EDGE_CLIENT_SECRET".to_owned()).remedy_to_rotate(GeneratedSecret::EdgeClient);
+    assert!(single.ends_with("; set IDP_EDGE_CLIENT_SECRET to the new value, and restart idp, proxy"), "{single}");
+    let own = file("/etc/doorward/jwt-secret").remedy_to_rotate(GeneratedSecret::Jwt);
+    assert!(own.contains("into /etc/doorward/jwt-secret") && own.ends_with("within seconds"), "{own}");
+}
+
 /// Row D13.
 #[test]
 fn configured_secret_is_explained_and_not_changed() {

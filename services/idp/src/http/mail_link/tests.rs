@@ -327,7 +327,7 @@ async fn letter_is_in_the_language_of_the_profile() {
 async fn source_opens_links_so_often_in_an_hour() {
     let (bench, _mail_box) = MailBox::with_bench().await;
     let mut browser = Browser::default();
-    for _ in 0..PER_SOURCE.get() {
+    for _ in 0..links::PER_SOURCE.get() {
         assert_eq!(show(&bench, &mut browser, "x").await.status.as_u16(), 410);
     }
     let refused = show(&bench, &mut browser, "x").await;

@@ -148,6 +148,22 @@ async fn collector(authority: Option<&Authority>) -> (Running, Received) {
     (sections.serve(app, &context()).await.expect("starts"), received)
 }
 
+/// The settings that send everything to a collector, over gRPC and over HTTP, by TLS if they trust an authority.
+fn settings(running: &Running, trusted: Option<&Authority>) -> [Tracing; 2] {
+    let scheme = if trusted.is_some() { "https" } else { "http" };
+    let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
+    let tracing = Tracing {
+        headers: "authorization=Bearer%20abc".into(),
+        cacert: trusted.map(|authority| authority.path("ca.pem")),
+        metrics: true,
+        audit_log: true,
+        ..Tracing::default()
+    };
+    let over_grpc = Tracing { endpoint: format!("{scheme}://localhost:{grpc}"), ..tracing.clone() };
+    let (protocol, otlp_endpoint) = ("http/protobuf".to_owned(), format!("{scheme}://localhost:{http}"));
+    [over_grpc, Tracing { protocol, otlp_endpoint, ..tracing }]
+}
+
 /// Sends one span, and returns whether the collector accepted it.
 async fn send(tracing: &Tracing) -> bool {
     let provider = provider("echo", tracing).expect("settings").expect("a collector");
@@ -160,22 +176,15 @@ async fn spans_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
     let authority = Authority::new();
     for authority in [None, Some(&authority)] {
         let (running, received) = collector(authority).await;
-        let scheme = if authority.is_some() { "https" } else { "http" };
-        let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
-        let tracing = Tracing {
-            headers: "authorization=Bearer%20abc".into(),
-            cacert: authority.map(|authority| authority.path("ca.pem")),
-            ..Tracing::default()
-        };
-        let over_grpc = Tracing { endpoint: format!("{scheme}://localhost:{grpc}"), ..tracing.clone() };
-        assert!(send(&over_grpc).await, "{scheme}");
-        let (protocol, otlp_endpoint) = ("http/protobuf".to_owned(), format!("{scheme}://localhost:{http}"));
-        let over_http = Tracing { protocol, otlp_endpoint, service_name: "edge".into(), ..tracing };
-        assert!(send(&over_http).await, "{scheme}");
+        let [over_grpc, over_http] = settings(&running, authority);
+        let over_http = Tracing { service_name: "edge".into(), ..over_http };
+        for tracing in [over_grpc, over_http] {
+            assert!(send(&tracing).await, "{tracing:?}");
+        }
         let summary = received.summary();
         let [of_grpc, of_http] = &*summary else { panic!("{summary:?}") };
         for ((authorization, service, span), name) in [(of_grpc, "\"echo\""), (of_http, "\"edge\"")] {
-            assert_eq!((authorization.as_str(), span.as_str()), ("Bearer abc", "a span"), "{scheme}");
+            assert_eq!((authorization.as_str(), span.as_str()), ("Bearer abc", "a span"), "{name}");
             assert!(service.contains(name), "{service}");
         }
         running.stop().await;
@@ -186,11 +195,8 @@ async fn spans_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
 #[tokio::test]
 async fn spans_are_not_sent_to_a_collector_with_a_certificate_of_another_authority() {
     let (running, received) = collector(Some(&Authority::new())).await;
-    let cacert = Authority::new();
-    let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
-    let tracing = Tracing { cacert: Some(cacert.path("ca.pem")), ..Tracing::default() };
-    let over_grpc = Tracing { endpoint: format!("https://localhost:{grpc}"), ..tracing.clone() };
-    let over_http = Tracing { endpoint: format!("https://localhost:{http}/v1/traces"), ..tracing };
+    let another = Authority::new();
+    let [over_grpc, over_http] = settings(&running, Some(&another));
     tokio::join!(send(&over_grpc), send(&over_http));
     assert!(received.summary().is_empty());
     running.stop().await;
@@ -213,23 +219,11 @@ async fn metrics_and_logs_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
     let authority = Authority::new();
     for authority in [None, Some(&authority)] {
         let (running, received) = collector(authority).await;
-        let scheme = if authority.is_some() { "https" } else { "http" };
-        let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
-        let tracing = Tracing {
-            headers: "authorization=Bearer%20abc".into(),
-            cacert: authority.map(|authority| authority.path("ca.pem")),
-            metrics: true,
-            audit_log: true,
-            ..Tracing::default()
-        };
-        let over_grpc = Tracing { endpoint: format!("{scheme}://localhost:{grpc}"), ..tracing.clone() };
-        let protocol = "http/protobuf".to_owned();
-        let over_http = Tracing { protocol, otlp_endpoint: format!("{scheme}://localhost:{http}"), ..tracing };
         let metrics = ("Bearer abc".to_owned(), Other::Metrics(ExportMetricsServiceRequest::default()));
         let logs = ("Bearer abc".to_owned(), Other::Logs(ExportLogsServiceRequest::default()));
-        for tracing in [over_grpc, over_http] {
-            assert_eq!(send_others(&tracing).await, [Ok(()), Ok(())], "{scheme}");
-            assert_eq!(received.1.take(), [metrics.clone(), logs.clone()], "{scheme}");
+        for tracing in settings(&running, authority) {
+            assert_eq!(send_others(&tracing).await, [Ok(()), Ok(())], "{tracing:?}");
+            assert_eq!(received.1.take(), [metrics.clone(), logs.clone()], "{tracing:?}");
         }
         running.stop().await;
     }
@@ -239,14 +233,8 @@ async fn metrics_and_logs_arrive_over_grpc_and_http_in_plain_text_and_by_tls() {
 #[tokio::test]
 async fn metrics_and_logs_are_not_sent_to_a_collector_with_a_certificate_of_another_authority() {
     let (running, received) = collector(Some(&Authority::new())).await;
-    let cacert = Authority::new();
-    let [grpc, http] = [running.grpc, running.http].map(|addr| addr.expect("is served").port());
-    let cacert = Some(cacert.path("ca.pem"));
-    let tracing = Tracing { cacert, metrics: true, audit_log: true, ..Tracing::default() };
-    let over_grpc = Tracing { endpoint: format!("https://localhost:{grpc}"), ..tracing.clone() };
-    let protocol = "http/protobuf".to_owned();
-    let over_http = Tracing { protocol, endpoint: format!("https://localhost:{http}"), ..tracing };
-    for tracing in [over_grpc, over_http] {
+    let another = Authority::new();
+    for tracing in settings(&running, Some(&another)) {
         for sent in send_others(&tracing).await {
             assert!(matches!(sent, Err(SendError::Away(_))), "{sent:?}");
         }

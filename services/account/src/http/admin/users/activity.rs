@@ -4,31 +4,15 @@ use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::idp::v1::{AccountEvent, ListUserEventsRequest};
-use web::date::LocalizedTime;
+use proto::doorward::idp::v1::ListUserEventsRequest;
 use web::form::Parameters;
 
 use super::super::super::access_words::{AccessWords, access_words};
+use super::super::super::activity::{EVENTS_OF_PAGE, MAX_PAGE_TOKEN, Row};
 use super::super::super::page::{Navigation, Page};
-use super::super::super::tokens::time;
-use super::super::super::{device_text, event_text};
 use super::super::AdminSection;
 use super::{UserAdministrator, name_of};
 use crate::administration::users::account;
-
-/// How many events a page has.
-const EVENTS_OF_PAGE: u32 = 50;
-/// The longest token of a page that is read, in bytes.
-const MAX_PAGE_TOKEN: usize = 128;
-
-/// An event, as the list shows it.
-struct Row {
-    time: Option<LocalizedTime>,
-    what: String,
-    client_id: String,
-    device: String,
-    address: String,
-}
 
 #[derive(Template)]
 #[template(path = "admin_user_activity.html")]
@@ -64,24 +48,13 @@ pub(super) async fn show(
     let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
     let context = administrator.context();
     let words = access_words(context.language);
-    let row = |event: AccountEvent| Row {
-        time: time(event.time).map(|time| LocalizedTime::minute(time, context.language)),
-        what: event_text::describe(words, &event.event, &event.outcome),
-        device: if event.user_agent.is_empty() {
-            String::new()
-        } else {
-            device_text::summary(&event.user_agent, words)
-        },
-        client_id: event.client_id,
-        address: event.address,
-    };
     let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
     let page = ActivityPage {
         page: context.page(administrator.texts().activity),
         navigation: administrator.navigation(AdminSection::Users),
         words,
         name: name_of(&person),
-        rows: listed.events.into_iter().map(row).collect(),
+        rows: listed.events.into_iter().map(|event| Row::new(words, context.language, event)).collect(),
         next: next.map(|next| user.path_of(&id, &format!("/activity?after={next}"))),
         user_path: user.path_of(&id, ""),
     };

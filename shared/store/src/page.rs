@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, Condition};
-use store::columns::{micros, time};
-use uuid::Uuid;
+
+use crate::columns::{micros, time};
 
 /// The last row of a page: its time, and its identifier among rows of the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl FromStr for Position {
 }
 
 /// The rows that follow a position.
-pub(super) fn behind<C: ColumnTrait>(at: C, id: C, Position { at: last, id: last_id }: Position) -> Condition {
+pub fn behind<C: ColumnTrait>(at: C, id: C, Position { at: last, id: last_id }: Position) -> Condition {
     let last = micros(last);
     let behind = Condition::any().add(at.lt(last)).add(id.lt(last_id));
     // the plain range first, which both databases read off an index
