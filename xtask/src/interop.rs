@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: other people's programs with the family, and the table of their results.
 
+mod audit_log;
 mod certificates;
 mod collector;
 mod family;
