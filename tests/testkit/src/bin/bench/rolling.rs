@@ -6,7 +6,7 @@ mod changes;
 mod files;
 mod load;
 mod namespace;
-mod process;
+pub(crate) mod process;
 mod replicas;
 mod requests;
 mod settings;
