@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `soak`, `scale` and `simulate`.
+//! `cargo xtask bench`, `soak`, `scale`, `rolling`, `simulate` and `simulate-check`.
 
 use std::fs;
 use std::path::PathBuf;

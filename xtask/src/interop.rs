@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: other people's programs with the family, and the table of their results.
 
+mod audit_log;
 mod certificates;
 mod collector;
 mod family;
@@ -14,6 +15,7 @@ mod pebble;
 mod processes;
 mod promtool;
 mod report;
+mod rsyslog;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,7 @@ enum Program {
     Promtool,
     Helm,
     Collector,
+    Rsyslog,
     GoOidc,
     Oauth2Proxy,
     Mailpit,
@@ -92,6 +95,7 @@ impl Program {
             Self::Promtool => ("promtool", version(&promtool::PROGRAM)),
             Self::Helm => ("Helm", version(&helm::PROGRAM)),
             Self::Collector => ("OpenTelemetry Collector", version(&collector::PROGRAM)),
+            Self::Rsyslog => ("rsyslog", rsyslog::version()),
             Self::GoOidc => ("go-oidc", version(&openid::CLIENT)),
             Self::Oauth2Proxy => ("oauth2-proxy", version(&oauth2_proxy::PROGRAM)),
             Self::Mailpit => ("Mailpit", version(&mailpit::PROGRAM)),
@@ -106,6 +110,7 @@ impl Program {
             Self::Promtool => promtool::run(session, scenarios),
             Self::Helm => helm::run(session, scenarios),
             Self::Collector => collector::run(session, scenarios),
+            Self::Rsyslog => rsyslog::run(session, scenarios),
             Self::GoOidc => openid::run(session, scenarios),
             Self::Oauth2Proxy => oauth2_proxy::run(session, scenarios),
             Self::Mailpit => mailpit::run(session, scenarios),

@@ -49,6 +49,8 @@ enum Command {
     Rolling(bench::RoleArguments),
     /// Compute how soon revocations reach every replica of a region, and what its replicas read from the database.
     Simulate(bench::RoleArguments),
+    /// Compare what is simulated with two replicas of auth-app on PostgreSQL, for a minute, and fail if they are too far apart.
+    SimulateCheck(bench::RoleArguments),
 }
 
 fn main() -> ExitCode {
@@ -78,5 +80,8 @@ fn run(command: Command) -> Outcome {
             bench::run_role(&workspace, "rolling", &services, &arguments)
         }
         Command::Simulate(arguments) => bench::run_role(&workspace, "simulate", &[], &arguments),
+        Command::SimulateCheck(arguments) => {
+            bench::run_role(&workspace, "simulate-check", &["users", "auth-app"], &arguments)
+        }
     }
 }

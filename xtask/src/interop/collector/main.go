@@ -1,4 +1,4 @@
-// The collector of `cargo xtask interop`: it prints the spans that it receives by OTLP.
+// The collector of `cargo xtask interop`: it writes what it receives by OTLP into files.
 package main
 
 import (

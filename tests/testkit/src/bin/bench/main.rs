@@ -2,7 +2,7 @@
 //! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
 //! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens; with `pages`, that
 //! of the account and administration pages; with `rolling`, requests that fail while replicas change; with `simulate`, a region on
-//! paper.
+//! paper; with `simulate-check`, the same of a small region, and that region in fact.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
@@ -89,6 +89,8 @@ enum Role {
     Rolling(rolling::Arguments),
     /// Computes for a region how soon revocations reach every replica, and what the replicas read from the database.
     Simulate(simulate::Arguments),
+    /// Compares the simulation with two replicas of auth-app on PostgreSQL, and fails if they are too far apart.
+    SimulateCheck(simulate::check::Arguments),
 }
 
 impl Arguments {
@@ -111,6 +113,7 @@ async fn main() -> ExitCode {
         Some(Role::Pages(arguments)) => pages::run(arguments).await,
         Some(Role::Rolling(arguments)) => rolling::run(arguments).await,
         Some(Role::Simulate(arguments)) => simulate::run(arguments),
+        Some(Role::SimulateCheck(arguments)) => simulate::check::run(arguments).await,
         None => scenario::run(&arguments).await,
     };
     match outcome {

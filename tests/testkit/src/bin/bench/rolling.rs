@@ -7,7 +7,7 @@ mod failure;
 mod files;
 mod load;
 mod namespace;
-mod process;
+pub(crate) mod process;
 mod progress;
 mod replicas;
 mod requests;

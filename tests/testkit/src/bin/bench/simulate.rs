@@ -1,6 +1,8 @@
 //! A region on paper: how soon every replica knows a revocation, and what the replicas ask of the database, by the size of their
-//! caches. Nothing is started; the tables follow from the model, whose times and sizes are arguments.
+//! caches. Nothing is started; the tables follow from the model, whose times and sizes are arguments. [`check`] compares the model with
+//! a small real run.
 
+pub(crate) mod check;
 mod outbox;
 mod traffic;
 

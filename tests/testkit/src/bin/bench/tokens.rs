@@ -63,6 +63,12 @@ struct Plan {
 }
 
 impl Plan {
+    /// Room for so many tokens.
+    fn of(total: usize) -> Self {
+        let digest_keys = DigestKeys::new(&Secret::from(TOKEN_KEY), &Secret::default());
+        Self { digest_keys, random: Random::system(), tokens: Vec::with_capacity(total) }
+    }
+
     /// Makes a token, and returns its secret.
     fn add(&mut self, owner: Option<Uuid>) -> String {
         let secret = token::generate(&self.random).expose_secret().to_owned();
@@ -96,8 +102,7 @@ pub(crate) async fn fill(
     each_has: &[NonZeroUsize],
     total: usize,
 ) -> Result<(Vec<Crowd>, usize), BoxError> {
-    let digest_keys = DigestKeys::new(&Secret::from(TOKEN_KEY), &Secret::default());
-    let mut plan = Plan { digest_keys, random: Random::system(), tokens: Vec::with_capacity(total) };
+    let mut plan = Plan::of(total);
     let crowds = each_has.iter().enumerate().map(|(number, tokens)| plan.add_crowd(number, tokens.get())).collect();
     while plan.tokens.len() < total {
         plan.add(None);
@@ -106,15 +111,26 @@ pub(crate) async fn fill(
     // from one end to the other, which is quick.
     plan.tokens.sort_unstable_by_key(|planned| planned.fingerprint.digest);
     let count = plan.tokens.len();
-    write(file, plan.tokens, Clock::system().now()).await?;
+    write(&store::sqlite_url(file), plan.tokens, Clock::system().now()).await?;
     Ok((crowds, count))
 }
 
-async fn write(file: &Path, tokens: Vec<Planned>, now: SystemTime) -> Result<(), BoxError> {
-    let database = Database::connect(&store::sqlite_url(file), &Options::default()).await?;
+/// Fills the store at this URL with so many tokens, which the users get in turn, and returns all of them.
+pub(crate) async fn fill_for(url: &str, owners: &[Owner], total: usize) -> Result<Vec<Credential>, BoxError> {
+    let mut plan = Plan::of(total);
+    let owners = owners.iter().cycle().take(total);
+    let credentials = owners.map(|Owner { id, login }| (login.clone(), plan.add(Some(*id)))).collect();
+    write(url, plan.tokens, Clock::system().now()).await?;
+    Ok(credentials)
+}
+
+async fn write(url: &str, tokens: Vec<Planned>, now: SystemTime) -> Result<(), BoxError> {
+    let database = Database::connect(url, &Options::default()).await?;
     database.migrate::<Migrator>().await?;
-    // Calls that follow one another share one connection. Nothing is lost with a store that was only begun.
-    database.connection().execute_unprepared("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000").await?;
+    if !database.is_postgres() {
+        // Calls that follow one another share one connection. Nothing is lost with a store that was only begun.
+        database.connection().execute_unprepared("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000").await?;
+    }
     let store = TokenStore::new(database.clone());
     let mut rows = tokens.into_iter().enumerate().map(|(place, planned)| row(place, planned, now));
     loop {

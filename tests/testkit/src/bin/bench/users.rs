@@ -69,7 +69,8 @@ pub(crate) async fn set_password(address: &str, users: &[Owner], password: &str)
     Ok(())
 }
 
-fn operator() -> Result<MetadataValue<Ascii>, BoxError> {
+/// The token of an operator, which is valid for a minute.
+pub(crate) fn operator() -> Result<MetadataValue<Ascii>, BoxError> {
     let tokens = TokenManager { jwt_secret: Secret::from(JWT_SECRET), ..TokenManager::default() };
     operator_token(&tokens, &Context::new(Environment::default()))
 }

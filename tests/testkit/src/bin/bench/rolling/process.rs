@@ -14,13 +14,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running process; killed when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
     /// Starts `PROGRAM server` with these variables only.
-    pub(super) fn start(program: &Path, variables: &BTreeMap<String, String>) -> Result<Self, BoxError> {
+    pub(crate) fn start(program: &Path, variables: &BTreeMap<String, String>) -> Result<Self, BoxError> {
         let mut command = Command::new(program);
         command.arg("server").env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.kill_on_drop(true).spawn().map_err(|error| format!("{}: {error}", program.display()))?;
@@ -28,7 +28,7 @@ impl Process {
     }
 
     /// Returns when its debug server says that it is ready.
-    pub(super) async fn wait_until_ready(&mut self, http: &reqwest::Client, debug: SocketAddr) -> Result<(), BoxError> {
+    pub(crate) async fn wait_until_ready(&mut self, http: &reqwest::Client, debug: SocketAddr) -> Result<(), BoxError> {
         let (url, begin) = (format!("http://{debug}/readyz"), Instant::now());
         while !is_ready(http, &url).await {
             if let Some(status) = self.child.try_wait()? {
@@ -43,7 +43,7 @@ impl Process {
     }
 
     /// Asks it to end, as a service manager does, and waits.
-    pub(super) async fn stop(mut self) -> Result<(), BoxError> {
+    pub(crate) async fn stop(mut self) -> Result<(), BoxError> {
         let pid = self.child.id().ok_or("it has ended of itself")?.to_string();
         Command::new("kill").args(["-TERM", &pid]).status().await?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.map_err(|_| "it does not end")??;
@@ -52,6 +52,6 @@ impl Process {
 }
 
 /// Whether `/readyz` answers 200.
-pub(super) async fn is_ready(http: &reqwest::Client, url: &str) -> bool {
+pub(crate) async fn is_ready(http: &reqwest::Client, url: &str) -> bool {
     http.get(url).send().await.is_ok_and(|response| response.status().is_success())
 }

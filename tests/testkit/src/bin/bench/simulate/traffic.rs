@@ -20,14 +20,42 @@ impl HeapSize for Entry {
     }
 }
 
+/// How unequally tokens are used: by Zipf's law.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Popularity {
+    /// How many tokens are in use.
+    pub(super) active: u64,
+    /// The exponent.
+    pub(super) skew: f64,
+}
+
+impl Popularity {
+    /// The rank of the token of a call, from 0: the inverse of the integral of `x^-skew` from 1 to the number of tokens.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ranks are positive, and far below 2^52"
+    )]
+    #[expect(clippy::cast_precision_loss, reason = "numbers of tokens are far below 2^52")]
+    pub(super) fn token(self, random: &mut SmallRng) -> u64 {
+        let (share, most): (f64, f64) = (random.random(), (self.active + 1) as f64);
+        let power = 1.0 - self.skew;
+        let rank = if power.abs() < 1e-9 {
+            most.powf(share)
+        } else {
+            (share * (most.powf(power) - 1.0) + 1.0).powf(1.0 / power)
+        };
+        (rank as u64).clamp(1, self.active) - 1
+    }
+}
+
 /// A replica and its calls.
 pub(super) struct Traffic {
     cache: Cache<u64, Entry>,
     random: SmallRng,
     /// How many tokens the cache holds.
     capacity: u64,
-    active: u64,
-    skew: f64,
+    popularity: Popularity,
     /// What an entry takes in addition to what the cache counts by itself.
     bytes: usize,
     cached_for: u64,
@@ -47,8 +75,7 @@ impl Traffic {
             cache,
             random: SmallRng::seed_from_u64(arguments.seed),
             capacity: bound / u64::from(arguments.entry.max(empty)),
-            active,
-            skew: arguments.skew,
+            popularity: Popularity { active, skew: arguments.skew },
             bytes: arguments.entry.saturating_sub(empty) as usize,
             cached_for: u64::from(arguments.cached_for) * 1_000_000,
             period: 1_000_000.0 * nodes / f64::from(arguments.rate),
@@ -64,7 +91,7 @@ impl Traffic {
     /// The share of the calls that find their token in the cache, once that is full.
     pub(super) fn hit_ratio(mut self) -> f64 {
         // the most used tokens first, as after a long time: to fill a large cache by calls would take most of the simulation
-        for token in (0..self.capacity.min(self.active)).rev() {
+        for token in (0..self.capacity.min(self.popularity.active)).rev() {
             self.cache.insert(token, Entry { bytes: self.bytes, read: 0 });
         }
         self.cache.run_pending_tasks();
@@ -84,29 +111,11 @@ impl Traffic {
     )]
     fn call(&mut self, number: u32) -> bool {
         let now = (f64::from(number) * self.period) as u64;
-        let token = self.token();
+        let token = self.popularity.token(&mut self.random);
         if self.cache.get(&token).is_some_and(|entry| now - entry.read < self.cached_for) {
             return true;
         }
         self.cache.insert(token, Entry { bytes: self.bytes, read: now });
         false
-    }
-
-    /// The rank of the token of a call, from 0: the inverse of the integral of `x^-skew` from 1 to the number of tokens.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "ranks are positive, and far below 2^52"
-    )]
-    #[expect(clippy::cast_precision_loss, reason = "numbers of tokens are far below 2^52")]
-    fn token(&mut self) -> u64 {
-        let (share, most): (f64, f64) = (self.random.random(), (self.active + 1) as f64);
-        let power = 1.0 - self.skew;
-        let rank = if power.abs() < 1e-9 {
-            most.powf(share)
-        } else {
-            (share * (most.powf(power) - 1.0) + 1.0).powf(1.0 / power)
-        };
-        (rank as u64).clamp(1, self.active) - 1
     }
 }
