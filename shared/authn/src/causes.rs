@@ -2,7 +2,7 @@ use std::error::Error;
 
 /// What an error was caused by, from the outermost cause to the innermost, for the log; empty if it has no cause.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = std::iter::successors(error.source(), |cause| (**cause).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

@@ -139,7 +139,7 @@ fn is_sent_again(error: &(dyn Error + 'static), parts: &Parts, body: &Replay) ->
 /// Whether the connection of a request was lost, by an error of its socket or by the peer's GOAWAY. What the peer has done is not known.
 fn is_lost_connection(error: &(dyn Error + 'static)) -> bool {
     let causes = || std::iter::successors(Some(error), |&error| error.source());
-    !causes().any(|cause| cause.is::<ConnectError>()) && causes().any(is_loss)
+    !causes().any(<dyn Error>::is::<ConnectError>) && causes().any(is_loss)
 }
 
 /// Whether this cause of an error is the loss of a connection. hyper drops a request that it has not sent, and calls it an error of its
