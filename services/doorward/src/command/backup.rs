@@ -80,8 +80,9 @@ async fn write(
     let file = &arguments.file;
     let sealed = passphrase.map(|passphrase| seal(passphrase, settings, context)).transpose()?;
     let states = settings.states(&context.environment);
-    let expected: Vec<ServiceState> =
-        states.iter().filter(|(service, _)| enabled.contains(*service)).map(|(_, state)| state.clone()).collect();
+    let is_expected = |service| enabled.contains(service) && settings.always_stores(service, &context.environment);
+    let expected = states.iter().filter(|(service, _)| is_expected(*service));
+    let expected: Vec<ServiceState> = expected.map(|(_, state)| state.clone()).collect();
     let states = states.into_iter().map(|(_, state)| state).collect();
     let (sources, absent) = sources::open(states, Use::Shared).await?;
     let created = OffsetDateTime::from(context.clock.now());
