@@ -114,10 +114,12 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
 }
 
 fn migrate(arguments: &Migrate, environment: Environment) -> Result<(), BoxError> {
+    let Migrate { check, all } = *arguments;
     let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+    let enabled = if all { EnabledServices::all() } else { enabled };
     let secrets = any(&environment)?;
     call(environment, &secrets, async |settings, context| {
-        command::migrate::run(settings.states(&context.environment), &enabled, arguments.check).await
+        command::migrate::run(settings.states(&context.environment), &enabled, check).await
     })
 }
 

@@ -14,6 +14,9 @@ pub(crate) struct Migrate {
     /// Changes nothing; exits 1 if a schema is not up to date
     #[arg(long)]
     pub(crate) check: bool,
+    /// For every service that stores something, also those that are not enabled here
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// Where a passphrase comes from; without any of these it is asked for.

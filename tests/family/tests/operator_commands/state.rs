@@ -25,6 +25,21 @@ fn schemas_are_checked_and_brought_up_to_date() {
     assert_eq!(succeeded(&checked).matches(": up to date\n").count(), 6, "{}", checked.stdout);
 }
 
+/// A service in a process of its own runs whether this command has it enabled or not.
+#[test]
+fn schemas_of_services_that_are_not_enabled_are_made_on_request() {
+    let mut layout = Layout::new("migrate-all", false);
+    layout.unset("OCIS_ADD_RUN_SERVICES");
+    let migrated = doorward(&layout, &["migrate"], "");
+    let left = succeeded(&migrated).lines().find(|line| line.starts_with("auth-app")).expect("a line");
+    assert!(left.contains("there is no schema") && left.contains("--all"), "{left}");
+    let behind = doorward(&layout, &["migrate", "--check", "--all"], "");
+    assert!(behind.code == 1 && behind.stderr.contains("the schemas of auth-app are not"), "{}", behind.stderr);
+    let migrated = doorward(&layout, &["migrate", "--all"], "");
+    assert_eq!(succeeded(&migrated).matches("steps taken: m").count(), 1, "{}", migrated.stdout);
+    succeeded(&doorward(&layout, &["migrate", "--check", "--all"], ""));
+}
+
 /// `docs/security-requirements.md#k4`
 #[test]
 fn partial_backup_is_restored_on_a_new_machine_and_is_in_its_audit_log() {
