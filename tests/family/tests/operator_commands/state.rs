@@ -1,15 +1,61 @@
 //! Commands that work with everything that is stored: migrations, backups, restores, and moves between kinds of database.
 
+use std::cell::{Cell, RefCell};
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use status::Kind;
 use store::testing::Cluster;
-use testkit::{Layout, Mode, TestFamily};
+use testkit::{Finished, Layout, Mode, TestFamily};
 
 use super::{doorward, succeeded};
 
 const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A family in which a user may have any number of app tokens.
+async fn start_for_load(name: &str) -> TestFamily {
+    let mut layout = Layout::new(name, false);
+    layout.set("AUTH_APP_MAX_TOKENS_PER_USER", "0");
+    TestFamily::start_with(layout, Mode::OneProcess, |context| context).await
+}
+
+/// Runs a command while einstein makes one app token after the other. The second value has the tokens that were acknowledged before
+/// the command began.
+async fn run_under_load(family: &TestFamily, arguments: &[&str], input: &str) -> (Finished, Vec<String>) {
+    let (made, has_ended) = (RefCell::new(Vec::new()), Cell::new(false));
+    let load = async {
+        while !has_ended.get() {
+            let token = family.app_token("einstein").await;
+            made.borrow_mut().push(token);
+        }
+    };
+    let command = async {
+        while made.borrow().len() < 10 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let acknowledged = made.borrow().clone();
+        let finished = family.command(arguments, input).await;
+        has_ended.set(true);
+        (finished, acknowledged)
+    };
+    let ((), (finished, acknowledged)) = tokio::join!(load, command);
+    assert!(made.borrow().len() > acknowledged.len(), "tokens were made meanwhile");
+    (finished, acknowledged)
+}
+
+async fn assert_accepted(family: &TestFamily, login: &str, tokens: &[String]) {
+    for token in tokens {
+        let (user, _) = family.authenticate("appauth", login, token).await.expect("was acknowledged before");
+        assert_eq!(user.username, login);
+    }
+}
+
+async fn assert_refused(family: &TestFamily, login: &str, tokens: &[String]) {
+    for token in tokens {
+        let refused = family.authenticate("appauth", login, token).await.expect_err("was ended");
+        assert_eq!(refused.0, Kind::Unauthenticated);
+    }
+}
 
 #[test]
 fn schemas_are_checked_and_brought_up_to_date() {
@@ -69,36 +115,19 @@ fn partial_backup_is_restored_on_a_new_machine_and_is_in_its_audit_log() {
 /// `docs/security-requirements.md#k2`, `#k3`, `#k4`
 #[tokio::test(flavor = "multi_thread")]
 async fn backup_under_load_is_restored_elsewhere_in_another_process() {
-    let family = TestFamily::start("process-backup", Mode::OneProcess).await;
-    let mut acknowledged = Vec::new();
-    for _ in 0..10 {
-        acknowledged.push(family.app_token("marie").await);
-    }
+    let family = start_for_load("process-backup").await;
+    let before = [family.app_token("marie").await];
     let file = family.layout.folder().join("doorward.backup").display().to_string();
-    let is_written = AtomicBool::new(false);
-    let load = async {
-        let mut made = 0;
-        while !is_written.load(Ordering::Relaxed) {
-            family.app_token("einstein").await;
-            made += 1;
-        }
-        made
-    };
-    let backup = async {
-        let written = family.command(&["backup", &file, "--with-secrets", "--passphrase-stdin"], PASSPHRASE).await;
-        is_written.store(true, Ordering::Relaxed);
-        written
-    };
-    let (made, written) = tokio::join!(load, backup);
-    assert!(succeeded(&written).contains("secrets       sealed") && made > 0, "{}", written.stdout);
+    let backup = ["backup", &file, "--with-secrets", "--passphrase-stdin"];
+    let (written, acknowledged) = run_under_load(&family, &backup, PASSPHRASE).await;
+    assert!(succeeded(&written).contains("secrets       sealed"), "{}", written.stdout);
     let again = family.command(&["backup", &file], "").await;
     assert!(again.code == 1 && again.stderr.contains("--force replaces it"), "{}", again.stderr);
 
     let restore = ["restore", &file, "--yes", "--passphrase-stdin"];
     let running = family.command(&[&restore[..], &["--force"]].concat(), PASSPHRASE).await;
     assert!(running.code == 1 && running.stderr.contains("another process has"), "{}", running.stderr);
-    let token = &acknowledged[0];
-    family.authenticate("appauth", "marie", token).await.expect("nothing was changed");
+    assert_accepted(&family, "marie", &before).await;
 
     let data = family.layout.folder().join("data");
     let elsewhere = family.layout.folder().join("elsewhere");
@@ -112,10 +141,8 @@ async fn backup_under_load_is_restored_elsewhere_in_another_process() {
         assert_eq!(before, after);
     });
     let family = family.await;
-    for token in &acknowledged {
-        let (user, _) = family.authenticate("appauth", "marie", token).await.expect("was acknowledged before");
-        assert_eq!(user.username, "marie");
-    }
+    assert_accepted(&family, "marie", &before).await;
+    assert_accepted(&family, "einstein", &acknowledged).await;
 
     let family = family.restart(Mode::OneProcess, |layout| {
         let full = doorward(layout, &restore, PASSPHRASE);
@@ -128,14 +155,31 @@ async fn backup_under_load_is_restored_elsewhere_in_another_process() {
         assert!(events.iter().all(|event| log.contains(event)), "the audit log has both");
     });
     let family = family.await;
-    for token in &acknowledged {
-        let refused = family.authenticate("appauth", "marie", token).await.expect_err("was ended");
-        assert_eq!(refused.0, Kind::Unauthenticated);
-    }
+    assert_refused(&family, "marie", &before).await;
+    assert_refused(&family, "einstein", &acknowledged).await;
     let password = family.layout.password.clone();
     family.authenticate("basic", "marie", &password).await.expect("passwords are kept");
     let token = family.app_token("marie").await;
     family.authenticate("appauth", "marie", &token).await.expect("a new one works");
+}
+
+/// A rehearsal of the move, while the services run.
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_to_postgres_under_load_has_what_was_acknowledged_before() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let place = cluster.fresh_database().await;
+    let family = start_for_load("process-copy-online").await;
+    let copy = ["db", "copy", "--to", place.url(), "--online"];
+    let (copied, acknowledged) = run_under_load(&family, &copy, "").await;
+    let rows: Vec<Vec<&str>> = succeeded(&copied).lines().map(|line| line.split_whitespace().collect()).collect();
+    let tables: Vec<_> = rows.iter().filter(|cells| cells.len() == 6).collect();
+    assert!(tables.len() > 10 && tables.iter().all(|cells| cells[2] == cells[3] && cells[4] == cells[5]), "{tables:?}");
+    let tokens = tables.iter().find(|cells| cells[1] == "app_tokens").expect("a table");
+    let copied: usize = tokens[2].parse().expect("a number");
+    assert!(copied >= acknowledged.len(), "{copied} rows, {} tokens", acknowledged.len());
+
+    let family = family.restart(Mode::OneProcess, |layout| layout.set("OCIS_DATABASE_URL", place.url())).await;
+    assert_accepted(&family, "einstein", &acknowledged).await;
 }
 
 /// `docs/security-requirements.md#k4`, `#k5`

@@ -221,7 +221,7 @@ fn backup_without_the_store_of_an_enabled_service_has_to_be_asked_for() {
     machine.backup(&partial, &EnabledServices::all()).expect("is asked for");
 }
 
-/// auth-service in a process of its own stores nothing unless a setting asks for it.
+/// auth-service in a process of its own stores nothing unless a setting asks for it (`docs/security-requirements.md#k1`).
 #[test]
 fn backup_needs_no_stored_service_accounts_where_no_setting_asks_for_them() {
     let folder = folder();
