@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `soak`, `scale` and `simulate`.
+//! `cargo xtask bench`, and the other roles of the load tool: `soak`, `scale`, `copy`, `rolling` and `simulate`.
 
 use std::fs;
 use std::path::PathBuf;
