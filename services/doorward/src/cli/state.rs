@@ -42,7 +42,7 @@ pub(crate) struct Stopped {
 /// `backup`
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The file to write
+    /// The file to write; `-` for standard output
     pub(crate) file: PathBuf,
     /// Makes a backup although an enabled service has stored nothing where its settings say
     #[arg(long)]
@@ -60,7 +60,7 @@ pub(crate) struct Backup {
 /// `restore`
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The backup
+    /// The backup; `-` for standard input
     pub(crate) file: PathBuf,
     /// Ends no session and no token: what was revoked after the backup was made is valid again
     #[arg(long)]

@@ -1,12 +1,13 @@
 //! Commands that work with everything that is stored: migrations, backups, restores, and moves between kinds of database.
 
 use std::cell::{Cell, RefCell};
-use std::fs;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use status::Kind;
 use store::testing::Cluster;
-use testkit::{Finished, Layout, Mode, TestFamily};
+use testkit::{Finished, Layout, Mode, TestFamily, binary};
 
 use super::{doorward, succeeded};
 
@@ -110,6 +111,48 @@ fn partial_backup_is_restored_on_a_new_machine_and_is_in_its_audit_log() {
     assert!(text.contains("idp.db: is not in the backup; what it stores is left as it is"), "{text}");
     let log = fs::read_to_string(elsewhere.join("audit.log")).expect("is read");
     assert!(log.contains("\"event\":\"restore\",\"outcome\":\"success\""), "{log}");
+}
+
+/// As through `kubectl exec` and `kubectl attach`; `docs/security-requirements.md#k1`
+#[test]
+fn backup_goes_through_standard_output_and_input() {
+    let mut layout = Layout::new("backup-stream", false);
+    layout.unset("OCIS_DATABASE_URL");
+    succeeded(&doorward(&layout, &["group", "add", "physicists"], ""));
+    succeeded(&doorward(&layout, &["migrate"], ""));
+    let streamed = |layout: &Layout, arguments: &[&str], input: Stdio| {
+        let mut command = Command::new(binary("doorward"));
+        command.args(arguments).env_clear().envs(layout.variables()).stdin(input).output().expect("a command ends")
+    };
+    layout.set("OCIS_AUDIT_LOG_STDOUT", "true");
+    let refused = streamed(&layout, &["backup", "-"], Stdio::null());
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && reason.contains("OCIS_AUDIT_LOG_STDOUT=false"), "{reason}");
+    layout.unset("OCIS_AUDIT_LOG_STDOUT");
+    let written = streamed(&layout, &["backup", "-"], Stdio::null());
+    let progress = String::from_utf8_lossy(&written.stderr);
+    assert!(written.status.success() && progress.contains("the backup is complete"), "{progress}");
+    assert!(written.stdout.starts_with(b"SQLite format 3\0"), "nothing but the backup is on standard output");
+    let data = layout.folder().join("data");
+    let left = || {
+        fs::read_dir(&data)
+            .expect("the folder")
+            .flatten()
+            .filter(|file| file.file_name().to_string_lossy().contains(".partial"))
+    };
+    assert_eq!(left().count(), 0);
+
+    let file = layout.folder().join("received.backup");
+    fs::write(&file, &written.stdout).expect("is written");
+    let input = || Stdio::from(File::open(&file).expect("is there"));
+    layout.set("OCIS_BASE_DATA_PATH", &layout.folder().join("elsewhere").display().to_string());
+    let refused = streamed(&layout, &["restore", "-"], input());
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && reason.contains("--yes"), "{reason}");
+    let restored = streamed(&layout, &["restore", "-", "--yes"], input());
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let groups = doorward(&layout, &["group", "list"], "");
+    assert!(succeeded(&groups).contains("physicists"), "{}", groups.stdout);
 }
 
 /// `docs/security-requirements.md#k2`, `#k3`, `#k4`
