@@ -109,7 +109,7 @@ pub(crate) async fn run(
     })?;
     report(&confirmed.contents.services(), &replaced, &confirmed.secrets)?;
     say_what_is_left(&confirmed.contents.services(), &states, enabled)?;
-    say(format_args!("{} is restored", arguments.file.display()))
+    say(format_args!("the backup of {} is restored", confirmed.contents.property(CREATED)))
 }
 
 /// Rows that are written and secrets that are on disk, none of which counts yet.
