@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `soak`, `scale`, `rolling`, `simulate` and `simulate-check`.
+//! `cargo xtask bench`, and the other roles of the load tool: `soak`, `scale`, `copy`, `rolling`, `simulate` and `simulate-check`.
 
 use std::fs;
 use std::path::PathBuf;

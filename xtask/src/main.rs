@@ -45,6 +45,9 @@ enum Command {
     Soak(bench::RoleArguments),
     /// Measure calls in stores of 1,000 to 1,000,000 app tokens, and fail if their CPU time grows with the store.
     Scale(bench::RoleArguments),
+    /// Copy the databases of a family with 1,000,000 app tokens by `doorward db copy`, and fail unless both sides are the same; needs
+    /// PostgreSQL.
+    Copy(bench::RoleArguments),
     /// Restart, upgrade and reconfigure two replicas of every service under load, and fail if a request fails; needs PostgreSQL.
     Rolling(bench::RoleArguments),
     /// Compute how soon revocations reach every replica of a region, and what its replicas read from the database.
@@ -75,6 +78,7 @@ fn run(command: Command) -> Outcome {
         Command::Interop(arguments) => interop::run(&workspace, &arguments),
         Command::Soak(arguments) => bench::run_role(&workspace, "soak", &["doorward"], &arguments),
         Command::Scale(arguments) => bench::run_role(&workspace, "scale", &["doorward"], &arguments),
+        Command::Copy(arguments) => bench::run_role(&workspace, "copy", &["doorward"], &arguments),
         Command::Rolling(arguments) => {
             let services: Vec<_> = workspace.services.iter().map(String::as_str).collect();
             bench::run_role(&workspace, "rolling", &services, &arguments)

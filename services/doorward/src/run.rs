@@ -60,7 +60,7 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         }
         Command::Migrate(arguments) => migrate(&arguments, environment),
         Command::Backup(arguments) => backup(&arguments, environment),
-        Command::Restore(arguments) => restore(&arguments, environment),
+        Command::Restore(arguments) => restore(arguments, environment),
         Command::Db { command: Db::Copy(arguments) } => {
             let place = store::redacted(arguments.to.expose());
             audited(environment, ("database_copy", &place), async |settings, context| {
@@ -114,10 +114,12 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
 }
 
 fn migrate(arguments: &Migrate, environment: Environment) -> Result<(), BoxError> {
+    let Migrate { check, all } = *arguments;
     let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+    let enabled = if all { EnabledServices::all() } else { enabled };
     let secrets = any(&environment)?;
     call(environment, &secrets, async |settings, context| {
-        command::migrate::run(settings.states(&context.environment), &enabled, arguments.check).await
+        command::migrate::run(settings.states(&context.environment), &enabled, check).await
     })
 }
 
@@ -130,15 +132,19 @@ fn backup(arguments: &Backup, environment: Environment) -> Result<(), BoxError> 
     })
 }
 
-fn restore(arguments: &Restore, environment: Environment) -> Result<(), BoxError> {
+fn restore(mut arguments: Restore, environment: Environment) -> Result<(), BoxError> {
     let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
     let data = base_data_path(&environment);
-    let Some(confirmed) = command::restore::prepare(arguments, &data)? else { return Ok(()) };
+    let file = arguments.file.display().to_string();
+    let received = command::restore::receive(&arguments, &data, &Random::system())?;
+    if let Some(received) = &received {
+        received.path().clone_into(&mut arguments.file);
+    }
+    let Some(confirmed) = command::restore::prepare(&arguments, &data)? else { return Ok(()) };
     // the audit log of a new machine is in it
     sealed_files::make_folder(&data)?;
-    let file = arguments.file.display().to_string();
     audited(environment, ("restore", &file), async |settings, context| {
-        command::restore::run(arguments, &confirmed, &settings, &enabled, &context).await
+        command::restore::run(&arguments, &confirmed, &settings, &enabled, &context).await
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use status::Kind;
 
-pub use self::files::{Existing, unfinished};
+pub use self::files::{Existing, ReceivedBackup, unfinished};
 use self::files::{TemporaryFile, publish};
 use crate::transfer::{Replacement, Snapshot, TableSummary, Tables};
 use crate::{Database, Migrations, SchemaStatus, StoreError};
@@ -160,11 +160,7 @@ impl BackupWriter {
     /// # Errors
     /// When it cannot be written, or [`BackupError::Exists`]; then there is no new file.
     pub async fn finish(self, version: &str) -> Result<(), BackupError> {
-        self.add_property("format", FORMAT).await?;
-        self.add_property("version", version).await?;
-        let Self { database, replacement, temporary, path, existing } = self;
-        replacement.commit().await?;
-        database.close().await?;
+        let (temporary, path, existing) = self.complete(version).await?;
         let failed = |source| BackupError::File { path: path.clone(), source };
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
         sync(temporary.path()).map_err(failed)?;
@@ -174,6 +170,27 @@ impl BackupWriter {
         }
         drop(temporary);
         sync(files::folder(&path)).map_err(failed)
+    }
+
+    /// Completes the backup by a program of this version. It is never a file with its name: what is returned has none any more, and is gone
+    /// when it is closed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn finish_unnamed(self, version: &str) -> Result<File, BackupError> {
+        let (temporary, ..) = self.complete(version).await?;
+        let path = temporary.path();
+        File::open(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
+    }
+
+    /// Writes all of it, into the file with another name.
+    async fn complete(self, version: &str) -> Result<(TemporaryFile, PathBuf, Existing), BackupError> {
+        self.add_property("format", FORMAT).await?;
+        self.add_property("version", version).await?;
+        let Self { database, replacement, temporary, path, existing } = self;
+        replacement.commit().await?;
+        database.close().await?;
+        Ok((temporary, path, existing))
     }
 }
 

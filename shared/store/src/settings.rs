@@ -14,6 +14,9 @@ pub const LISTEN_URL: &str = "The same database by an address of the PostgreSQL 
 
 /// Callers wait two seconds for an answer: a longer wait for a connection would be in vain.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Services give up a request after five seconds by default, and replicas rely on it that no transaction is open for longer where
+/// transactions have no numbers.
+const LONGEST_CALL: Duration = Duration::from_secs(5);
 
 /// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them. They are
 /// part of the section that has them (`serde(flatten)`).
@@ -30,19 +33,59 @@ pub struct Pool {
     #[serde(rename = "database_acquire_timeout")]
     #[schemars(extend("x-env" = ["OCIS_DATABASE_ACQUIRE_TIMEOUT", "<P>_DATABASE_ACQUIRE_TIMEOUT"]))]
     pub acquire_timeout: Duration,
+    /// After which time PostgreSQL ends a statement of this service. At most the value of
+    /// `OCIS_DATABASE_CALL_TIMEOUT`.
+    #[serde(rename = "database_statement_timeout")]
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_STATEMENT_TIMEOUT", "<P>_DATABASE_STATEMENT_TIMEOUT"]))]
+    pub statement_timeout: Duration,
+    /// After which time PostgreSQL ends a transaction of this service in which nothing happens. At most 5s.
+    #[serde(rename = "database_idle_in_transaction_timeout")]
+    #[schemars(extend(
+        "x-env" = ["OCIS_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", "<P>_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT"],
+    ))]
+    pub idle_in_transaction_timeout: Duration,
+    /// How long a request waits for its reads and writes, with all attempts, before it is answered that the service is
+    /// unavailable, even if PostgreSQL hangs. Callers wait 2s for an answer. At most 5s.
+    #[serde(rename = "database_call_timeout")]
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_CALL_TIMEOUT", "<P>_DATABASE_CALL_TIMEOUT"]))]
+    pub call_timeout: Duration,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        let Options { max_connections, acquire_timeout, .. } = Options::default();
-        Self { max_connections, acquire_timeout }
+        let Options {
+            max_connections,
+            acquire_timeout,
+            statement_timeout,
+            idle_in_transaction_timeout,
+            call_timeout,
+            ..
+        } = Options::default();
+        Self { max_connections, acquire_timeout, statement_timeout, idle_in_transaction_timeout, call_timeout }
     }
 }
 
 impl Section for Pool {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.acquire_timeout.is_zero() || self.acquire_timeout > LONGEST_WAIT {
-            return Err(Invalid::new("database_acquire_timeout", "must be greater than 0s and at most 2s"));
+        // PostgreSQL counts milliseconds, and takes 0 for no limit
+        let shortest = Duration::from_millis(1);
+        for (key, timeout, longest, problem) in [
+            ("database_acquire_timeout", self.acquire_timeout, LONGEST_WAIT, "must be at least 1ms and at most 2s"),
+            ("database_call_timeout", self.call_timeout, LONGEST_CALL, "must be at least 1ms and at most 5s"),
+            (
+                "database_statement_timeout",
+                self.statement_timeout,
+                self.call_timeout,
+                "must be at least 1ms, and at most the value of database_call_timeout",
+            ),
+            (
+                "database_idle_in_transaction_timeout",
+                self.idle_in_transaction_timeout,
+                LONGEST_CALL,
+                "must be at least 1ms and at most 5s",
+            ),
+        ] {
+            Invalid::unless((shortest..=longest).contains(&timeout), key, problem)?;
         }
         Ok(())
     }
@@ -51,8 +94,16 @@ impl Section for Pool {
 impl Pool {
     /// The options with these settings.
     pub fn options(&self) -> Options {
-        let Self { max_connections, acquire_timeout } = *self;
-        Options { max_connections, acquire_timeout, ..Options::default() }
+        let Self { max_connections, acquire_timeout, statement_timeout, idle_in_transaction_timeout, call_timeout } =
+            *self;
+        Options {
+            max_connections,
+            acquire_timeout,
+            statement_timeout,
+            idle_in_transaction_timeout,
+            call_timeout,
+            ..Options::default()
+        }
     }
 }
 

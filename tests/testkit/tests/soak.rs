@@ -9,7 +9,7 @@ fn soak(more: &[&str]) -> Output {
 
 #[test]
 fn soak_of_the_one_process_reports_its_growth() {
-    let Output { status, stdout, stderr } = soak(&["--most-mib", "1000"]);
+    let Output { status, stdout, stderr } = soak(&["--most-mib", "1000", "--most-slope-mib", "1000000"]);
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{stdout}{stderr}");
     assert!(stdout.contains("resident memory grew by") && stdout.contains("by least squares"), "{stdout}");

@@ -14,6 +14,9 @@ pub(crate) struct Migrate {
     /// Changes nothing; exits 1 if a schema is not up to date
     #[arg(long)]
     pub(crate) check: bool,
+    /// For every service that stores something, also those that are not enabled here
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// Where a passphrase comes from; without any of these it is asked for.
@@ -39,7 +42,7 @@ pub(crate) struct Stopped {
 /// `backup`
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The file to write
+    /// The file to write; `-` for standard output
     pub(crate) file: PathBuf,
     /// Makes a backup although an enabled service has stored nothing where its settings say
     #[arg(long)]
@@ -57,7 +60,7 @@ pub(crate) struct Backup {
 /// `restore`
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The backup
+    /// The backup; `-` for standard input
     pub(crate) file: PathBuf,
     /// Ends no session and no token: what was revoked after the backup was made is valid again
     #[arg(long)]

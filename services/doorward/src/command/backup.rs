@@ -1,6 +1,6 @@
 //! `doorward backup`
 
-use std::path::Path;
+mod destination;
 
 use authn::BoxError;
 use config::Secret;
@@ -11,7 +11,8 @@ use store::transfer::Tables;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{interruptible, passphrase, say};
+use self::destination::{Destination, check_redirected, is_stdout, write_out};
+use super::{interruptible, passphrase};
 use crate::cli::Backup;
 use crate::services::{EnabledServices, Settings};
 use crate::state::needed_secrets;
@@ -30,7 +31,9 @@ pub(super) const SALT: &str = "salt";
 pub(crate) fn prepare(arguments: &Backup) -> Result<Option<Secret>, BoxError> {
     let Backup { file, with_secrets, passphrase, force, partial: _ } = arguments;
     // before anything is read; the file cannot be replaced later either
-    if file.exists() && !force {
+    if is_stdout(file) {
+        check_redirected()?;
+    } else if file.exists() && !force {
         return Err(with_remedy(BackupError::Exists(file.clone())));
     }
     with_secrets.then(|| passphrase::new(passphrase)).transpose()
@@ -56,12 +59,22 @@ pub(crate) async fn run(
     enabled: &EnabledServices,
     context: &Context,
 ) -> Result<(), BoxError> {
-    let work = Box::pin(write(arguments, passphrase, settings, enabled, context));
+    let destination = Destination::new(&arguments.file, &settings.data, &context.environment);
+    if destination.is_stdout && settings.gateway.log.audit.stdout {
+        return Err("-: the audit log is written to standard output too; set OCIS_AUDIT_LOG_STDOUT=false".into());
+    }
+    let work = Box::pin(write(arguments, &destination, passphrase, settings, enabled, context));
     let Written { writer, services } = interruptible(context, work).await?;
-    writer.finish(env!("CARGO_PKG_VERSION")).await.map_err(with_remedy)?;
-    say(format_args!("{} is complete", arguments.file.display()))?;
-    say_what_others_have_left(&arguments.file)?;
-    say_what_else_is_needed(&services, passphrase.is_some())
+    if destination.is_stdout {
+        let backup = writer.finish_unnamed(env!("CARGO_PKG_VERSION")).await?;
+        interruptible(context, write_out(backup)).await?;
+        destination.say("the backup is complete")?;
+    } else {
+        writer.finish(env!("CARGO_PKG_VERSION")).await.map_err(with_remedy)?;
+        destination.say(format_args!("{} is complete", arguments.file.display()))?;
+    }
+    say_what_others_have_left(&destination)?;
+    say_what_else_is_needed(&destination, &services, passphrase.is_some())
 }
 
 /// A backup that only has to be completed.
@@ -72,16 +85,17 @@ struct Written {
 
 async fn write(
     arguments: &Backup,
+    destination: &Destination,
     passphrase: Option<&Secret>,
     settings: &Settings,
     enabled: &EnabledServices,
     context: &Context,
 ) -> Result<Written, BoxError> {
-    let file = &arguments.file;
     let sealed = passphrase.map(|passphrase| seal(passphrase, settings, context)).transpose()?;
     let states = settings.states(&context.environment);
-    let expected: Vec<ServiceState> =
-        states.iter().filter(|(service, _)| enabled.contains(*service)).map(|(_, state)| state.clone()).collect();
+    let is_expected = |service| enabled.contains(service) && settings.always_stores(service, &context.environment);
+    let expected = states.iter().filter(|(service, _)| is_expected(*service));
+    let expected: Vec<ServiceState> = expected.map(|(_, state)| state.clone()).collect();
     let states = states.into_iter().map(|(_, state)| state).collect();
     let (sources, absent) = sources::open(states, Use::Shared).await?;
     let created = OffsetDateTime::from(context.clock.now());
@@ -94,17 +108,19 @@ async fn write(
     }
     let migrations: Vec<_> = all().map(|(_, state)| state.migrations).collect();
     let existing = if arguments.force { Existing::Replaced } else { Existing::Kept };
-    let writer = BackupWriter::create(file, &suffix(context), &migrations, existing).await.map_err(with_remedy)?;
+    let writer =
+        BackupWriter::create(&destination.path, &suffix(context), &migrations, existing).await.map_err(with_remedy)?;
     let mut services = Vec::new();
     for (source, state) in all() {
-        add(&writer, source, state).await.map_err(|error| format!("{}: {error}", state.service))?;
+        let summary = add(&writer, source, state).await.map_err(|error| format!("{}: {error}", state.service))?;
+        destination.say(summary)?;
         services.push(state.service);
     }
-    absent.iter().try_for_each(|service| say(format_args!("{service:13} has stored nothing yet")))?;
+    absent.iter().try_for_each(|service| destination.say(format_args!("{service:13} has stored nothing yet")))?;
     if let Some(SealedFiles { salt, files }) = sealed {
         writer.add_property(SALT, &salt).await?;
         for (name, sealed) in files {
-            say(format_args!("{name:13} sealed under the passphrase"))?;
+            destination.say(format_args!("{name:13} sealed under the passphrase"))?;
             writer.add_secret(&name, sealed).await?;
         }
     }
@@ -133,12 +149,12 @@ fn with_remedy(error: BackupError) -> BoxError {
     }
 }
 
-/// Adds what a service has stored.
-async fn add(writer: &BackupWriter, source: &Source, state: &ServiceState) -> Result<(), BoxError> {
+/// Adds what a service has stored, and returns a line about it.
+async fn add(writer: &BackupWriter, source: &Source, state: &ServiceState) -> Result<String, BoxError> {
     let tables = Tables::of(state.migrations).await?;
     let summaries = writer.add(state.service, &source.snapshot, &tables).await?;
     let rows: u64 = summaries.iter().map(|table| table.rows).sum();
-    say(format_args!("{:13} {}: {rows} rows in {} tables", state.service, state.location(), summaries.len()))
+    Ok(format!("{:13} {}: {rows} rows in {} tables", state.service, state.location(), summaries.len()))
 }
 
 /// What a temporary file is called after.
@@ -147,16 +163,16 @@ pub(super) fn suffix(context: &Context) -> String {
 }
 
 /// Warns of files that other backups have not completed.
-fn say_what_others_have_left(file: &Path) -> Result<(), BoxError> {
-    for (left, _) in unfinished(file)? {
+fn say_what_others_have_left(destination: &Destination) -> Result<(), BoxError> {
+    for (left, _) in unfinished(&destination.path)? {
         let text = "is left of a backup that was interrupted, unless it is still being written: delete it";
-        say(format_args!("warning: {} {text}", left.display()))?;
+        destination.say(format_args!("warning: {} {text}", left.display()))?;
     }
     Ok(())
 }
 
 /// Says which secrets a backup is of no use without.
-fn say_what_else_is_needed(services: &[&str], with_secrets: bool) -> Result<(), BoxError> {
+fn say_what_else_is_needed(destination: &Destination, services: &[&str], with_secrets: bool) -> Result<(), BoxError> {
     let needed = needed_secrets(services).join(", ");
     if needed.is_empty() {
         return Ok(());
@@ -166,5 +182,5 @@ fn say_what_else_is_needed(services: &[&str], with_secrets: bool) -> Result<(), 
     } else {
         "they are not in the backup; --with-secrets adds those of the data folder, not those that are configured"
     };
-    say(format_args!("to use what is restored, have these secrets at hand: {needed}; {remedy}"))
+    destination.say(format_args!("to use what is restored, have these secrets at hand: {needed}; {remedy}"))
 }

@@ -7,7 +7,7 @@ use super::say;
 use crate::services::{EnabledServices, ServiceId};
 
 /// Brings the schemas of services up to date and prints a line for each, or only says how far they are. A service that is not enabled
-/// has one if it has stored something: a backup has that too.
+/// has one if it has stored something, as a backup has that too; of another one the line says that nothing was made.
 ///
 /// # Errors
 /// When a database fails, or a schema is not up to date and nothing is to be changed.
@@ -22,6 +22,8 @@ pub(crate) async fn run(
         let failed = |error: BoxError| format!("{name}: {error}");
         let schema = read_status(&state).await.map_err(failed)?;
         if schema.is_absent && !enabled.contains(service) {
+            let text = "there is no schema, and the service is not enabled here; --all makes it";
+            say(format_args!("{name:13} {}: {text}", state.location()))?;
             continue;
         }
         if !schema.pending.is_empty() {

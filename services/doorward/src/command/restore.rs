@@ -1,11 +1,12 @@
 //! `doorward restore`
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use authn::BoxError;
-use runtime::Context;
+use runtime::{Context, Random};
 use store::ServiceState;
-use store::backup::{BackupContents, BackupReader};
+use store::backup::{BackupContents, BackupReader, ReceivedBackup};
 
 use super::backup::{CREATED, SALT, suffix};
 use super::{interruptible, passphrase, say};
@@ -19,6 +20,29 @@ use crate::state::{Unseen, needed_secrets};
 pub(crate) struct Confirmed {
     contents: BackupContents,
     secrets: Vec<SecretFile>,
+}
+
+/// Reads a backup from standard input into the data folder, which it makes, where the argument is `-`. The confirmation and the passphrase
+/// cannot be read from there then.
+///
+/// # Errors
+/// When they would be, or the backup cannot be read.
+pub(crate) fn receive(arguments: &Restore, data: &Path, random: &Random) -> Result<Option<ReceivedBackup>, BoxError> {
+    if arguments.file.as_os_str() != "-" {
+        return Ok(None);
+    }
+    if !arguments.confirmation.yes {
+        return Err("-: the confirmation cannot be read from standard input too; give it by --yes".into());
+    }
+    if arguments.passphrase.passphrase_stdin {
+        return Err("-: the passphrase cannot be read from standard input too; name --passphrase-file".into());
+    }
+    if io::stdin().is_terminal() {
+        return Err("-: standard input is a terminal; redirect it from the backup, or name the file".into());
+    }
+    sealed_files::make_folder(data)?;
+    let suffix = random.uuid().simple().to_string();
+    Ok(Some(ReceivedBackup::read(&mut io::stdin().lock(), data, &suffix)?))
 }
 
 /// Asks for what is needed before anything is opened: the passphrase, if there are secrets, and the confirmation. `None` if that is not
@@ -85,7 +109,7 @@ pub(crate) async fn run(
     })?;
     report(&confirmed.contents.services(), &replaced, &confirmed.secrets)?;
     say_what_is_left(&confirmed.contents.services(), &states, enabled)?;
-    say(format_args!("{} is restored", arguments.file.display()))
+    say(format_args!("the backup of {} is restored", confirmed.contents.property(CREATED)))
 }
 
 /// Rows that are written and secrets that are on disk, none of which counts yet.

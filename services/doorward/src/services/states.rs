@@ -1,6 +1,7 @@
 //! The state of each service.
 
-use config::Environment;
+use config::{Environment, load_over};
+use runtime::Service;
 use store::ServiceState;
 
 use super::{ServiceId, Settings};
@@ -18,6 +19,17 @@ impl Settings {
         ];
         states.into_iter().filter_map(|(service, state)| Some((service, state?))).collect()
     }
+
+    /// Whether an enabled service always has stored something. auth-service stores accounts by default in `doorward server` only:
+    /// where no setting says so, it may run in a process of its own, which stores nothing.
+    pub(crate) fn always_stores(&self, service: ServiceId, environment: &Environment) -> bool {
+        if service != ServiceId::AuthService {
+            return true;
+        }
+        let alone = auth_service::Config { store_accounts: false, ..self.auth_service.clone() };
+        let Ok(loaded) = load_over(&alone, &auth_service::AuthService::IDENTITY, environment) else { return true };
+        loaded.config.store_accounts
+    }
 }
 
 #[cfg(test)]
@@ -29,6 +41,18 @@ mod tests {
 
     use super::*;
     use crate::secrets::Secrets;
+
+    #[test]
+    fn service_accounts_are_stored_for_certain_where_a_setting_says_so() {
+        let always = |variables: &[(&str, &str)], service| {
+            let environment: Environment = variables.iter().copied().collect();
+            let settings = Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read");
+            settings.always_stores(service, &environment)
+        };
+        let set = [("AUTH_SERVICE_STORE_ACCOUNTS", "true")];
+        assert!(!always(&[], ServiceId::AuthService) && always(&set, ServiceId::AuthService));
+        assert!(always(&[], ServiceId::Users) && always(&[], ServiceId::Idp));
+    }
 
     /// In a backup, and where `OCIS_DATABASE_URL` is set, all services share one database.
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ pub enum Existing {
 const PARTIAL: &str = ".partial";
 /// What `SQLite` appends for the file by which it undoes changes.
 const JOURNAL: &str = "-journal";
+/// How a backup is called that is read from standard input.
+const RECEIVED: &str = "standard-input";
 /// How many hexadecimal digits tell such files apart.
 const SUFFIX_LEN: usize = 32;
 
@@ -52,6 +54,31 @@ impl Drop for TemporaryFile {
                 tracing::warn!(%error, file = %path.display(), "a temporary file is not removed");
             }
         }
+    }
+}
+
+/// A backup that is no file elsewhere, in a file that exists only as long as this value.
+#[derive(Debug)]
+pub struct ReceivedBackup(TemporaryFile);
+
+impl ReceivedBackup {
+    /// Reads it to its end into a folder, for its owner only. `suffix` (32 hexadecimal digits) tells the file apart from others; files that
+    /// interrupted commands have left in the folder are removed.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn read(from: &mut impl Read, folder: &Path, suffix: &str) -> Result<Self, BackupError> {
+        let path = folder.join(RECEIVED);
+        clear(&path, Existing::Replaced)?;
+        let (received, mut file) = TemporaryFile::create(temporary(&path, suffix))?;
+        let copied = io::copy(from, &mut file);
+        copied.map_err(|source| BackupError::File { path: received.path().to_owned(), source })?;
+        Ok(Self(received))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 

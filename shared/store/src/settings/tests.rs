@@ -28,10 +28,31 @@ fn pool_of_a_service_is_what_its_settings_say() {
     assert_eq!(options(&set).expect("is read").max_connections, 7, "the service's own name counts");
     let waits = options(&[("USERS_DATABASE_ACQUIRE_TIMEOUT", "1500ms")]).expect("is read");
     assert_eq!(waits.acquire_timeout, Duration::from_millis(1500));
+    let limits = [
+        ("OCIS_DATABASE_STATEMENT_TIMEOUT", "3s"),
+        ("USERS_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", "4s"),
+        ("USERS_DATABASE_CALL_TIMEOUT", "3500ms"),
+    ];
+    let limits = options(&limits).expect("is read");
+    assert_eq!(limits.statement_timeout, Duration::from_secs(3));
+    assert_eq!(limits.idle_in_transaction_timeout, Duration::from_secs(4));
+    assert_eq!(limits.call_timeout, Duration::from_millis(3500));
+    assert_eq!(default.statement_timeout, Duration::from_secs(2));
+    assert_eq!(default.idle_in_transaction_timeout, Duration::from_secs(5));
+    assert_eq!(default.call_timeout, Duration::from_secs(2));
     for (name, value) in [
         ("USERS_DATABASE_MAX_CONNECTIONS", "0"),
         ("USERS_DATABASE_ACQUIRE_TIMEOUT", "0s"),
         ("USERS_DATABASE_ACQUIRE_TIMEOUT", "3s"),
+        ("USERS_DATABASE_STATEMENT_TIMEOUT", "0s"),
+        // PostgreSQL would take it for no limit
+        ("USERS_DATABASE_STATEMENT_TIMEOUT", "0.5ms"),
+        // longer than a call
+        ("USERS_DATABASE_STATEMENT_TIMEOUT", "2001ms"),
+        ("USERS_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", "0s"),
+        ("USERS_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", "6s"),
+        ("USERS_DATABASE_CALL_TIMEOUT", "0s"),
+        ("USERS_DATABASE_CALL_TIMEOUT", "6s"),
     ] {
         assert!(options(&[(name, value)]).is_err_and(|error| error.contains(name)), "{name}={value}");
     }

@@ -1,6 +1,7 @@
 //! Backups: files that are complete or not there, and that are refused if they are not what was written.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use super::migrate::{After, Before};
 use super::transfer::ZOO;
 use super::{number, write};
-use crate::backup::{BackupContents, BackupError, BackupReader, BackupWriter, Existing, unfinished};
+use crate::backup::{BackupContents, BackupError, BackupReader, BackupWriter, Existing, ReceivedBackup, unfinished};
 use crate::testing;
 use crate::transfer::Tables;
 use crate::{Database, Migrations, StoreError};
@@ -18,15 +19,13 @@ use crate::{Database, Migrations, StoreError};
 /// Tells temporary files apart.
 const SUFFIX: &str = "00112233445566778899aabbccddeeff";
 
-/// A backup of a zoo with visits, and its folder.
-async fn backup() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("zoo.backup");
+/// A backup of a zoo with visits that only has to be completed.
+async fn writer(path: &Path) -> BackupWriter {
     let source = testing::sqlite();
     let source = source.open().await;
     source.bring_up_to_date(ZOO).await.expect("migrates");
     write(&source, "INSERT INTO visits (visitor) VALUES ('marie'), ('niels')").await.expect("is inserted");
-    let writer = BackupWriter::create(&path, SUFFIX, &[ZOO], Existing::Kept).await.expect("begins");
+    let writer = BackupWriter::create(path, SUFFIX, &[ZOO], Existing::Kept).await.expect("begins");
     let tables = Tables::of(ZOO).await.expect("can be copied");
     let snapshot = source.snapshot().await.expect("begins");
     let summaries = writer.add("zoo", &snapshot, &tables).await.expect("is added");
@@ -34,7 +33,14 @@ async fn backup() -> (TempDir, PathBuf) {
     writer.add_secret("secrets", vec![1, 2, 3]).await.expect("is added");
     writer.add_property("created", "today").await.expect("is added");
     assert!(!path.exists(), "it is not complete");
-    writer.finish("1.2.3").await.expect("is complete");
+    writer
+}
+
+/// A backup of a zoo with visits, and its folder.
+async fn backup() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("zoo.backup");
+    writer(&path).await.finish("1.2.3").await.expect("is complete");
     (folder, path)
 }
 
@@ -47,6 +53,27 @@ fn names(folder: &Path) -> Vec<String> {
 
 async fn refusal(path: &Path, folder: &Path) -> BackupError {
     BackupReader::open(path, folder, SUFFIX).await.map(drop).expect_err("is refused")
+}
+
+/// `docs/security-requirements.md#k1`
+#[tokio::test]
+async fn backup_for_a_stream_is_read_from_one_and_leaves_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut unnamed =
+        writer(&folder.path().join("zoo.backup")).await.finish_unnamed("1.2.3").await.expect("is complete");
+    assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    let mut content = Vec::new();
+    unnamed.read_to_end(&mut content).expect("is read");
+
+    let left = folder.path().join(format!("standard-input.{}.partial", SUFFIX.replace('0', "f")));
+    fs::write(&left, "left by a killed command").expect("is written");
+    let received = ReceivedBackup::read(&mut &*content, folder.path(), SUFFIX).expect("is written");
+    assert!(!left.exists());
+    assert_eq!(fs::metadata(received.path()).expect("is there").permissions().mode() & 0o777, 0o600);
+    let reader = BackupReader::open(received.path(), folder.path(), &SUFFIX.replace('0', "e")).await.expect("is one");
+    assert_eq!((reader.contents.services(), reader.contents.property("version")), (vec!["zoo"], "1.2.3"));
+    drop((reader, received));
+    assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
 }
 
 /// `docs/security-requirements.md#k1`

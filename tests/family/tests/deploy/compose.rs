@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use testkit::run;
 
 use crate::documented::{Documented, equal};
 use crate::kubernetes::{list, text};
@@ -204,7 +205,7 @@ fn commands_of_operators_call_the_services_where_they_listen() {
         let containers = containers(file_name);
         let command = &containers[COMMAND];
         assert_eq!((&command["profiles"], &command["entrypoint"]), (&json!([COMMAND]), &json!(["/usr/bin/doorward"])));
-        assert_eq!(list(&command["volumes"]), ["./secrets/tls/command:/etc/doorward/tls:ro"]);
+        assert_eq!(list(&command["volumes"])[0], "./secrets/tls/command:/etc/doorward/tls:ro");
         let called = environment(command);
         // account has no gRPC, and no command calls the edge
         for name in single_services().into_iter().filter(|name| !["account", "proxy"].contains(&name.as_str())) {
@@ -212,6 +213,33 @@ fn commands_of_operators_call_the_services_where_they_listen() {
             let listens = &environment(&containers[&name])[&variable];
             assert_eq!(called[&variable], listens.replace("0.0.0.0", &name), "{file_name}: {name}");
         }
+    }
+}
+
+/// Each is on the volume of its service, so that `doorward backup` has all of them.
+#[test]
+fn commands_of_operators_have_the_databases_of_the_family() {
+    let containers = containers(DEFAULT);
+    let mounted = list(&containers[COMMAND]["volumes"]);
+    assert!(mounted.contains(&json!("./deploy/compose/command.yaml:/etc/doorward/doorward.yaml:ro")), "{mounted:?}");
+    assert_eq!(by_default(&environment(&containers[COMMAND])["OCIS_CONFIG_DIR"]), "/etc/doorward");
+    let has_volume =
+        |name: &String| list(&containers[name]["volumes"]).contains(&json!(format!("{name}:/var/lib/doorward")));
+    let stateful: Vec<_> = single_services().into_iter().filter(has_volume).collect();
+    assert_eq!(stateful, ["auth-app", "auth-basic", "auth-service", "idp", "proxy", "users"]);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config");
+    fs::create_dir(&config).expect("is made");
+    fs::write(config.join("doorward.yaml"), read("deploy/compose/command.yaml")).expect("is written");
+    let data = folder.path().join("data").display().to_string();
+    let variables = [("OCIS_CONFIG_DIR", config.display().to_string()), ("OCIS_BASE_DATA_PATH", data)];
+    let variables: BTreeMap<_, _> = variables.map(|(name, value)| (name.to_owned(), value)).into();
+    let status = run("doorward", &["migrate", "--check", "--all"], &variables, "");
+    for name in stateful {
+        assert!(mounted.contains(&json!(format!("{name}:/var/lib/doorward/{name}"))), "{name}");
+        let line = status.stdout.lines().find(|line| line.starts_with(&format!("{name} "))).expect("a line");
+        assert!(line.contains(&format!("sqlite:///var/lib/doorward/{name}/{name}.db")), "{line}{}", status.stderr);
     }
 }
 

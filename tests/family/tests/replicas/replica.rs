@@ -12,6 +12,9 @@ use testkit::{Layout, Mode, TestFamily, is_ok, secret};
 use tokio::net::TcpListener;
 use tonic::{Request, metadata::MetadataValue};
 
+/// The most from the return of the database until a replica accepts a request that needs it, and says that it is ready.
+pub(crate) const HEALTHY: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Accepted,

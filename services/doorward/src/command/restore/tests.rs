@@ -221,6 +221,20 @@ fn backup_without_the_store_of_an_enabled_service_has_to_be_asked_for() {
     machine.backup(&partial, &EnabledServices::all()).expect("is asked for");
 }
 
+/// auth-service in a process of its own stores nothing unless a setting asks for it (`docs/security-requirements.md#k1`).
+#[test]
+fn backup_needs_no_stored_service_accounts_where_no_setting_asks_for_them() {
+    let folder = folder();
+    let machine = Machine::new(&folder, "data");
+    machine.migrate(&EnabledServices::all());
+    fs::remove_file(machine.data.join("auth-service.db")).expect("is removed");
+    machine.backup(&new_backup(&folder, "all.backup"), &EnabledServices::all()).expect("is complete");
+    let environment = machine.context.environment.clone().with("AUTH_SERVICE_STORE_ACCOUNTS", "true");
+    let machine = Machine { context: Context::new(environment), ..machine };
+    let refused = refusal(machine.backup(&new_backup(&folder, "other.backup"), &EnabledServices::all()));
+    assert!(refused.contains("auth-service in sqlite://"), "{refused}");
+}
+
 /// The files of a service that was enabled once are in a backup too, and so have to be brought up to date.
 #[test]
 fn schemas_of_services_that_are_not_enabled_are_migrated_where_there_are_any() {

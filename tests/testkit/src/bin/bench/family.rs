@@ -101,12 +101,17 @@ impl Family {
         self.folder.path().join("routes.yaml")
     }
 
-    /// Creates an app token for a user, as an operator does.
-    pub(crate) fn app_token(&self, login: &str) -> Result<String, BoxError> {
+    /// A command of the operator, with the settings of the last start.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         let variables = self.environment.iter().map(|(name, value)| (name, value));
-        let arguments = ["user", "token", "-u", login, "-e", "1h", "-q"];
-        let output = command.args(arguments).env_clear().envs(variables).output()?;
+        command.args(arguments).env_clear().envs(variables);
+        command
+    }
+
+    /// Creates an app token for a user, as an operator does.
+    pub(crate) fn app_token(&self, login: &str) -> Result<String, BoxError> {
+        let output = self.command(&["user", "token", "-u", login, "-e", "1h", "-q"]).output()?;
         if !output.status.success() {
             return Err(format!("no app token: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
@@ -115,10 +120,8 @@ impl Family {
 
     /// Adds a user, as an operator does.
     pub(crate) fn add_user(&self, login: &str, password: &str) -> Result<(), BoxError> {
-        let mut child = Command::new(&self.binary)
-            .args(["user", "add", login, "--password-stdin"])
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+        let mut child = self
+            .command(&["user", "add", login, "--password-stdin"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()?;

@@ -1,12 +1,13 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
 //! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
 //! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens; with `pages`, that
-//! of the account and administration pages; with `rolling`, requests that fail while replicas change; with `simulate`, a region on
-//! paper; with `simulate-check`, the same of a small region, and that region in fact.
+//! of the account and administration pages; with `copy`, the time of `doorward db copy`; with `rolling`, requests that fail while replicas
+//! change; with `simulate`, a region on paper; with `simulate-check`, the same of a small region, and that region in fact.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
 mod call;
+mod copy;
 mod echo;
 mod edge;
 mod family;
@@ -85,6 +86,8 @@ enum Role {
     Scale(scale::Arguments),
     /// Measures the account and administration pages with many users and app tokens, and fails if they cost too much.
     Pages(pages::Arguments),
+    /// Fills the databases of a family, copies them by `doorward db copy`, and fails unless both sides are the same.
+    Copy(copy::Arguments),
     /// Restarts, upgrades and reconfigures two replicas of every service under load, and fails if a request fails.
     Rolling(rolling::Arguments),
     /// Computes for a region how soon revocations reach every replica, and what the replicas read from the database.
@@ -111,6 +114,7 @@ async fn main() -> ExitCode {
         Some(Role::Soak(arguments)) => soak::run(arguments).await,
         Some(Role::Scale(arguments)) => scale::run(arguments).await,
         Some(Role::Pages(arguments)) => pages::run(arguments).await,
+        Some(Role::Copy(arguments)) => copy::run(arguments).await,
         Some(Role::Rolling(arguments)) => rolling::run(arguments).await,
         Some(Role::Simulate(arguments)) => simulate::run(arguments),
         Some(Role::SimulateCheck(arguments)) => simulate::check::run(arguments).await,

@@ -42,6 +42,10 @@ pub(crate) struct Arguments {
     /// By how many MiB the resident memory may grow from the first sixth of the time that counts to the last one.
     #[arg(long, default_value_t = 2.0)]
     most_mib: f64,
+    /// By less than how many MiB in ten minutes it may grow: the slope of the line through the medians of the minutes that
+    /// count, by least squares.
+    #[arg(long, default_value_t = 1.0)]
+    most_slope_mib: f64,
     /// A file for what memory was, every ten seconds.
     #[arg(long)]
     samples: Option<PathBuf>,
@@ -81,16 +85,30 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
         samples.write(file)?;
     }
     let (growth, slope) =
-        samples.growth_mib().zip(samples.slope_kib()).ok_or("too few samples to tell whether memory grows")?;
+        samples.growth_mib().zip(samples.slope_mib()).ok_or("too few samples to tell whether memory grows")?;
     report::line(&format!(
         "\nfrom the first sixth of the time that counts to the last one, resident memory grew by {growth:.2} MiB; {:.2} MiB are \
-         accepted\nslope of all samples that count, by least squares: {slope:.0} KiB in ten minutes",
-        arguments.most_mib
+         accepted\nslope of the medians of the minutes that count, by least squares: {slope:.3} MiB in ten minutes; less than {:.3} MiB is \
+         accepted",
+        arguments.most_mib, arguments.most_slope_mib
     ))?;
     if let Some(failure) = counts.failure() {
         return Err(format!("{} calls failed, the first one: {failure}", counts.failed()).into());
     }
-    if growth > arguments.most_mib { Err("memory grows".into()) } else { Ok(()) }
+    Ok(arguments.check(growth, slope)?)
+}
+
+impl Arguments {
+    /// Fails if memory grew by more than is accepted, between both ends of the time that counts or by its slope.
+    fn check(&self, growth_mib: f64, slope_mib: f64) -> Result<(), String> {
+        if growth_mib > self.most_mib {
+            return Err(format!("memory grows: {growth_mib:.2} MiB from the first sixth to the last one"));
+        }
+        if slope_mib >= self.most_slope_mib {
+            return Err(format!("memory grows: {slope_mib:.3} MiB in ten minutes"));
+        }
+        Ok(())
+    }
 }
 
 /// Makes rounds until the end, one each period. What was missed is not made up for.
@@ -148,4 +166,18 @@ fn tell(family: &mut Family) -> Result<(), BoxError> {
         family.set(name, free_address().to_string());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_between_both_ends_and_slope_are_each_limited() {
+        let arguments = Arguments { minutes: 60.0, rate: 30, most_mib: 2.0, most_slope_mib: 1.0, samples: None };
+        assert_eq!(arguments.check(1.9, 0.9), Ok(()));
+        let refusal = |growth, slope| arguments.check(growth, slope).expect_err("memory grows");
+        assert!(refusal(2.1, 0.0).ends_with("to the last one"));
+        assert!(refusal(0.0, 1.0).ends_with("in ten minutes"));
+    }
 }
