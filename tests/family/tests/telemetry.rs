@@ -152,7 +152,7 @@ fn ancestry<'a>(spans: &'a [Span], of: &'a Span) -> Vec<&'a Span> {
     std::iter::successors(Some(of), |span| spans.iter().find(|other| other.id == span.parent)).collect()
 }
 
-/// `docs/security-requirements.md#t4`
+/// `docs/security-requirements.md#t4`, `#t5`
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     let (address, collector) = Collector::start().await;
@@ -186,7 +186,7 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     assert!(spans.contains(&format!(r#""name": "{name}""#)) && spans.contains(r#""service": "auth-app""#), "{spans}");
     assert!(page.contains(&format!(">{name}</a>")), "{page}");
     family.stop().await;
-    assert_access_line_has_the_route(&log);
+    assert_each_service_has_an_access_line(&log, &token);
     assert_metrics_and_audit_events(&collector.1);
 
     let traces = collector.traces();
@@ -209,13 +209,33 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     }
 }
 
-fn assert_access_line_has_the_route(log: &str) {
+/// One line of the edge for the request, and one of each service that it called, in the log that all processes write.
+fn assert_each_service_has_an_access_line(log: &str, token: &str) {
     let log = std::fs::read_to_string(log).unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(r#""target":"access""#)).collect();
-    let [line] = &*lines else { panic!("{lines:?}") };
-    let access: serde_json::Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&access["route"], &access["status"]), (&"/".into(), &502.into()), "{line}");
-    assert!(!line.contains("that-is-secret"), "{line}");
+    for secret in ["that-is-secret", token] {
+        assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}");
+    }
+    let lines: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_edge: Vec<_> =
+        lines.iter().filter(|line| line["service"] == "proxy" && line["protocol"] == "http").collect();
+    let [access] = &*of_edge else { panic!("{of_edge:?}") };
+    for (field, value) in [("method", "GET"), ("path", "/*"), ("route", "/"), ("source", "127.0.0.1")] {
+        assert_eq!(access[field], value, "{access}");
+    }
+    assert_eq!(access["status"], 502, "{access}");
+    assert!(access["milliseconds"].is_number() && access["request_id"].is_string(), "{access}");
+    assert!(access["subject"].is_string() && access["trace_id"].is_string(), "{access}");
+    for (service, method) in [("gateway", "GatewayAPI/Authenticate"), ("auth-app", "ProviderAPI/Authenticate")] {
+        let is_one = |line: &&serde_json::Value| {
+            line["service"] == service
+                && line["trace_id"] == access["trace_id"]
+                && line["path"].as_str().is_some_and(|path| path.ends_with(method))
+        };
+        let found: Vec<_> = lines.iter().filter(is_one).collect();
+        assert_eq!(found.len(), 1, "{service}: {found:?}");
+        assert_eq!(found[0]["grpc_status"], "OK");
+    }
 }
 
 /// The last metrics are sent when a process ends.
