@@ -168,6 +168,8 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n").unwrap();
     layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
     layout.set("AUTH_APP_DEBUG_ZPAGES", "true");
+    let debug_servers = layout.variables().iter().filter(|(name, _)| name.ends_with("_DEBUG_ADDR"));
+    let debug_servers: Vec<_> = debug_servers.map(|(_, address)| address.clone()).collect();
     let [edge, debug, log] =
         ["PROXY_HTTP_ADDR", "AUTH_APP_DEBUG_ADDR", "OCIS_LOG_FILE"].map(|name| layout.variables()[name].clone());
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
@@ -178,9 +180,14 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
         let answer = get(&edge, path, &authorization);
         let kept =
             ["application/json", "text/html"].map(|kind| get(&debug, "/debug/zpages", &format!("Accept: {kind}\r\n")));
-        (answer, kept)
+        let metrics: Vec<_> = debug_servers.iter().map(|address| get(address, "/metrics", "")).collect();
+        (answer, kept, metrics)
     });
-    let (answer, [spans, page]) = answers.await.unwrap();
+    let (answer, [spans, page], metrics) = answers.await.unwrap();
+    assert_eq!(metrics.len(), ServiceId::ALL.len());
+    for exposition in &metrics {
+        assert_metrics_are_listed(exposition);
+    }
     assert!(answer.starts_with("HTTP/1.0 502"), "the user is authenticated, and the application is away: {answer}");
     let name = "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate";
     assert!(spans.contains(&format!(r#""name": "{name}""#)) && spans.contains(r#""service": "auth-app""#), "{spans}");
@@ -284,14 +291,35 @@ async fn debug_server_requires_its_token_for_metrics() {
     assert!(family.layout.address(ServiceId::Gateway).ip().is_loopback());
 }
 
-/// The list in the documentation is generated from the sources, where one that is registered otherwise would be missed.
+/// The list in the documentation is generated from the sources, where one that is registered otherwise would be missed, as would a
+/// value of a label that is written in another way.
 fn assert_metrics_are_listed(exposition: &str) {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md")).unwrap();
     let types = exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let types: Vec<_> = types.collect();
-    assert!(types.len() > 8, "{exposition}");
+    assert!(types.len() > 5, "{exposition}");
     for (name, kind) in types {
         let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
         assert!(page.contains(&format!("| `{name}` | {kind} | ")), "{name} ({kind}) is not in docs/metrics.md");
     }
+    let (_, rows) = page.split_once("\n## Labels\n").unwrap();
+    let rows: Vec<_> = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ")).collect();
+    for (label, value) in labels(exposition) {
+        let row = rows.iter().find(|(names, _)| names.contains(&format!("`{label}`")));
+        let (_, values) = row.unwrap_or_else(|| panic!("the label {label} is not in docs/metrics.md"));
+        let is_listed = OPEN_LABELS.contains(&label) || values.contains(&format!("`{value}`"));
+        assert!(is_listed, "the value {value} of the label {label} is not in docs/metrics.md");
+    }
+}
+
+/// The labels whose values the documentation describes instead of listing them.
+const OPEN_LABELS: [&str; 7] = ["service", "route", "code", "algorithm", "issuer", "setting", "version"];
+
+/// The labels of all samples, with their values; not the bounds of buckets.
+fn labels(exposition: &str) -> BTreeSet<(&str, &str)> {
+    let samples = exposition.lines().filter(|line| !line.starts_with('#'));
+    let sets = samples.filter_map(|line| Some(line.split_once('{')?.1.rsplit_once('}')?.0));
+    let pairs = sets.flat_map(|set| set.split("\","));
+    let pairs = pairs.filter_map(|pair| pair.split_once("=\"")).filter(|(name, _)| *name != "le");
+    pairs.map(|(name, value)| (name, value.trim_end_matches('"'))).collect()
 }
