@@ -11,6 +11,7 @@ mod oauth2_proxy;
 mod openid;
 mod patroni;
 mod pebble;
+mod pprof;
 mod processes;
 mod promtool;
 mod report;
@@ -51,6 +52,7 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Program {
     Promtool,
+    Pprof,
     Helm,
     Collector,
     GoOidc,
@@ -90,6 +92,7 @@ impl Program {
         let version = |program: &GoProgram| program.module.1.trim_start_matches('v').to_owned();
         match self {
             Self::Promtool => ("promtool", version(&promtool::PROGRAM)),
+            Self::Pprof => ("pprof", pprof::version()),
             Self::Helm => ("Helm", version(&helm::PROGRAM)),
             Self::Collector => ("OpenTelemetry Collector", version(&collector::PROGRAM)),
             Self::GoOidc => ("go-oidc", version(&openid::CLIENT)),
@@ -104,6 +107,7 @@ impl Program {
     fn run(self, session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Result<(), Trouble> {
         match self {
             Self::Promtool => promtool::run(session, scenarios),
+            Self::Pprof => pprof::run(session, scenarios),
             Self::Helm => helm::run(session, scenarios),
             Self::Collector => collector::run(session, scenarios),
             Self::GoOidc => openid::run(session, scenarios),
