@@ -12,6 +12,7 @@ mod oauth2_proxy;
 mod openid;
 mod patroni;
 mod pebble;
+mod pprof;
 mod processes;
 mod promtool;
 mod report;
@@ -53,6 +54,7 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Program {
     Promtool,
+    Pprof,
     Helm,
     Collector,
     Rsyslog,
@@ -93,6 +95,7 @@ impl Program {
         let version = |program: &GoProgram| program.module.1.trim_start_matches('v').to_owned();
         match self {
             Self::Promtool => ("promtool", version(&promtool::PROGRAM)),
+            Self::Pprof => ("pprof", pprof::version()),
             Self::Helm => ("Helm", version(&helm::PROGRAM)),
             Self::Collector => ("OpenTelemetry Collector", version(&collector::PROGRAM)),
             Self::Rsyslog => ("rsyslog", rsyslog::version()),
@@ -108,6 +111,7 @@ impl Program {
     fn run(self, session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Result<(), Trouble> {
         match self {
             Self::Promtool => promtool::run(session, scenarios),
+            Self::Pprof => pprof::run(session, scenarios),
             Self::Helm => helm::run(session, scenarios),
             Self::Collector => collector::run(session, scenarios),
             Self::Rsyslog => rsyslog::run(session, scenarios),

@@ -1,5 +1,6 @@
 //! `cargo xtask metric-docs`: the list of metrics in the documentation, read off the sources that register them.
 
+mod labels;
 mod source;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use crate::marks;
 use crate::tools::{self, Outcome, Workspace};
+use labels::Labels;
 use source::Registration;
 
 const MARKS: (&str, &str) = ("<!-- metrics:begin -->", "<!-- metrics:end -->");
 const PAGE: &str = "docs/metrics.md";
 
-/// Write the list of all metrics into the documentation.
+/// Write the list of all metrics into the documentation, and find labels and values that it leaves out.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Write nothing; fail if the list is not what it should be
@@ -31,32 +33,44 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         fs::write(&page.path, page.wanted).map_err(|error| format!("{}: {error}", page.path.display()))?;
         tools::say(&format!("wrote {}", page.path.display()));
     }
-    Ok(())
+    complete(&page.omissions)
 }
 
 /// Fails if the list differs from what the sources say. Nothing has to be built.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let page = Page::read(workspace)?;
-    if page.now == page.wanted {
+    if page.now != page.wanted {
+        return Err(format!("not up to date: {PAGE}; run: cargo xtask metric-docs"));
+    }
+    complete(&page.omissions)
+}
+
+/// Fails if the table of labels, which is written by hand, is not complete.
+fn complete(omissions: &[String]) -> Outcome {
+    if omissions.is_empty() {
         return Ok(());
     }
-    Err(format!("not up to date: {PAGE}; run: cargo xtask metric-docs"))
+    Err(format!("{PAGE}, section Labels: {}", omissions.join("; ")))
 }
 
 struct Page {
     path: PathBuf,
     now: String,
     wanted: String,
+    /// What the table of labels leaves out.
+    omissions: Vec<String>,
 }
 
 impl Page {
     fn read(workspace: &Workspace) -> Outcome<Self> {
         let path = workspace.root.join(PAGE);
         let now = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let list = table(&metrics(&workspace.root)?);
+        let (metrics, labels) = metrics(&workspace.root)?;
+        let list = table(&metrics);
+        let omissions = labels::omissions(&now, &labels);
         let wanted = marks::replaced(&now, MARKS, &list)
             .ok_or_else(|| format!("{PAGE}: has no lines {} and {} for the list", MARKS.0, MARKS.1))?;
-        Ok(Self { path, now, wanted })
+        Ok(Self { path, now, wanted, omissions })
     }
 }
 
@@ -66,9 +80,9 @@ struct Metric {
     crates: Vec<String>,
 }
 
-/// The metrics of all crates, by name.
-fn metrics(root: &Path) -> Outcome<BTreeMap<String, Metric>> {
-    let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
+/// The metrics of all crates, by name, and their labels.
+fn metrics(root: &Path) -> Outcome<(BTreeMap<String, Metric>, Labels)> {
+    let (mut metrics, mut labels) = (BTreeMap::new(), Labels::new());
     for group in ["services", "shared"] {
         for name in names(&root.join(group))? {
             let mut files = Vec::new();
@@ -78,10 +92,11 @@ fn metrics(root: &Path) -> Outcome<BTreeMap<String, Metric>> {
                 for registration in source::registrations(&text) {
                     add(&mut metrics, &registration, &name)?;
                 }
+                labels::add(&mut labels, &text);
             }
         }
     }
-    Ok(metrics)
+    Ok((metrics, labels))
 }
 
 fn add(metrics: &mut BTreeMap<String, Metric>, registration: &Registration, crate_name: &str) -> Outcome {

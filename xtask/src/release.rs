@@ -15,6 +15,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::cargo_tools::{AUDITABLE, DEB};
 use crate::tools::{self, Outcome, Workspace};
+use trial::Files;
 
 /// The crate whose program, version and metadata the packages have.
 const CRATE: &str = "doorward";
@@ -22,7 +23,8 @@ const CRATE: &str = "doorward";
 /// Build the Debian package, a tarball with the same contents, the bill of materials, the release notes and their checksums.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Install, use and remove the package on a machine in a container, which needs root and systemd-nspawn
+    /// Install, use and remove the package on a machine in a container, which needs root and systemd-nspawn; start there what the
+    /// tarball has and what `cargo install` makes
     #[arg(long = "try")]
     is_tried: bool,
     /// The time of the release in seconds since 1970, by default that of the last commit; the same time gives the same files
@@ -56,11 +58,25 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     tools::run(workspace.program(&auditable).args(build))?;
     contents::generate(workspace, &release)?;
     let package = release.debian_package(workspace)?;
-    release.tarball(&package)?;
+    let tarball = release.tarball(&package)?;
     release.write_notes(workspace)?;
     release.write_checksums()?;
     tools::say(&format!("the release {} is in {}", release.version, release.folder.display()));
-    if arguments.is_tried { trial::run(&package) } else { Ok(()) }
+    if !arguments.is_tried {
+        return Ok(());
+    }
+    let program = installed(workspace)?;
+    trial::run(&Files { package: &package, tarball: &tarball, program: &program })
+}
+
+/// Installs the program as the page on installation says, into a folder of its own; where it is.
+fn installed(workspace: &Workspace) -> Outcome<PathBuf> {
+    let root = workspace.target.join("release/installed");
+    // there may be none of an earlier run
+    let _ = fs::remove_dir_all(&root);
+    let mut command = workspace.cargo(&["install", "--locked", "--path", "services/doorward", "--root"]);
+    tools::run(command.arg(&root))?;
+    Ok(root.join("bin").join(CRATE))
 }
 
 impl Release {
@@ -98,8 +114,8 @@ impl Release {
         packages.into_iter().next().ok_or_else(|| format!("{}: there is no package", self.folder.display()))
     }
 
-    /// Packs the contents of the Debian package for other machines with systemd.
-    fn tarball(&self, package: &Path) -> Outcome {
+    /// Packs the contents of the Debian package for other machines with systemd; the path of the tarball.
+    fn tarball(&self, package: &Path) -> Outcome<PathBuf> {
         let name = format!("{CRATE}-{}-{}", self.version, self.host);
         let root = self.folder.join(&name);
         tools::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&root))?;
@@ -107,9 +123,11 @@ impl Release {
         let same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu", &time];
         let mut tar = Command::new("tar");
         tar.arg("--create").args(same).arg("--use-compress-program=gzip -9n");
-        tar.arg("--file").arg(self.folder.join(format!("{name}.tar.gz")));
+        let tarball = self.folder.join(format!("{name}.tar.gz"));
+        tar.arg("--file").arg(&tarball);
         tools::run(tar.arg("--directory").arg(&self.folder).arg(&name))?;
-        fs::remove_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))
+        fs::remove_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+        Ok(tarball)
     }
 
     fn write_notes(&self, workspace: &Workspace) -> Outcome {

@@ -15,7 +15,7 @@ use axum::response::Response;
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
-use runtime::FileValue;
+use runtime::{AccessDetails, FileValue};
 use tokio_util::sync::CancellationToken;
 use web::header::single;
 
@@ -91,15 +91,8 @@ impl Forwarder {
         let response = self.respond(&routing, &mut parts, body, &mut record).await;
         let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
-        tracing::info!(
-            target: "access",
-            method = %parts.method,
-            route = record.route.name(),
-            status = response.status().as_u16(),
-            subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str()),
-            source = source(&parts).map(tracing::field::display),
-            milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
-        );
+        let subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str());
+        AccessDetails::record(&parts.extensions, record.route.name(), subject);
         Ok(response)
     }
 

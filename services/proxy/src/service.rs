@@ -22,6 +22,8 @@ use crate::token_review::TokenReviewer;
 
 /// What the runtime's metrics call the route of forwarded requests. The edge's own metrics count them by the route they take.
 const FORWARDED: &str = "/*";
+/// The route of the files of pages.
+const STATIC: &str = "/_doorward/static/*";
 
 /// Answers every HTTP request: at an endpoint of the edge, or by forwarding it. Clones share everything.
 #[derive(Clone)]
@@ -73,6 +75,7 @@ impl Service<Request> for EdgeService {
                 Box::pin(signing_key::respond(Arc::clone(entrypoint), request))
             }
             (Some(Endpoint::Static), ..) => {
+                MatchedRoute::record(&request, STATIC);
                 let (query, headers) = (request.uri().query(), request.headers());
                 Box::pin(ready(Ok(forwarder.pages.file(path, request.method(), query, headers))))
             }

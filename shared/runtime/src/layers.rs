@@ -1,5 +1,5 @@
-//! What every request passes through, whichever service it is for: request id, trace context, metrics, limits, timeout, and a
-//! response even if the handler panics.
+//! What every request passes through, whichever service it is for: request id, trace context, metrics, access log, limits, timeout, and
+//! a response even if the handler panics.
 //!
 //! One function instead of a stack of tower layers: it reads from top to bottom, and boxes nothing per request.
 
@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use tower::Service;
 use tracing::{Instrument, Span};
 
+use crate::access_log::{AccessDetails, AccessLine, LoggedRequests};
 use crate::metrics::{Measurement, Protocol, Requests};
 use crate::request_body::Progress;
 use crate::{TrustedProxies, telemetry};
@@ -34,8 +35,7 @@ use crate::{TrustedProxies, telemetry};
 pub(crate) use body::Body;
 pub use cors::Pages;
 pub use matched_route::MatchedRoute;
-use matched_route::method_name;
-pub(crate) use matched_route::recording_routes;
+pub(crate) use matched_route::{method_name, recording_routes};
 pub use peer::FromTrustedProxy;
 pub(crate) use peer::{PeerConnection, PeerIdentity};
 use request_id::RequestIds;
@@ -64,13 +64,15 @@ pub(crate) struct Stack<S> {
     ids: RequestIds,
     networks: TrustedProxies,
     proxies: TrustedProxies,
+    logged: LoggedRequests,
 }
 
 impl<S> Stack<S> {
     pub(crate) fn new(inner: S, requests: Arc<Requests>, limits: Limits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)));
         let (networks, proxies) = (TrustedProxies::default(), TrustedProxies::default());
-        Self { inner, requests, permits, timeout: limits.timeout, ids: RequestIds::new(), networks, proxies }
+        let (ids, logged) = (RequestIds::new(), LoggedRequests::of_process());
+        Self { inner, requests, permits, timeout: limits.timeout, ids, networks, proxies, logged }
     }
 
     /// The same, believing peers in `networks` when they forward a client's address, and marking requests of `proxies`.
@@ -80,6 +82,11 @@ impl<S> Stack<S> {
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {
         &self.requests
+    }
+
+    /// Which requests have a line in the access log.
+    pub(crate) fn logged(&self) -> LoggedRequests {
+        self.logged
     }
 
     /// Answers a request. Failures are responses too.
@@ -92,6 +99,9 @@ impl<S> Stack<S> {
         let id = self.ids.of(&mut request);
         peer.introduce(&mut request, self.requests.protocol(), &self.networks, &self.proxies);
         let span = self.span(&request, &id);
+        if let Some(line) = self.access_line(&mut request, &id) {
+            measurement.log(line);
+        }
 
         let permit = if request.uri().path().starts_with(HEALTH) {
             None
@@ -141,6 +151,21 @@ impl<S> Stack<S> {
         handled.map(|response| response.map(Body::served)).map_err(|_panic| Kind::Internal)
     }
 
+    /// The line of the access log for this request, if it gets one.
+    fn access_line<A>(&self, request: &mut Request<A>, id: &HeaderValue) -> Option<Box<AccessLine>> {
+        let is_probe = || self.requests.protocol() == Protocol::Debug || request.uri().path().starts_with(HEALTH);
+        match self.logged {
+            LoggedRequests::None => return None,
+            LoggedRequests::AllButProbes if is_probe() => return None,
+            LoggedRequests::AllButProbes | LoggedRequests::All => {}
+        }
+        let (method, details) = (method_name(request.method()), AccessDetails::default());
+        let source = request.extensions().get::<authn::Peer>().and_then(|peer| peer.source);
+        request.extensions_mut().insert(details.clone());
+        let request_id = Some(id.clone());
+        Some(Box::new(AccessLine { method, request_id, source, trace_id: None, details }))
+    }
+
     fn span<A>(&self, request: &Request<A>, id: &HeaderValue) -> Span {
         let name = match self.requests.protocol() {
             Protocol::Grpc => request.uri().path(),
@@ -181,6 +206,9 @@ fn finish<B>(
     if let Some(code) = code {
         measurement.ended(code);
         record_outcome(span, protocol, code);
+    }
+    if let Some(line) = measurement.line() {
+        line.trace_id = telemetry::trace_id(span);
     }
     answer.headers_mut().insert(request_id::NAME, id);
     answer.body_mut().measure(measurement);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access_log;
 mod app;
 mod authentications;
 mod background;
@@ -50,6 +51,7 @@ mod testing;
 #[cfg(feature = "testing")]
 mod captured_log;
 
+pub use access_log::AccessDetails;
 pub use app::{App, Task};
 pub use authentications::{Authentications, measured};
 pub use background::Background;

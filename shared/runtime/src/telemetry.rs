@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::{TraceContextExt, TraceId, TracerProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Span;
@@ -26,6 +26,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::access_log::{self, LoggedRequests};
 use crate::tls::TlsError;
 use crate::{Clock, Metrics};
 use audit::{AuditFile, AuditStream};
@@ -143,7 +144,8 @@ pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError>
     let files = opened(file.as_ref(), audit_file.as_ref());
     let (audit, deliveries) = AuditStream::open(service, log, tracing, audit_file)?.unzip();
     let is_complete = audit.as_ref().is_some_and(AuditStream::is_complete);
-    let mut layers = vec![lines(log, file).with_filter(logged(&log.level, is_complete)).boxed()];
+    let requests = LoggedRequests::of(log);
+    let mut layers = vec![lines(log, file).with_filter(logged(&log.level, is_complete, requests)).boxed()];
     // a layer of nothing would have every event ask anew whether it is wanted
     layers.extend(audit.clone().map(audit_lines));
     layers.extend(provider.as_ref().map(|provider| {
@@ -156,6 +158,7 @@ pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError>
         return Ok(());
     }
     let _ = LOG_FILES.set(files);
+    requests.begin();
     if let Some(audit) = audit {
         let _ = AUDIT_STREAM.set(audit);
     }
@@ -257,6 +260,16 @@ pub(crate) fn is_exporting() -> bool {
     PROVIDER.get().is_some()
 }
 
+/// The trace that a span belongs to, where spans are exported.
+pub(crate) fn trace_id(span: &Span) -> Option<String> {
+    if !is_exporting() {
+        return None;
+    }
+    let context = span.context();
+    let id = context.span().span_context().trace_id();
+    (id != TraceId::INVALID).then(|| id.to_string())
+}
+
 /// The spans that are kept for the debug pages, if any are.
 pub(crate) fn recent_spans() -> Option<RecentSpans> {
     RECENT_SPANS.get().cloned()
@@ -312,7 +325,7 @@ fn audit_lines(stream: AuditStream) -> BoxedLayer {
 
 /// What is logged at a level; empty is `error`, as operators of oCIS expect. Below `error` there is only silence. Audit events
 /// are left out if a destination of their own has all of them.
-fn logged(level: &str, has_audit_log: bool) -> Targets {
+fn logged(level: &str, has_audit_log: bool, requests: LoggedRequests) -> Targets {
     let level = match level {
         "panic" | "fatal" => LevelFilter::OFF,
         "warn" => LevelFilter::WARN,
@@ -321,12 +334,14 @@ fn logged(level: &str, has_audit_log: bool) -> Targets {
         "trace" => LevelFilter::TRACE,
         _ => LevelFilter::ERROR,
     };
+    let access = if requests == LoggedRequests::None { LevelFilter::OFF } else { LevelFilter::INFO };
     let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
     Targets::new()
         .with_default(level)
         .with_targets(LIBRARIES.map(|library| (library, libraries)))
         .with_target(STEP, LevelFilter::OFF)
         .with_target(AUDIT, if has_audit_log { LevelFilter::OFF } else { level.max(LevelFilter::INFO) })
+        .with_target(access_log::TARGET, access)
         .with_target(PANIC, level.max(LevelFilter::ERROR))
 }
 
@@ -336,6 +351,7 @@ fn exported() -> Targets {
         .with_default(LevelFilter::INFO)
         .with_targets(LIBRARIES.map(|library| (library, LevelFilter::OFF)))
         .with_target(AUDIT, LevelFilter::OFF)
+        .with_target(access_log::TARGET, LevelFilter::OFF)
 }
 
 /// One line in the log instead of several on the error stream.

@@ -152,7 +152,7 @@ fn ancestry<'a>(spans: &'a [Span], of: &'a Span) -> Vec<&'a Span> {
     std::iter::successors(Some(of), |span| spans.iter().find(|other| other.id == span.parent)).collect()
 }
 
-/// `docs/security-requirements.md#t4`
+/// `docs/security-requirements.md#t4`, `#t5`
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     let (address, collector) = Collector::start().await;
@@ -168,6 +168,8 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n").unwrap();
     layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
     layout.set("AUTH_APP_DEBUG_ZPAGES", "true");
+    let debug_servers = layout.variables().iter().filter(|(name, _)| name.ends_with("_DEBUG_ADDR"));
+    let debug_servers: Vec<_> = debug_servers.map(|(_, address)| address.clone()).collect();
     let [edge, debug, log] =
         ["PROXY_HTTP_ADDR", "AUTH_APP_DEBUG_ADDR", "OCIS_LOG_FILE"].map(|name| layout.variables()[name].clone());
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
@@ -178,15 +180,20 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
         let answer = get(&edge, path, &authorization);
         let kept =
             ["application/json", "text/html"].map(|kind| get(&debug, "/debug/zpages", &format!("Accept: {kind}\r\n")));
-        (answer, kept)
+        let metrics: Vec<_> = debug_servers.iter().map(|address| get(address, "/metrics", "")).collect();
+        (answer, kept, metrics)
     });
-    let (answer, [spans, page]) = answers.await.unwrap();
+    let (answer, [spans, page], metrics) = answers.await.unwrap();
+    assert_eq!(metrics.len(), ServiceId::ALL.len());
+    for exposition in &metrics {
+        assert_metrics_are_listed(exposition);
+    }
     assert!(answer.starts_with("HTTP/1.0 502"), "the user is authenticated, and the application is away: {answer}");
     let name = "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate";
     assert!(spans.contains(&format!(r#""name": "{name}""#)) && spans.contains(r#""service": "auth-app""#), "{spans}");
     assert!(page.contains(&format!(">{name}</a>")), "{page}");
     family.stop().await;
-    assert_access_line_has_the_route(&log);
+    assert_each_service_has_an_access_line(&log, &token);
     assert_metrics_and_audit_events(&collector.1);
 
     let traces = collector.traces();
@@ -209,13 +216,33 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     }
 }
 
-fn assert_access_line_has_the_route(log: &str) {
+/// One line of the edge for the request, and one of each service that it called, in the log that all processes write.
+fn assert_each_service_has_an_access_line(log: &str, token: &str) {
     let log = std::fs::read_to_string(log).unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(r#""target":"access""#)).collect();
-    let [line] = &*lines else { panic!("{lines:?}") };
-    let access: serde_json::Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&access["route"], &access["status"]), (&"/".into(), &502.into()), "{line}");
-    assert!(!line.contains("that-is-secret"), "{line}");
+    for secret in ["that-is-secret", token] {
+        assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}");
+    }
+    let lines: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_edge: Vec<_> =
+        lines.iter().filter(|line| line["service"] == "proxy" && line["protocol"] == "http").collect();
+    let [access] = &*of_edge else { panic!("{of_edge:?}") };
+    for (field, value) in [("method", "GET"), ("path", "/*"), ("route", "/"), ("source", "127.0.0.1")] {
+        assert_eq!(access[field], value, "{access}");
+    }
+    assert_eq!(access["status"], 502, "{access}");
+    assert!(access["milliseconds"].is_number() && access["request_id"].is_string(), "{access}");
+    assert!(access["subject"].is_string() && access["trace_id"].is_string(), "{access}");
+    for (service, method) in [("gateway", "GatewayAPI/Authenticate"), ("auth-app", "ProviderAPI/Authenticate")] {
+        let is_one = |line: &&serde_json::Value| {
+            line["service"] == service
+                && line["trace_id"] == access["trace_id"]
+                && line["path"].as_str().is_some_and(|path| path.ends_with(method))
+        };
+        let found: Vec<_> = lines.iter().filter(is_one).collect();
+        assert_eq!(found.len(), 1, "{service}: {found:?}");
+        assert_eq!(found[0]["grpc_status"], "OK");
+    }
 }
 
 /// The last metrics are sent when a process ends.
@@ -264,14 +291,35 @@ async fn debug_server_requires_its_token_for_metrics() {
     assert!(family.layout.address(ServiceId::Gateway).ip().is_loopback());
 }
 
-/// The list in the documentation is generated from the sources, where one that is registered otherwise would be missed.
+/// The list in the documentation is generated from the sources, where one that is registered otherwise would be missed, as would a
+/// value of a label that is written in another way.
 fn assert_metrics_are_listed(exposition: &str) {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md")).unwrap();
     let types = exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let types: Vec<_> = types.collect();
-    assert!(types.len() > 8, "{exposition}");
+    assert!(types.len() > 5, "{exposition}");
     for (name, kind) in types {
         let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
         assert!(page.contains(&format!("| `{name}` | {kind} | ")), "{name} ({kind}) is not in docs/metrics.md");
     }
+    let (_, rows) = page.split_once("\n## Labels\n").unwrap();
+    let rows: Vec<_> = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ")).collect();
+    for (label, value) in labels(exposition) {
+        let row = rows.iter().find(|(names, _)| names.contains(&format!("`{label}`")));
+        let (_, values) = row.unwrap_or_else(|| panic!("the label {label} is not in docs/metrics.md"));
+        let is_listed = OPEN_LABELS.contains(&label) || values.contains(&format!("`{value}`"));
+        assert!(is_listed, "the value {value} of the label {label} is not in docs/metrics.md");
+    }
+}
+
+/// The labels whose values the documentation describes instead of listing them.
+const OPEN_LABELS: [&str; 7] = ["service", "route", "code", "algorithm", "issuer", "setting", "version"];
+
+/// The labels of all samples, with their values; not the bounds of buckets.
+fn labels(exposition: &str) -> BTreeSet<(&str, &str)> {
+    let samples = exposition.lines().filter(|line| !line.starts_with('#'));
+    let sets = samples.filter_map(|line| Some(line.split_once('{')?.1.rsplit_once('}')?.0));
+    let pairs = sets.flat_map(|set| set.split("\","));
+    let pairs = pairs.filter_map(|pair| pair.split_once("=\"")).filter(|(name, _)| *name != "le");
+    pairs.map(|(name, value)| (name, value.trim_end_matches('"'))).collect()
 }

@@ -20,10 +20,15 @@ pub(super) struct Registration {
 
 /// The metrics that a source registers, its tests left out.
 pub(super) fn registrations(text: &str) -> Vec<Registration> {
+    let code = code(text);
+    CALLS.iter().flat_map(|(call, kind)| calls(&code, call, kind)).collect()
+}
+
+/// A source without its comments and tests.
+pub(super) fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = lines.collect::<Vec<_>>().join("\n");
-    CALLS.iter().flat_map(|(call, kind)| calls(&code, call, kind)).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn calls(code: &str, call: &str, kind: &'static str) -> Vec<Registration> {

@@ -1,5 +1,5 @@
-//! The package on a machine with a systemd of its own: a container (systemd-nspawn) of this machine's files, whose changes are
-//! thrown away.
+//! The package, the tarball and the program that `cargo install` leaves, on a machine with a systemd of its own: a container
+//! (systemd-nspawn) of this machine's files, whose changes are thrown away.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,23 +98,58 @@ const STEPS: [(&str, &str, &str); 14] = [
     ),
 ];
 
+/// The tarball as a service, by the commands of the page on installation. The secret that a step above has configured went with the
+/// package.
+const TARBALL_AS_A_SERVICE: &str = "rm -rf /etc/systemd/system/doorward.service.d; cd /release/doorward-*; \
+    cp --recursive --no-clobber etc /; cp --recursive usr /; systemd-sysusers doorward.conf; \
+    systemd-tmpfiles --create doorward.conf; systemctl daemon-reload; systemctl enable --now doorward.service; \
+    systemctl is-active doorward.service; curl -sS --insecure https://localhost:9200/.well-known/openid-configuration; \
+    systemctl disable --now doorward.service";
+/// The files of a release on the machine.
+const PACKAGE: &str = "package.deb";
+const TARBALL: &str = "tarball.tar.gz";
+const PROGRAM: &str = "installed-doorward";
+/// In the metadata of the provider, where nothing is configured.
+const ISSUER: &str = "\"https://localhost:9200\"";
+
 /// Where root finds programs.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Installs, uses, removes and purges the package; fails at the first step that is not as it should be.
-pub(super) fn run(package: &Path) -> Outcome {
+/// What a release consists of, for a machine.
+pub(super) struct Files<'a> {
+    /// The Debian package.
+    pub(super) package: &'a Path,
+    /// The tarball.
+    pub(super) tarball: &'a Path,
+    /// The program that `cargo install` has made.
+    pub(super) program: &'a Path,
+}
+
+/// Installs, uses, removes and purges the package, then uses the tarball and the installed program; fails at the first step that is not
+/// as it should be.
+pub(super) fn run(files: &Files<'_>) -> Outcome {
     if !tools::answers("systemd-nspawn", &["--version"]) {
         return Err("there is no systemd-nspawn; install the package systemd-container, and run it as root".into());
     }
-    let machine = Machine::boot(package)?;
+    let machine = Machine::boot(files)?;
     for (about, commands, expected) in STEPS {
-        let printed = machine.run(commands).map_err(|failure| format!("the package {about}: {failure}"))?;
-        if !printed.contains(expected) {
-            return Err(format!("the package {about}: {expected:?} is not in {printed:?}"));
-        }
-        tools::say(&format!("the package {about}"));
+        machine.check(&format!("the package {about}"), commands, expected)?;
     }
-    Ok(())
+    let unpack = format!("mkdir /release; tar --extract --file /{TARBALL} --directory /release");
+    let start = quickstart("/release/doorward-*/usr/bin/doorward");
+    machine.check("the tarball starts where it is unpacked", &format!("{unpack}; {start}"), ISSUER)?;
+    machine.check("the tarball is installed as a service", TARBALL_AS_A_SERVICE, ISSUER)?;
+    machine.check("what cargo installs starts", &quickstart(&format!("/{PROGRAM}")), ISSUER)
+}
+
+/// Commands that start a program with new data, print the metadata of its provider, and stop it.
+fn quickstart(program: &str) -> String {
+    format!(
+        "OCIS_BASE_DATA_PATH=$(mktemp -d) {program} quickstart >/tmp/quickstart.log 2>&1 & \
+         for i in $(seq 300); do \
+         curl -s --fail --insecure https://localhost:9200/.well-known/openid-configuration && break; sleep 0.1; done; \
+         kill $! || {{ cat /tmp/quickstart.log >&2; exit 1; }}; wait $! || true"
+    )
 }
 
 /// A machine in a container, which ends with this.
@@ -125,8 +160,8 @@ struct Machine {
 }
 
 impl Machine {
-    fn boot(package: &Path) -> Outcome<Self> {
-        let folder = package.with_file_name("trial");
+    fn boot(files: &Files<'_>) -> Outcome<Self> {
+        let folder = files.package.with_file_name("trial");
         let (changes, root) = (folder.join("changes"), folder.join("root"));
         let (upper, work) = (changes.join("upper"), changes.join("work"));
         let make = |path: &Path| fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()));
@@ -140,7 +175,9 @@ impl Machine {
         // a machine of its own, on which packages may start their services
         fs::write(root.join("etc/machine-id"), "").map_err(failed)?;
         let _ = fs::remove_file(root.join("usr/sbin/policy-rc.d"));
-        fs::copy(package, root.join("package.deb")).map_err(failed)?;
+        for (file, name) in [(files.package, PACKAGE), (files.tarball, TARBALL), (files.program, PROGRAM)] {
+            fs::copy(file, root.join(name)).map_err(failed)?;
+        }
         let mut nspawn = Command::new("systemd-nspawn");
         nspawn.args(["--quiet", "--machine=doorward-trial", "--private-network", "--register=no", "--keep-unit"]);
         nspawn.args(["--boot", "--console=pipe"]).arg("--directory").arg(&root);
@@ -163,6 +200,16 @@ impl Machine {
             std::thread::sleep(Duration::from_millis(100));
         }
         Err("the machine does not start; its systemd is not running".into())
+    }
+
+    /// Runs commands on the machine; they have to succeed and to print this.
+    fn check(&self, about: &str, commands: &str, expected: &str) -> Outcome {
+        let printed = self.run(commands).map_err(|failure| format!("{about}: {failure}"))?;
+        if !printed.contains(expected) {
+            return Err(format!("{about}: {expected:?} is not in {printed:?}"));
+        }
+        tools::say(about);
+        Ok(())
     }
 
     /// Runs commands on the machine until one fails; what they print.

@@ -154,7 +154,7 @@ impl Keys {
         self.0.set.load().rendered().clone()
     }
 
-    /// Shows how long the keys that sign have been signing.
+    /// Shows how long the keys that sign have been signing, and when other keys are due.
     pub fn measure(&self, metrics: &Metrics) {
         for &algorithm in &self.0.parts.algorithms {
             let inner = Arc::downgrade(&self.0);
@@ -164,14 +164,38 @@ impl Keys {
                 vec![("algorithm", algorithm.to_string())],
                 move || Some(Keys(inner.upgrade()?).age(algorithm)?.as_secs_f64()),
             );
+            let inner = Arc::downgrade(&self.0);
+            metrics.gauge_of(
+                "doorward_signing_key_rotation_seconds",
+                "The time until another key has to sign with an algorithm, in seconds; negative when that is overdue",
+                vec![("algorithm", algorithm.to_string())],
+                move || Keys(inner.upgrade()?).until_rotation(algorithm),
+            );
         }
     }
 
     /// How long the key that signs with this algorithm has been signing.
     fn age(&self, algorithm: Algorithm) -> Option<Duration> {
+        let since = self.signing_since(algorithm)?;
+        Some(self.0.parts.clock.now().duration_since(since).unwrap_or_default())
+    }
+
+    /// The seconds until a successor of the key that signs with this algorithm has to sign, negative when that is overdue; `None` if keys
+    /// are not rotated.
+    fn until_rotation(&self, algorithm: Algorithm) -> Option<f64> {
+        let Schedule { rotation, ahead, .. } = self.0.parts.schedule;
+        if rotation.is_zero() {
+            return None;
+        }
+        let due = self.signing_since(algorithm)? + rotation + ahead;
+        let left = due.duration_since(self.0.parts.clock.now());
+        Some(left.map_or_else(|past| -past.duration().as_secs_f64(), |left| left.as_secs_f64()))
+    }
+
+    /// When the key that signs with this algorithm has begun to.
+    fn signing_since(&self, algorithm: Algorithm) -> Option<SystemTime> {
         let signs = |key: &Listed| key.state == State::Current && key.algorithm == algorithm;
-        let key = self.list().into_iter().find(signs)?;
-        Some(self.0.parts.clock.now().duration_since(key.active).unwrap_or_default())
+        self.list().into_iter().find(signs).map(|key| key.active)
     }
 
     /// The known keys, in the order of the algorithms, the newest first.

@@ -16,6 +16,11 @@ pub struct Log {
     #[schemars(extend("x-env" = ["OCIS_LOG_LEVEL", "<P>_LOG_LEVEL"]))]
     #[schemars(extend("enum" = ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"]))]
     pub level: String,
+    /// Which requests have a line in the log when they have ended: 'none', 'requests' (all but health checks and requests to the
+    /// debug server) or 'all'. If empty, 'requests' with the log level info, 'all' with debug and trace, and 'none' with the others.
+    #[schemars(extend("x-env" = ["OCIS_LOG_ACCESS", "<P>_LOG_ACCESS"]))]
+    #[schemars(extend("enum" = ["", "none", "requests", "all"]))]
+    pub access: String,
     /// Activates pretty log output.
     #[schemars(extend("x-env" = ["OCIS_LOG_PRETTY", "<P>_LOG_PRETTY"]))]
     pub pretty: bool,

@@ -27,8 +27,13 @@ const FREQUENCY: i32 = 99;
 const DEFAULT_SECONDS: u64 = 30;
 /// The longest profile.
 pub(super) const MAX_SECONDS: u64 = 120;
-/// Libraries in which no sample is taken: a signal that interrupts them may find their locks held.
+/// Libraries in which no sample is taken: a signal that interrupts them may find their locks held. A static program has none of
+/// them: there the unwinder has to do without locks, see [`IS_INTERRUPTIBLE`].
 const BLOCKED: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
+/// Whether the unwinder may interrupt the C library and itself. What handles the signal allocates no memory but on its stack, and takes
+/// no lock that it could wait for. The unwinder of GCC finds frames by `_dl_find_object` of glibc (2.35 and later), without a lock or
+/// memory. The one that Rust links for musl takes a lock which the interrupted thread may hold, and its programs are static.
+const IS_INTERRUPTIBLE: bool = cfg!(target_env = "gnu");
 const INDEX: &str = "\
 profile?seconds=30  the CPU time of the process, for the programs named pprof (1 to 120 seconds)
 heap                the memory of the process and of its allocator, as JSON
@@ -64,6 +69,9 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn cpu(Query(query): Query<HashMap<String, String>>) -> Response {
+    if !IS_INTERRUPTIBLE {
+        return text(StatusCode::NOT_IMPLEMENTED, "a profile is taken only of a program that is built for glibc");
+    }
     let Some(seconds) = seconds(query.get("seconds").map(String::as_str)) else {
         return text(StatusCode::BAD_REQUEST, format!("seconds must be a number from 1 to {MAX_SECONDS}"));
     };

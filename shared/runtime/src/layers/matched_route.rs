@@ -31,10 +31,9 @@ impl MatchedRoute {
 }
 
 /// The method, or `OTHER` for an unknown one: clients must not be able to make up names.
-pub(super) fn method_name(method: &Method) -> &str {
-    let standard =
-        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
-    if standard.contains(method) { method.as_str() } else { "OTHER" }
+pub(crate) fn method_name(method: &Method) -> &'static str {
+    const STANDARD: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+    STANDARD.into_iter().find(|name| *name == method.as_str()).unwrap_or("OTHER")
 }
 
 /// Has a router record the route of each request.

@@ -1,3 +1,4 @@
+mod access;
 mod spans;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::uri::PathAndQuery;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 
 use super::Metrics;
+use crate::access_log::{AccessLine, RequestEnd};
 
 /// The route of requests with unknown paths: clients must not be able to make up metrics.
 const OTHER: &str = "other";
@@ -157,6 +159,17 @@ impl Requests {
         }
     }
 
+    /// Writes the line of a request that took this long.
+    fn write(&self, line: &AccessLine, route: &str, code: u16, took: Duration) {
+        let ListenerLabels { service, protocol } = self.labels;
+        let is_grpc = self.protocol == Protocol::Grpc;
+        let name = is_grpc.then(|| self.code_name(code));
+        // the route of an HTTP request begins with the method
+        let path = route.split_once(' ').map_or(route, |(_, template)| template);
+        let status = (!is_grpc).then_some(code);
+        line.write(&RequestEnd { service, protocol, path, status, grpc_status: name.as_deref(), took });
+    }
+
     fn code_name(&self, code: u16) -> String {
         if self.protocol == Protocol::Grpc {
             match tonic::Code::from(i32::from(code)) {
@@ -180,6 +193,8 @@ pub(crate) struct Measurement {
     route: RouteOf,
     started: Instant,
     code: Option<u16>,
+    /// `None` if the access log leaves the request out.
+    line: Option<Box<AccessLine>>,
 }
 
 enum RouteOf {
@@ -200,7 +215,7 @@ impl Measurement {
             _ => RouteOf::Unknown,
         };
         requests.in_flight.inc();
-        Self { requests: Arc::clone(requests), route, started: Instant::now(), code: None }
+        Self { requests: Arc::clone(requests), route, started: Instant::now(), code: None, line: None }
     }
 
     /// Sets the HTTP route: its method and template.
@@ -211,6 +226,16 @@ impl Measurement {
     /// Sets the result: a gRPC code or an HTTP status.
     pub(crate) fn ended(&mut self, code: u16) {
         self.code = Some(code);
+    }
+
+    /// Has the request written into the access log when it has ended.
+    pub(crate) fn log(&mut self, line: Box<AccessLine>) {
+        self.line = Some(line);
+    }
+
+    /// Its line of the access log, if it gets one.
+    pub(crate) fn line(&mut self) -> Option<&mut AccessLine> {
+        self.line.as_deref_mut()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -240,8 +265,12 @@ impl Drop for Measurement {
                 &made
             }
         };
-        route.duration.observe(self.started.elapsed().as_secs_f64());
+        let took = self.started.elapsed();
+        route.duration.observe(took.as_secs_f64());
         requests.count(route, code);
+        if let Some(line) = &self.line {
+            requests.write(line, &route.name, code, took);
+        }
     }
 }
 

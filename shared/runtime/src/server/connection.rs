@@ -28,7 +28,7 @@ use super::head::HeadTimer;
 use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
 use super::linger::Lingering;
 use super::listener::Stream;
-use super::plain_http::{self, RedirectPort};
+use super::plain_http::{self, PlainHttp, RedirectPort};
 use crate::IssuedCertificate;
 use crate::layers::{Body, PeerConnection, PeerIdentity, Stack};
 use crate::metrics::Protocol;
@@ -86,9 +86,14 @@ where
             match self.stop.run_until_cancelled(first).await {
                 Some(Ok(false)) => {}
                 Some(Ok(true)) => {
-                    let issued = self.issued.as_ref();
-                    let answered = Box::pin(plain_http::serve(stream, self.limits, RedirectPort::Same, issued));
-                    self.stop.run_until_cancelled(answered).await;
+                    let plain_http = PlainHttp {
+                        service: self.stack.requests().service(),
+                        port: RedirectPort::Same,
+                        issued: self.issued.as_ref(),
+                        logged: self.stack.logged(),
+                        source: self.addr.map(|addr| addr.ip().to_canonical()),
+                    };
+                    self.stop.run_until_cancelled(Box::pin(plain_http.serve(stream, self.limits))).await;
                     return;
                 }
                 Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "closed a silent connection"),

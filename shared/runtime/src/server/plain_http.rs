@@ -2,6 +2,8 @@
 //! redirect to HTTPS, or that to a challenge of ACME (RFC 8555 8.3).
 
 use std::convert::Infallible;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, LOCATION};
@@ -16,11 +18,16 @@ use tokio::time::timeout;
 use super::ConnectionLimits;
 use super::listener::Stream;
 use crate::IssuedCertificate;
+use crate::access_log::{AccessDetails, AccessLine, LoggedRequests, RequestEnd};
+use crate::layers::method_name;
 
 /// The most that is read of a request, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 /// The path of challenges, before the token.
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
+/// What the access log has for a path of challenges, and for any other.
+const CHALLENGE: &str = "/.well-known/acme-challenge/{token}";
+const OTHER: &str = "other";
 /// The port of https.
 const HTTPS: u16 = 443;
 
@@ -40,22 +47,49 @@ pub(super) async fn is_spoken(stream: &Stream) -> bool {
     matches!(tcp.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
 }
 
-/// Answers one request, and closes the connection (`docs/security-requirements.md#e17`).
-pub(super) async fn serve(
-    stream: Stream,
-    limits: ConnectionLimits,
-    port: RedirectPort,
-    issued: Option<&IssuedCertificate>,
-) {
-    let service = service_fn(move |request: Request<Incoming>| async move {
-        let request = request.map(drop);
-        Ok::<_, Infallible>(answer(&request, port, issued).await)
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD).keep_alive(false);
-    let served = timeout(limits.headers * 2, builder.serve_connection(TokioIo::new(stream), service)).await;
-    if let Ok(Err(problem)) = served {
-        tracing::debug!(%problem, "a request by plain HTTP failed");
+/// Plain HTTP on one connection.
+pub(super) struct PlainHttp<'a> {
+    /// The service whose listener it is.
+    pub(super) service: &'static str,
+    pub(super) port: RedirectPort,
+    pub(super) issued: Option<&'a IssuedCertificate>,
+    pub(super) logged: LoggedRequests,
+    /// The address of the peer.
+    pub(super) source: Option<IpAddr>,
+}
+
+impl PlainHttp<'_> {
+    /// Answers one request, and closes the connection (`docs/security-requirements.md#e17`).
+    pub(super) async fn serve(&self, stream: Stream, limits: ConnectionLimits) {
+        let service = service_fn(move |request: Request<Incoming>| async move {
+            let request = request.map(drop);
+            Ok::<_, Infallible>(self.respond(&request).await)
+        });
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD).keep_alive(false);
+        let served = timeout(limits.headers * 2, builder.serve_connection(TokioIo::new(stream), service)).await;
+        if let Ok(Err(problem)) = served {
+            tracing::debug!(%problem, "a request by plain HTTP failed");
+        }
+    }
+
+    async fn respond(&self, request: &Request<()>) -> Response<Body> {
+        let started = Instant::now();
+        let response = answer(request, self.port, self.issued).await;
+        if self.logged != LoggedRequests::None {
+            self.log(request, response.status(), started.elapsed());
+        }
+        response
+    }
+
+    /// Writes the line of the access log. The path may hold a secret: the user has typed it for HTTPS.
+    fn log(&self, request: &Request<()>, status: StatusCode, took: Duration) {
+        let (method, details) = (method_name(request.method()), AccessDetails::default());
+        let line = AccessLine { method, request_id: None, source: self.source, trace_id: None, details };
+        let path = if request.uri().path().starts_with(CHALLENGES) { CHALLENGE } else { OTHER };
+        let status = Some(status.as_u16());
+        let (service, protocol) = (self.service, "http");
+        line.write(&RequestEnd { service, protocol, path, status, grpc_status: None, took });
     }
 }
 

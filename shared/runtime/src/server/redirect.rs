@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::listener::{self, Listener};
-use super::plain_http::{self, RedirectPort};
+use super::plain_http::{PlainHttp, RedirectPort};
 use super::{ConnectionLimits, Shutdown};
+use crate::access_log::LoggedRequests;
 use crate::{Background, IssuedCertificate};
 
 /// A listener that passes no request on: it redirects, and answers challenges of ACME.
 pub(crate) struct RedirectServer {
+    pub(crate) service: &'static str,
     pub(crate) listener: Listener,
     pub(crate) port: RedirectPort,
     pub(crate) issued: Option<IssuedCertificate>,
@@ -26,7 +28,8 @@ impl RedirectServer {
     }
 
     async fn accept(self) {
-        let Self { listener, port, issued, limits, shutdown } = self;
+        let Self { service, listener, port, issued, limits, shutdown } = self;
+        let logged = LoggedRequests::of_process();
         let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         loop {
             let accepted = shutdown.stop.run_until_cancelled(async {
@@ -39,12 +42,14 @@ impl RedirectServer {
                     listener::after(&problem).await;
                     continue;
                 }
-                Some((Ok((stream, _)), permit)) => (stream, permit),
+                Some((Ok((stream, addr)), permit)) => (stream, addr, permit),
             };
             let (stop, issued) = (shutdown.stop.clone(), issued.clone());
             shutdown.tasks.spawn(async move {
-                let (stream, _permit) = stream;
-                stop.run_until_cancelled(plain_http::serve(stream, limits, port, issued.as_ref())).await;
+                let (stream, addr, _permit) = stream;
+                let source = addr.map(|addr| addr.ip().to_canonical());
+                let plain_http = PlainHttp { service, port, issued: issued.as_ref(), logged, source };
+                stop.run_until_cancelled(plain_http.serve(stream, limits)).await;
             });
         }
     }

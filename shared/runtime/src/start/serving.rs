@@ -103,7 +103,8 @@ impl Serving {
         if let Some(listener) = sockets.redirect {
             let port = RedirectPort::Of(app.redirect_port.unwrap_or(HTTPS));
             let (issued, limits, shutdown) = (app.certificate, self.connection_limits, shutdown.clone());
-            RedirectServer { listener, port, issued, limits, shutdown }.spawn(&self.context.background);
+            let service = self.identity.name;
+            RedirectServer { service, listener, port, issued, limits, shutdown }.spawn(&self.context.background);
         }
         for (socket, service) in [(sockets.http, app.http), (sockets.mtls, app.mtls)] {
             if let (Some(socket), Some(http), Some(service)) = (socket, listeners.http, service) {

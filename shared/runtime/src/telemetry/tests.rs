@@ -10,24 +10,38 @@ use config::Audit;
 #[test]
 fn audit_events_are_always_logged() {
     for level in ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"] {
-        assert!(logged(level, false).would_enable(AUDIT, &Level::INFO), "{level}");
-        assert!(!logged(level, true).would_enable(AUDIT, &Level::ERROR), "{level}");
+        assert!(logged(level, false, LoggedRequests::None).would_enable(AUDIT, &Level::INFO), "{level}");
+        assert!(!logged(level, true, LoggedRequests::None).would_enable(AUDIT, &Level::ERROR), "{level}");
     }
-    assert!(!logged("", false).would_enable("gateway", &Level::WARN));
-    assert!(logged("", false).would_enable("gateway", &Level::ERROR));
-    assert!(!logged("fatal", false).would_enable("gateway", &Level::ERROR));
-    assert!(!logged("debug", false).would_enable("h2", &Level::DEBUG));
-    assert!(logged("trace", false).would_enable("h2", &Level::TRACE));
+    assert!(!logged("", false, LoggedRequests::None).would_enable("gateway", &Level::WARN));
+    assert!(logged("", false, LoggedRequests::None).would_enable("gateway", &Level::ERROR));
+    assert!(!logged("fatal", false, LoggedRequests::None).would_enable("gateway", &Level::ERROR));
+    assert!(!logged("debug", false, LoggedRequests::None).would_enable("h2", &Level::DEBUG));
+    assert!(logged("trace", false, LoggedRequests::None).would_enable("h2", &Level::TRACE));
+}
+
+#[test]
+fn access_lines_are_logged_if_requests_are_and_never_exported() {
+    for level in ["", "fatal", "info", "trace"] {
+        assert!(!logged(level, false, LoggedRequests::None).would_enable(access_log::TARGET, &Level::ERROR), "{level}");
+        for requests in [LoggedRequests::AllButProbes, LoggedRequests::All] {
+            assert!(logged(level, false, requests).would_enable(access_log::TARGET, &Level::INFO), "{level}");
+        }
+    }
+    assert!(!exported().would_enable(access_log::TARGET, &Level::ERROR));
 }
 
 #[test]
 fn log_lines_name_the_request_whatever_step_they_are_in() {
-    assert!(exported().would_enable(STEP, &Level::INFO) && !logged("trace", false).would_enable(STEP, &Level::INFO));
+    assert!(
+        exported().would_enable(STEP, &Level::INFO)
+            && !logged("trace", false, LoggedRequests::None).would_enable(STEP, &Level::INFO)
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let file = Some(LogFile::open(&log, LOG_MODE).expect("opens"));
-    let registry =
-        Registry::default().with(vec![lines(&Log::default(), file).with_filter(logged("info", false)).boxed()]);
+    let registry = Registry::default()
+        .with(vec![lines(&Log::default(), file).with_filter(logged("info", false, LoggedRequests::None)).boxed()]);
     tracing::subscriber::with_default(registry, || {
         tracing::info_span!("request", request_id = "id-1").in_scope(|| {
             tracing::info_span!(target: STEP, "statement", rows = 3).in_scope(|| tracing::info!("inside"));
@@ -48,7 +62,7 @@ fn audit_events_go_to_their_own_file_alone() {
         .expect("settings")
         .expect("a file is a destination");
     assert!(stream.is_complete());
-    let lines = lines(&Log::default(), Some(file)).with_filter(logged("info", true)).boxed();
+    let lines = lines(&Log::default(), Some(file)).with_filter(logged("info", true, LoggedRequests::None)).boxed();
     let registry = Registry::default().with(vec![lines, audit_lines(stream)]);
     let both = || {
         tracing::info!(target: "audit", event = "authenticate", "audited");

@@ -44,7 +44,7 @@ fn archive(root: &Path, image: &str, program: &str, programs: &str, file: &Path)
         .args([image, program, programs])
         .arg(file)
         .env("SOURCE_DATE_EPOCH", "1700000000")
-        .env("VERSION", "0.1.0")
+        .env("VERSION", "0.2.0")
         .env("REVISION", "0a1b2c")
         .env("ARCHITECTURE", "arm64")
         .output()
@@ -167,7 +167,7 @@ fn image_runs_as_any_user_and_holds_nothing_else() {
     assert_eq!(config["config"]["Entrypoint"], json!(["/usr/bin/gateway"]));
     let labels = &config["config"]["Labels"];
     assert_eq!(labels["org.opencontainers.image.title"], "gateway");
-    assert_eq!(labels["org.opencontainers.image.version"], "0.1.0");
+    assert_eq!(labels["org.opencontainers.image.version"], "0.2.0");
     assert_eq!(labels["org.opencontainers.image.revision"], "0a1b2c");
     assert_eq!(labels["org.opencontainers.image.created"], "2023-11-14T22:13:20Z");
     assert_eq!(manifest["annotations"], *labels);

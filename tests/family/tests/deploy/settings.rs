@@ -129,6 +129,6 @@ fn overlay_of_the_page_renders() {
     let Some(manifests) = rendered(&text.replace("path/to/deploy/kubernetes/", "../../")) else { return };
     assert_eq!(manifests.config_map("doorward-settings")["OCIS_URL"], "https://cloud.example.org");
     for workload in manifests.workloads() {
-        assert_eq!(workload.container()["image"], "registry.example.org/doorward:0.1.0", "{}", workload.name());
+        assert_eq!(workload.container()["image"], "registry.example.org/doorward:0.2.0", "{}", workload.name());
     }
 }

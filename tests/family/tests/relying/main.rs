@@ -1,10 +1,11 @@
 //! Relying parties that are not ours, and a browser, at the provider as processes: npm `openid-client` and `oidc-client-ts`,
-//! `PyPI` `authlib`, Apache's `mod_auth_openidc`, the program `oidc-agent`, the mail server `aiosmtpd`, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
+//! `PyPI` `authlib`, the metrics by its `prometheus_client`, Apache's `mod_auth_openidc`, the program `oidc-agent`, the mail server `aiosmtpd`, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
 
 mod front_door;
 mod mail_server;
 mod world;
 
+use doorward::ServiceId;
 use world::{Place, World};
 
 /// A script that walks what a document has, and the page of the book that keeps its transcript.
@@ -97,6 +98,9 @@ async fn authlib_at_the_url_of_the_edge() {
     let Some(world) = World::start("authlib-edge", Place::Edge).await else { return };
     let done = world.python("authlib_party.py").await;
     assert_eq!(done.lines().count(), 3, "{done}");
+    // each service has counted something by now, and the client of Prometheus reads it
+    let done = world.python("exposition.py").await;
+    assert_eq!(done.lines().count(), ServiceId::ALL.len(), "{done}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,6 +129,9 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
     layout.set("OCIS_LOG_LEVEL", "info");
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");
+    let debug_servers = layout.variables().iter().filter(|(name, _)| name.ends_with("_DEBUG_ADDR"));
+    let debug_addresses: Vec<_> = debug_servers.map(|(_, address)| address.as_str()).collect();
+    let debug_addresses = debug_addresses.join(" ");
     // the documents' calls of curl are made as they are written: where a name leads, curl reads here
     let host = site.trim_start_matches("https://");
     let port = if host.contains(':') { "" } else { ":443" };
@@ -137,6 +140,7 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("SITE", site),
         ("ADDRESS", address),
+        ("DEBUG_ADDRESSES", debug_addresses),
         ("LOGIN", "einstein".to_owned()),
         ("PASSWORD", layout.password.clone()),
         ("SECRET", SECRET.to_owned()),

@@ -167,6 +167,29 @@ async fn i40_a_key_is_published_before_it_signs_and_for_as_long_as_its_tokens_li
 }
 
 #[tokio::test]
+async fn rotation_that_is_overdue_is_measured_and_none_where_keys_are_not_rotated() {
+    let (world, metrics) = (World::new().await, Metrics::default());
+    let keys = world.replica().await;
+    keys.measure(&metrics);
+    let name = "doorward_signing_key_rotation_seconds{algorithm=\"RS256\"}";
+    assert!(metrics.render().contains(name), "{}", metrics.render());
+    let full = (90 * DAY + HOUR).as_secs_f64();
+    assert_eq!(keys.until_rotation(Algorithm::Rs256), Some(full));
+    world.clock.advance(90 * DAY + 3 * HOUR);
+    assert_eq!(keys.until_rotation(Algorithm::Rs256), Some(-(2 * HOUR).as_secs_f64()));
+    keys.tend().await.expect("is tended");
+    world.clock.advance(HOUR);
+    assert_eq!(keys.until_rotation(Algorithm::Rs256), Some(full), "the successor signs");
+
+    let schedule = Schedule { rotation: Duration::ZERO, ..Schedule::of(&config::defaults()) };
+    let keys = Keys::open(Parts { schedule, ..world.parts(SECRET) }).await.expect("the keys are opened");
+    assert_eq!(keys.until_rotation(Algorithm::Rs256), None);
+    let metrics = Metrics::default();
+    keys.measure(&metrics);
+    assert!(!metrics.render().contains(name));
+}
+
+#[tokio::test]
 async fn i40_no_token_is_refused_by_another_replica_while_keys_are_exchanged() {
     let world = World::new().await;
     let (one, other) = (world.replica().await, world.replica().await);

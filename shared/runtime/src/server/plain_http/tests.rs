@@ -1,5 +1,6 @@
 use super::*;
 use crate::ChallengeRequest;
+use crate::testing::Recorder;
 
 fn request(method: &str, uri: &str, hosts: &[&str]) -> Request<()> {
     let mut request = Request::new(());
@@ -70,4 +71,26 @@ async fn challenge_path_answers_tokens_of_the_running_order_and_redirects_none()
     }
     assert_eq!(respond("GET", "/x", Some(&issued)).await.0, 308);
     assert_eq!(respond("GET", &path("known"), None).await.0, 308, "another server may be the client of an authority");
+}
+
+/// `docs/security-requirements.md#t5`
+#[tokio::test]
+async fn line_of_the_access_log_has_nothing_of_the_path() {
+    let plain_http = |logged| PlainHttp {
+        service: "echo",
+        port: RedirectPort::Same,
+        issued: None,
+        logged,
+        source: Some("192.0.2.7".parse().expect("an address")),
+    };
+    for (uri, path) in [("/a-secret?code=a-secret", OTHER), ("/.well-known/acme-challenge/a-secret", CHALLENGE)] {
+        let (recorder, _guard) = Recorder::here();
+        let request = request("GET", uri, &["a.example"]);
+        assert_eq!(plain_http(LoggedRequests::None).respond(&request).await.status(), 308);
+        assert_eq!(recorder.values("path").len(), 0);
+        assert_eq!(plain_http(LoggedRequests::AllButProbes).respond(&request).await.status(), 308);
+        let line = ["service", "method", "path", "status", "source"].map(|field| recorder.values(field));
+        assert_eq!(line, ["echo", "GET", path, "308", "192.0.2.7"].map(|value| [value]));
+        assert!(!recorder.has("a-secret"));
+    }
 }
