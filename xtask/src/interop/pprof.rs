@@ -60,8 +60,8 @@ fn judge(listed: &str) -> Outcome<String> {
     let total = listed.split_once("Total samples = ").and_then(|(_, rest)| rest.split_whitespace().next());
     let total = total.filter(|total| *total != "0").ok_or_else(|| complaint("it has no samples"))?;
     let rows = listed.lines().skip_while(|line| !line.trim_start().starts_with("flat ")).skip(1);
-    let names = rows.filter_map(|row| row.split_whitespace().nth(5));
-    let named = names.filter(|name| !name.starts_with("0x") && !name.starts_with('<')).count();
+    let symbols = rows.filter_map(|row| row.split_whitespace().nth(5));
+    let named = symbols.filter(|name| !name.starts_with("0x") && !name.starts_with('<')).count();
     if named < FEWEST {
         return Err(complaint(&format!("only {named} functions have names")));
     }
