@@ -24,7 +24,7 @@ fn chart() -> String {
 }
 
 /// What the chart makes of these values.
-fn template(values: &[&str]) -> Option<Manifests> {
+pub(crate) fn template(values: &[&str]) -> Option<Manifests> {
     let chart = chart();
     let given = values.iter().flat_map(|value| ["--set", *value]);
     let arguments: Vec<_> =

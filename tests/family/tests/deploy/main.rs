@@ -9,6 +9,7 @@ mod kubernetes;
 mod network;
 mod pods;
 mod programs;
+mod routes;
 mod schemas;
 mod selection;
 mod settings;
