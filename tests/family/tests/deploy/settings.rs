@@ -120,15 +120,34 @@ fn url_of_the_installation_reaches_every_service_that_reads_it() {
     }
 }
 
-#[test]
-fn overlay_of_the_page_renders() {
+/// The overlay that the page shows, with paths for `rendered`.
+fn overlay_of_the_page() -> String {
     let page = read("docs/kubernetes.md");
     let (_, block) = page.split_once("```yaml\n# kustomization.yaml\n").expect("the page has an overlay");
     let (text, _) = block.split_once("\n```").expect("it ends");
     assert!(text.contains("- path/to/deploy/kubernetes/overlays/ha-postgres\n"), "{text}");
-    let Some(manifests) = rendered(&text.replace("path/to/deploy/kubernetes/", "../../")) else { return };
+    text.replace("path/to/deploy/kubernetes/", "../../")
+}
+
+#[test]
+fn overlay_of_the_page_renders() {
+    let Some(manifests) = rendered(&overlay_of_the_page()) else { return };
     assert_eq!(manifests.config_map("doorward-settings")["OCIS_URL"], "https://cloud.example.org");
     for workload in manifests.workloads() {
         assert_eq!(workload.container()["image"], "registry.example.org/doorward:0.1.0", "{}", workload.name());
+    }
+}
+
+/// The API server refuses a Job with another template.
+#[test]
+fn changed_settings_start_new_pods_and_change_no_job() {
+    let text = overlay_of_the_page();
+    let more = format!("{text}\n      - OCIS_LOG_LEVEL=debug\n");
+    let (Some(before), Some(after)) = (rendered(&text), rendered(&more)) else { return };
+    let name = "doorward-migrate";
+    assert!(before.find("Job", name).is_some_and(|job| after.find("Job", name) == Some(job)));
+    for workload in before.servers() {
+        let changed = after.find("Deployment", workload.name()).expect("it is there");
+        assert_ne!(changed["spec"]["template"], workload.0["spec"]["template"], "{}", workload.name());
     }
 }
