@@ -141,6 +141,8 @@ fn ways_out_are_those_of_the_database_issuers_and_mail() {
     assert_eq!(let_out(&manifests, 636), BTreeSet::from(["users", "auth-basic"]));
     let Some(plain) = overlay("ha-postgres") else { return };
     assert!(let_out(&plain, 587).is_empty() && let_out(&plain, 636).is_empty());
+    let Some(process) = changed("single-sqlite", &[], &["mail", "ldap"]) else { return };
+    assert!([587, 636].iter().all(|port| let_out(&process, *port) == BTreeSet::from(["doorward"])));
 }
 
 /// The first arrangement of `docs/existing-installation.md`: their gateway calls our services, which call only their gateway.

@@ -151,3 +151,29 @@ fn changed_settings_start_new_pods_and_change_no_job() {
         assert_ne!(changed["spec"]["template"], workload.0["spec"]["template"], "{}", workload.name());
     }
 }
+
+/// The process has settings of its own in the `ConfigMap`, which overlays and components change as they do for services by themselves.
+#[test]
+fn settings_and_components_reach_the_one_process() {
+    let Some(manifests) = changed("single-sqlite", &[], &["mail", "tracing"]) else { return };
+    check("the one process with mail and traces", &manifests, &Files::make());
+    let Some(manifests) = changed("single-sqlite", &[], &["mail", "tracing", "ldap"]) else { return };
+    let process = manifests.servers().next().expect("there is one");
+    let variables = process.variables(&manifests);
+    let data = manifests.config_map("doorward-settings");
+    for (name, value) in &data {
+        assert_eq!(variables[*name], *value, "{name}");
+    }
+    for (name, value) in [
+        ("OCIS_SMTP_HOST", "smtp.example.org"),
+        ("OCIS_SMTP_PASSWORD_FILE", "/run/secrets/doorward-mail/smtp_password"),
+        ("OCIS_TRACING_ENABLED", "true"),
+        ("USERS_DRIVER", "ldap"),
+        ("OCIS_LDAP_BIND_PASSWORD_FILE", "/run/secrets/doorward-ldap/ldap_bind_password"),
+    ] {
+        assert_eq!(variables[name], value);
+    }
+    // an empty endpoint would part the services of the process
+    let empty = data.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| *name);
+    assert_eq!(empty.collect::<Vec<_>>(), ["OCIS_AUDIT_LOG_FILE"]);
+}
