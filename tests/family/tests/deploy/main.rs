@@ -6,6 +6,7 @@ mod documented;
 mod helm;
 mod images;
 mod kubernetes;
+mod monitoring;
 mod network;
 mod pods;
 mod programs;
