@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::documented::Documented;
 use crate::kubernetes::{Manifests, Workload, changed, list, overlays, text};
+use crate::read;
 
 /// How long a service finishes what is in flight once it accepts no more requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -233,4 +234,31 @@ fn tls_secret<'a>(manifests: &'a Manifests, name: &str) -> &'a str {
     let deployment = Workload(manifests.find("Deployment", name).expect("there is one"));
     let volume = list(&deployment.pod()["volumes"]).iter().find(|volume| volume["name"] == "tls");
     volume.map_or("", |volume: &Value| text(&volume["secret"]["secretName"]))
+}
+
+/// The services that listen for changes on a connection in addition to their pool.
+const LISTENING: [&str; 3] = ["users", "auth-app", "idp"];
+
+/// PostgreSQL has a limit that autoscalers do not know.
+#[test]
+fn page_names_the_connections_of_all_pods() {
+    let overlays = overlays();
+    let Some(manifests) = overlays.get("ha-postgres") else { return };
+    let (mut least, mut most) = (0, 0);
+    for workload in manifests.servers() {
+        let name = workload.name();
+        if !workload.variables(manifests).contains_key("OCIS_DATABASE_URL_FILE") {
+            continue;
+        }
+        let readme = read(&format!("services/{name}/README.md"));
+        let row = readme.lines().find(|line| line.starts_with("| OCIS_DATABASE_MAX_CONNECTIONS<br>"));
+        let pool = row.expect("it has a pool").split(" | ").nth(2).expect("a default").parse::<u64>();
+        let each = pool.expect("a number") + u64::from(LISTENING.contains(&name));
+        let scale = &manifests.find("HorizontalPodAutoscaler", name).expect("there is one")["spec"];
+        least += each * scale["minReplicas"].as_u64().expect("a number");
+        most += each * scale["maxReplicas"].as_u64().expect("a number");
+    }
+    let page = read("docs/kubernetes.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let sums = [format!("open up to {least} together"), format!("up to {most} are needed")];
+    assert!(sums.iter().all(|sum| page.contains(sum)), "{sums:?}");
 }
