@@ -283,3 +283,21 @@ fn prometheus_reads_every_service_where_it_answers() {
         assert_eq!(services[&name]["environment"]["OCIS_TRACING_ENABLED"], "true", "{name}");
     }
 }
+
+/// `docs/security-requirements.md#d15`
+#[test]
+fn grafana_has_no_account_with_a_known_password() {
+    let grafana = file("deploy/compose/observability.yml")["services"]["grafana"].clone();
+    let environment = environment(&grafana);
+    let known = [
+        ("GF_AUTH_ANONYMOUS_ORG_ROLE", "Viewer"),
+        ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION", "true"),
+        ("GF_AUTH_DISABLE_LOGIN_FORM", "true"),
+        ("GF_AUTH_BASIC_ENABLED", "false"),
+    ];
+    for (name, value) in known {
+        assert_eq!(environment[name], value);
+    }
+    let ports = list(&grafana["ports"]);
+    assert!(!ports.is_empty() && ports.iter().all(|port| text(port).starts_with("127.0.0.1:")), "{ports:?}");
+}
