@@ -138,6 +138,19 @@ fn values_of_containers_are_defaults() {
     }
 }
 
+/// Otherwise compose tries to pull the image where it is not there.
+#[test]
+fn every_container_of_ours_can_be_built() {
+    for name in [DEFAULT, HIGHLY_AVAILABLE] {
+        let ours = |container: &Value| text(&container["image"]).contains("DOORWARD_IMAGE");
+        let containers: Vec<_> = containers(name).into_iter().filter(|(_, container)| ours(container)).collect();
+        assert!(containers.len() > single_services().len(), "{name}");
+        for (service, container) in containers {
+            assert_eq!(container["build"]["dockerfile"], "deploy/Dockerfile", "{name}: {service}");
+        }
+    }
+}
+
 /// `docs/security-requirements.md#d3`
 #[test]
 fn containers_have_no_rights_that_they_do_not_need() {
