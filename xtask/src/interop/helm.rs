@@ -53,6 +53,8 @@ const CASES: [Case; 4] = [
             "BackendTLSPolicy/proxy",
             "BackendTLSPolicy/gateway",
             "kind: ServiceMonitor",
+            "PrometheusRule/doorward",
+            "ConfigMap/doorward-dashboard",
         ],
         unwanted: &["runAsUser"],
     },

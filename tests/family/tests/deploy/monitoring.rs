@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::helm::template;
 use crate::kubernetes::{changed, list, text};
-use crate::single_services;
+use crate::{read, single_services};
 
 /// The names of the ports in a list of a manifest.
 fn ports(items: &Value) -> BTreeSet<&str> {
@@ -16,7 +17,8 @@ fn ports(items: &Value) -> BTreeSet<&str> {
 fn metrics_of_every_service_are_read() {
     for overlay in ["single-sqlite", "ha-postgres"] {
         let Some(manifests) = changed(overlay, &[], &["monitoring"]) else { return };
-        let read = ports(&manifests.find("ServiceMonitor", "doorward").expect("there is one")["spec"]["endpoints"]);
+        let monitor = manifests.find("ServiceMonitor", "doorward").expect("there is one");
+        let scraped = ports(&monitor["spec"]["endpoints"]);
         let policy = &manifests.find("NetworkPolicy", "metrics").expect("there is one")["spec"];
         let open = ports(&policy["ingress"][0]["ports"]);
         let mut found = BTreeSet::new();
@@ -33,10 +35,26 @@ fn metrics_of_every_service_are_read() {
                 let target = text(&port["targetPort"]);
                 assert_eq!(workload.port(target), Some(number), "{overlay}: {variable}");
                 assert!(open.contains(target), "{overlay}: {target} is closed");
-                assert!(read.contains(text(&port["name"])), "{overlay}: {target} is not read");
+                assert!(scraped.contains(text(&port["name"])), "{overlay}: {target} is not read");
                 found.insert(name);
             }
         }
         assert_eq!(found, single_services(), "{overlay}");
+    }
+}
+
+/// kustomize reads no rules of Prometheus, so that the component has a copy.
+#[test]
+fn alerts_and_dashboard_are_those_of_the_observability_folder() {
+    let rules: Value = serde_yaml_ng::from_str(&read("deploy/observability/rules.yaml")).expect("YAML");
+    let dashboard = read("deploy/observability/dashboard.json");
+    let component = changed("ha-postgres", &[], &["monitoring"]);
+    let (Some(component), Some(chart)) = (component, template(&["monitoring.enabled=true"])) else { return };
+    for (place, manifests) in [("component", component), ("chart", chart)] {
+        let found = manifests.find("PrometheusRule", "doorward").expect("there is one");
+        assert_eq!(found["spec"], rules, "{place}");
+        let found = manifests.find("ConfigMap", "doorward-dashboard").expect("there is one");
+        assert_eq!(text(&found["data"]["doorward.json"]), dashboard, "{place}");
+        assert_eq!(found["metadata"]["labels"]["grafana_dashboard"], "1", "{place}");
     }
 }
