@@ -3,6 +3,7 @@
 mod audit_log;
 mod certificates;
 mod collector;
+mod doors;
 mod family;
 mod go_program;
 mod helm;
@@ -141,6 +142,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         let mut scenarios = report.of(name, &version, logs);
         let ended = program.run(&session, &mut scenarios);
         scenarios.close(ended);
+    }
+    if arguments.only.is_empty() {
+        doors::copy(workspace, &mut report)?;
     }
     report.print();
     if arguments.only.is_empty() {

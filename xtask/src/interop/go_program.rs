@@ -90,8 +90,25 @@ impl GoProgram {
     }
 }
 
+/// The version of Go that the modules need.
+const GO: [u32; 3] = [1, 26, 7];
+
 fn needs_go() -> Result<(), Trouble> {
-    if tools::answers("go", &["version"]) { Ok(()) } else { Err(Trouble::Missing("there is no Go".to_owned())) }
+    let said = tools::output(Command::new("go").args(["env", "GOVERSION", "GOTOOLCHAIN"]));
+    let said = said.map_err(|_| Trouble::Missing("there is no Go".to_owned()))?;
+    let (version, toolchain) = said.trim().split_once('\n').unwrap_or((said.as_str(), ""));
+    is_usable(version, toolchain).map_err(Trouble::Missing)
+}
+
+/// Whether this version of Go is enough, or fetches another that is.
+fn is_usable(version: &str, toolchain: &str) -> Outcome {
+    let number = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>().ok();
+    let numbers: Vec<u32> = version.trim_start_matches("go").split('.').map_while(number).collect();
+    if numbers.as_slice() >= GO.as_slice() || toolchain.ends_with("auto") || toolchain.ends_with("path") {
+        return Ok(());
+    }
+    let [major, minor, patch] = GO;
+    Err(format!("it needs Go {major}.{minor}.{patch}; here is {version}, with GOTOOLCHAIN={toolchain}"))
 }
 
 /// The folder with the files of a module; `folder` has a `go.mod`, or is outside of any module.
@@ -120,6 +137,17 @@ mod tests {
         let go_mod = "module a\n\nreplace (\n\tk8s.io/api => ./staging/src/k8s.io/api\n\tb.org/c => d.org/e v1.2.3\n)\n\
                       replace k8s.io/cri => ./staging/src/k8s.io/cri\n";
         assert_eq!(staged(go_mod), ["k8s.io/api", "k8s.io/cri"]);
+    }
+
+    #[test]
+    fn older_go_is_refused_unless_it_fetches_another() {
+        for version in ["go1.26.7", "go1.26.12", "go1.27rc1", "go2.0"] {
+            assert_eq!(is_usable(version, "local"), Ok(()), "{version}");
+        }
+        for version in ["go1.26", "go1.26.6", "go1.25.9", ""] {
+            assert!(is_usable(version, "local").is_err_and(|reason| reason.contains("1.26.7")), "{version}");
+            assert_eq!(is_usable(version, "go1.26.1+auto"), Ok(()), "{version}");
+        }
     }
 
     #[test]

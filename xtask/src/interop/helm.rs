@@ -47,7 +47,15 @@ const CASES: [Case; 4] = [
             "monitoring.enabled=true",
             "openshift=true",
         ],
-        wanted: &["kind: HTTPRoute", "kind: GRPCRoute", "kind: ServiceMonitor"],
+        wanted: &[
+            "kind: HTTPRoute",
+            "kind: GRPCRoute",
+            "BackendTLSPolicy/proxy",
+            "BackendTLSPolicy/gateway",
+            "kind: ServiceMonitor",
+            "PrometheusRule/doorward",
+            "ConfigMap/doorward-dashboard",
+        ],
         unwanted: &["runAsUser"],
     },
     Case {

@@ -29,6 +29,8 @@ enum Verdict {
     Passed(String),
     Failed(String),
     NotRun(String),
+    /// Nothing was run: the result is that of a test of the family.
+    Copied(String),
 }
 
 struct Line {
@@ -60,6 +62,12 @@ impl Report {
         Scenarios { report: self, program: program.to_owned(), version: version.to_owned(), logs }
     }
 
+    /// Adds a line that says where the result is, of a program that a test of the family runs.
+    pub(super) fn copy(&mut self, program: &str, version: &str, scenario: &str, source: &str) {
+        let [program, version, scenario, source] = [program, version, scenario, source].map(str::to_owned);
+        self.lines.push(Line { program, version, scenario, verdict: Verdict::Copied(source) });
+    }
+
     /// The table.
     fn table(&self) -> String {
         let mut text = "| program | version | scenario | result |\n|---|---|---|---|\n".to_owned();
@@ -69,6 +77,7 @@ impl Report {
                 Verdict::Passed(details) => format!("passed: {details}"),
                 Verdict::Failed(reason) => format!("**failed**: {reason}"),
                 Verdict::NotRun(reason) => format!("not run: {reason}"),
+                Verdict::Copied(source) => source.clone(),
             };
             let result = result.lines().next().unwrap_or_default().replace('|', "\\|");
             // writing into a String cannot fail
@@ -142,6 +151,7 @@ impl Scenarios<'_> {
             Verdict::Passed(details) => format!("passed: {scenario}: {details}"),
             Verdict::Failed(reason) => format!("FAILED: {scenario}: {reason}; logs: {}", self.logs.display()),
             Verdict::NotRun(reason) => format!("not run: {scenario}: {reason}"),
+            Verdict::Copied(source) => format!("{scenario}: {source}"),
         };
         tools::say(&said);
         let (program, version) = (self.program.clone(), self.version.clone());
@@ -171,6 +181,8 @@ mod tests {
     #[test]
     fn run_without_a_scenario_fails() {
         let mut report = Report::default();
+        report.copy("proxy", "1.0", "3 requests", "as of a test");
+        assert!(report.table().ends_with("\n| proxy | 1.0 | 3 requests | as of a test |\n"));
         report.of("tool", "1.2", "logs".into()).close(Err(Trouble::Missing("there is none".to_owned())));
         assert_eq!(report.outcome(), Err("no scenario was run".to_owned()));
     }

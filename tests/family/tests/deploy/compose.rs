@@ -139,6 +139,19 @@ fn values_of_containers_are_defaults() {
     }
 }
 
+/// Otherwise compose tries to pull the image where it is not there.
+#[test]
+fn every_container_of_ours_can_be_built() {
+    for name in [DEFAULT, HIGHLY_AVAILABLE] {
+        let ours = |container: &Value| text(&container["image"]).contains("DOORWARD_IMAGE");
+        let containers: Vec<_> = containers(name).into_iter().filter(|(_, container)| ours(container)).collect();
+        assert!(containers.len() > single_services().len(), "{name}");
+        for (service, container) in containers {
+            assert_eq!(container["build"]["dockerfile"], "deploy/Dockerfile", "{name}: {service}");
+        }
+    }
+}
+
 /// `docs/security-requirements.md#d3`
 #[test]
 fn containers_have_no_rights_that_they_do_not_need() {
@@ -310,4 +323,22 @@ fn prometheus_reads_every_service_where_it_answers() {
         assert!(row.lines().any(is_row), "{name}");
         assert_eq!(services[&name]["environment"]["OCIS_TRACING_ENABLED"], "true", "{name}");
     }
+}
+
+/// `docs/security-requirements.md#d15`
+#[test]
+fn grafana_has_no_account_with_a_known_password() {
+    let grafana = file("deploy/compose/observability.yml")["services"]["grafana"].clone();
+    let environment = environment(&grafana);
+    let known = [
+        ("GF_AUTH_ANONYMOUS_ORG_ROLE", "Viewer"),
+        ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION", "true"),
+        ("GF_AUTH_DISABLE_LOGIN_FORM", "true"),
+        ("GF_AUTH_BASIC_ENABLED", "false"),
+    ];
+    for (name, value) in known {
+        assert_eq!(environment[name], value);
+    }
+    let ports = list(&grafana["ports"]);
+    assert!(!ports.is_empty() && ports.iter().all(|port| text(port).starts_with("127.0.0.1:")), "{ports:?}");
 }

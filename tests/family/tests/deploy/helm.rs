@@ -24,7 +24,7 @@ fn chart() -> String {
 }
 
 /// What the chart makes of these values.
-fn template(values: &[&str]) -> Option<Manifests> {
+pub(crate) fn template(values: &[&str]) -> Option<Manifests> {
     let chart = chart();
     let given = values.iter().flat_map(|value| ["--set", *value]);
     let arguments: Vec<_> =
@@ -120,6 +120,7 @@ fn every_value_of_the_chart_makes_valid_manifests() {
         "routes.grpcHostname=grpc.example.org",
         "tls.certManager.enabled=true",
         "image.pullSecrets[0]=registry",
+        "trustedProxies={10.42.0.0/16,fd00::/8}",
         "settings.OCIS_SMTP_HOST=mail.example.org",
         "settings.OCIS_SMTP_SENDER=noreply@example.org",
         "settings.OCIS_SMTP_USERNAME=doorward",
@@ -132,6 +133,8 @@ fn every_value_of_the_chart_makes_valid_manifests() {
     let idp = manifests.servers().find(|workload| workload.name() == "idp").expect("it is there");
     assert_eq!(idp.variables(&manifests)["OCIS_SMTP_PASSWORD_FILE"], "/run/secrets/doorward-mail/smtp_password");
     assert!(idp.pod()["securityContext"]["runAsUser"].is_null());
+    let proxy = manifests.servers().find(|workload| workload.name() == "proxy").expect("it is there");
+    assert_eq!(proxy.variables(&manifests)["PROXY_TRUSTED_PROXIES"], "10.42.0.0/16,fd00::/8");
     let users = manifests.servers().find(|workload| workload.name() == "users").expect("it is there");
     assert_eq!(users.variables(&manifests)["USERS_LOG_LEVEL"], "debug");
     assert!(manifests.find("NetworkPolicy", "mail").is_some() && manifests.find("NetworkPolicy", "ldap").is_some());

@@ -24,6 +24,21 @@ fn image_has_the_binary_of_every_service() {
     assert!(read("deploy/build-root").contains("deploy/services"));
 }
 
+/// The other values of labels come from a commit, which the folder that is built does not have.
+#[test]
+fn label_of_the_dockerfile_has_the_version_of_the_workspace() {
+    let manifest = read("Cargo.toml");
+    let (_, package) = manifest.split_once("[workspace.package]\n").expect("there is one");
+    let version =
+        package.lines().find_map(|line| line.strip_prefix("version = ")).expect("a version").trim_matches('"');
+    let dockerfile = read("deploy/Dockerfile");
+    assert!(dockerfile.lines().any(|line| line == format!("ARG VERSION={version}")), "{version}");
+    for (label, argument) in [("version", "VERSION"), ("revision", "REVISION"), ("created", "CREATED")] {
+        let line = format!("org.opencontainers.image.{label}=\"${argument}\"");
+        assert!(dockerfile.contains(&line), "{line}");
+    }
+}
+
 /// A root folder as `deploy/build-root` lays it out, with programs that are texts.
 fn root(folder: &Path, programs: &[&str]) {
     for inside in ["usr/bin", "etc/ssl/certs", "etc/doorward", "var/lib/doorward"] {

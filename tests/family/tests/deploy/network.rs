@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::documented::Documented;
+use crate::helm::template;
 use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
 
 /// A call of a workload by another, and the name of the port.
@@ -109,12 +110,26 @@ fn policies_permit_exactly_the_calls_that_settings_name() {
 fn nothing_is_permitted_by_default() {
     for (overlay, manifests) in overlays() {
         let policy = manifests.find("NetworkPolicy", "default-deny").expect("there is one");
-        assert_eq!(
-            policy["spec"],
-            serde_json::json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
-            "{overlay}"
-        );
+        assert_eq!(policy["spec"], json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}), "{overlay}");
     }
+}
+
+/// The DNS of OpenShift is not that of other clusters, and without it no service finds another.
+#[test]
+fn pods_ask_the_dns_of_openshift() {
+    let values = ["openshift=true"];
+    let (Some(component), Some(chart)) = (changed("ha-postgres", &[], &["openshift"]), template(&values)) else {
+        return;
+    };
+    let policy =
+        |manifests: &Manifests| manifests.find("NetworkPolicy", "dns-openshift").expect("there is one").clone();
+    let (component, chart) = (policy(&component), policy(&chart));
+    assert_eq!(component["spec"], chart["spec"]);
+    assert_eq!(component["spec"]["podSelector"], json!({}), "for all pods");
+    let rule = &component["spec"]["egress"][0];
+    let namespace = &rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"];
+    assert_eq!(text(namespace), "openshift-dns");
+    assert_eq!(rule["ports"], json!([{"protocol": "UDP", "port": 5353}, {"protocol": "TCP", "port": 5353}]));
 }
 
 /// The workloads that a policy lets out to this port of any address.
@@ -141,6 +156,8 @@ fn ways_out_are_those_of_the_database_issuers_and_mail() {
     assert_eq!(let_out(&manifests, 636), BTreeSet::from(["users", "auth-basic"]));
     let Some(plain) = overlay("ha-postgres") else { return };
     assert!(let_out(&plain, 587).is_empty() && let_out(&plain, 636).is_empty());
+    let Some(process) = changed("single-sqlite", &[], &["mail", "ldap"]) else { return };
+    assert!([587, 636].iter().all(|port| let_out(&process, *port) == BTreeSet::from(["doorward"])));
 }
 
 /// The first arrangement of `docs/existing-installation.md`: their gateway calls our services, which call only their gateway.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::documented::Documented;
 use crate::kubernetes::{Manifests, Workload, changed, list, overlays, text};
+use crate::read;
 
 /// How long a service finishes what is in flight once it accepts no more requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -98,7 +99,9 @@ fn probes_use_ports_that_are_there() {
                 }
             }
             let variables = workload.variables(&manifests);
-            let debug = variables.iter().find(|(name, _)| name.ends_with("_DEBUG_ADDR")).expect("it is set").1;
+            // in one process the port of probes is that of the edge
+            let of_probes = if workload.name() == "doorward" { "PROXY_DEBUG_ADDR" } else { "_DEBUG_ADDR" };
+            let debug = variables.iter().find(|(name, _)| name.ends_with(of_probes)).expect("it is set").1;
             assert_eq!(debug, &format!("0.0.0.0:{}", workload.port("debug").expect("a port")), "{place}");
         }
     }
@@ -249,4 +252,31 @@ fn tls_secret<'a>(manifests: &'a Manifests, name: &str) -> &'a str {
     let deployment = Workload(manifests.find("Deployment", name).expect("there is one"));
     let volume = list(&deployment.pod()["volumes"]).iter().find(|volume| volume["name"] == "tls");
     volume.map_or("", |volume: &Value| text(&volume["secret"]["secretName"]))
+}
+
+/// The services that listen for changes on a connection in addition to their pool.
+const LISTENING: [&str; 3] = ["users", "auth-app", "idp"];
+
+/// PostgreSQL has a limit that autoscalers do not know.
+#[test]
+fn page_names_the_connections_of_all_pods() {
+    let overlays = overlays();
+    let Some(manifests) = overlays.get("ha-postgres") else { return };
+    let (mut least, mut most) = (0, 0);
+    for workload in manifests.servers() {
+        let name = workload.name();
+        if !workload.variables(manifests).contains_key("OCIS_DATABASE_URL_FILE") {
+            continue;
+        }
+        let readme = read(&format!("services/{name}/README.md"));
+        let row = readme.lines().find(|line| line.starts_with("| OCIS_DATABASE_MAX_CONNECTIONS<br>"));
+        let pool = row.expect("it has a pool").split(" | ").nth(2).expect("a default").parse::<u64>();
+        let each = pool.expect("a number") + u64::from(LISTENING.contains(&name));
+        let scale = &manifests.find("HorizontalPodAutoscaler", name).expect("there is one")["spec"];
+        least += each * scale["minReplicas"].as_u64().expect("a number");
+        most += each * scale["maxReplicas"].as_u64().expect("a number");
+    }
+    let page = read("docs/kubernetes.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let sums = [format!("open up to {least} together"), format!("up to {most} are needed")];
+    assert!(sums.iter().all(|sum| page.contains(sum)), "{sums:?}");
 }

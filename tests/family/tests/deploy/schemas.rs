@@ -8,7 +8,7 @@ use crate::kubernetes::{EXTRAS, Manifests, OVERLAYS, changed, overlay, text};
 use crate::programs::Program;
 
 /// The kinds of other projects, whose schemas Kubernetes does not have, and the fields of their specifications that we use.
-const FOREIGN: [(&str, &str, &[&str]); 7] = [
+const FOREIGN: [(&str, &str, &[&str]); 8] = [
     (
         "Certificate",
         "cert-manager.io/v1",
@@ -27,6 +27,7 @@ const FOREIGN: [(&str, &str, &[&str]); 7] = [
     ),
     ("Issuer", "cert-manager.io/v1", &["ca", "selfSigned"]),
     ("ServiceMonitor", "monitoring.coreos.com/v1", &["endpoints", "jobLabel", "selector"]),
+    ("PrometheusRule", "monitoring.coreos.com/v1", &["groups"]),
     ("HTTPRoute", "gateway.networking.k8s.io/v1", &["hostnames", "parentRefs", "rules"]),
     ("GRPCRoute", "gateway.networking.k8s.io/v1", &["hostnames", "parentRefs", "rules"]),
     ("BackendTLSPolicy", "gateway.networking.k8s.io/v1", &["targetRefs", "validation"]),
@@ -70,7 +71,8 @@ fn overlays_are_valid() {
 fn components_are_valid() {
     let Some(manifests) = changed("ha-postgres", &[], &EXTRAS) else { return };
     let kinds = |kind: &str| manifests.of_kind(kind).count();
-    let added = ["ServiceMonitor", "HTTPRoute", "GRPCRoute", "ExternalSecret", "PriorityClass", "Issuer"];
+    let added =
+        ["ServiceMonitor", "PrometheusRule", "HTTPRoute", "GRPCRoute", "ExternalSecret", "PriorityClass", "Issuer"];
     assert!(added.iter().all(|kind| kinds(kind) > 0), "every component is there");
     validate("components", &manifests);
 }

@@ -120,15 +120,60 @@ fn url_of_the_installation_reaches_every_service_that_reads_it() {
     }
 }
 
-#[test]
-fn overlay_of_the_page_renders() {
+/// The overlay that the page shows, with paths for `rendered`.
+fn overlay_of_the_page() -> String {
     let page = read("docs/kubernetes.md");
     let (_, block) = page.split_once("```yaml\n# kustomization.yaml\n").expect("the page has an overlay");
     let (text, _) = block.split_once("\n```").expect("it ends");
     assert!(text.contains("- path/to/deploy/kubernetes/overlays/ha-postgres\n"), "{text}");
-    let Some(manifests) = rendered(&text.replace("path/to/deploy/kubernetes/", "../../")) else { return };
+    text.replace("path/to/deploy/kubernetes/", "../../")
+}
+
+#[test]
+fn overlay_of_the_page_renders() {
+    let Some(manifests) = rendered(&overlay_of_the_page()) else { return };
     assert_eq!(manifests.config_map("doorward-settings")["OCIS_URL"], "https://cloud.example.org");
     for workload in manifests.workloads() {
         assert_eq!(workload.container()["image"], "registry.example.org/doorward:0.2.0", "{}", workload.name());
     }
+}
+
+/// The API server refuses a Job with another template.
+#[test]
+fn changed_settings_start_new_pods_and_change_no_job() {
+    let text = overlay_of_the_page();
+    let more = format!("{text}\n      - OCIS_LOG_LEVEL=debug\n");
+    let (Some(before), Some(after)) = (rendered(&text), rendered(&more)) else { return };
+    let name = "doorward-migrate";
+    assert!(before.find("Job", name).is_some_and(|job| after.find("Job", name) == Some(job)));
+    for workload in before.servers() {
+        let changed = after.find("Deployment", workload.name()).expect("it is there");
+        assert_ne!(changed["spec"]["template"], workload.0["spec"]["template"], "{}", workload.name());
+    }
+}
+
+/// The process has settings of its own in the `ConfigMap`, which overlays and components change as they do for services by themselves.
+#[test]
+fn settings_and_components_reach_the_one_process() {
+    let Some(manifests) = changed("single-sqlite", &[], &["mail", "tracing"]) else { return };
+    check("the one process with mail and traces", &manifests, &Files::make());
+    let Some(manifests) = changed("single-sqlite", &[], &["mail", "tracing", "ldap"]) else { return };
+    let process = manifests.servers().next().expect("there is one");
+    let variables = process.variables(&manifests);
+    let data = manifests.config_map("doorward-settings");
+    for (name, value) in &data {
+        assert_eq!(variables[*name], *value, "{name}");
+    }
+    for (name, value) in [
+        ("OCIS_SMTP_HOST", "smtp.example.org"),
+        ("OCIS_SMTP_PASSWORD_FILE", "/run/secrets/doorward-mail/smtp_password"),
+        ("OCIS_TRACING_ENABLED", "true"),
+        ("USERS_DRIVER", "ldap"),
+        ("OCIS_LDAP_BIND_PASSWORD_FILE", "/run/secrets/doorward-ldap/ldap_bind_password"),
+    ] {
+        assert_eq!(variables[name], value);
+    }
+    // an empty endpoint would part the services of the process
+    let empty = data.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| *name);
+    assert_eq!(empty.collect::<Vec<_>>(), ["OCIS_AUDIT_LOG_FILE"]);
 }

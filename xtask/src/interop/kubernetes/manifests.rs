@@ -57,7 +57,6 @@ pub(super) fn run(session: &Session<'_>, cluster: &Cluster<'_>, helm: Option<&Pa
     }
     let everything = with_components(session, &root).and_then(|folder| cluster.kustomize(&folder));
     scenarios.add("`ha-postgres` with every component", everything.and_then(|text| accepted(cluster, &text)));
-    scenarios.add("the alerts as a PrometheusRule", rules(cluster, &root));
     if let Some(helm) = helm {
         let chart = root.join("helm/doorward");
         let values = [
@@ -129,15 +128,6 @@ fn with_components(session: &Session<'_>, root: &Path) -> Outcome<PathBuf> {
     );
     write(&folder.join("kustomization.yaml"), &text)?;
     Ok(folder)
-}
-
-/// As docs/kubernetes.md makes it of the file for Prometheus.
-fn rules(cluster: &Cluster<'_>, root: &Path) -> Outcome<String> {
-    let file = root.join("observability/rules.yaml");
-    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let indented: Vec<_> = text.lines().map(|line| format!("  {line}\n")).collect();
-    let head = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: doorward}\nspec:\n";
-    accepted(cluster, &format!("{head}{}", indented.concat()))
 }
 
 /// The files of a folder, sorted.
