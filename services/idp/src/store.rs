@@ -19,12 +19,14 @@ mod passkeys;
 mod people;
 mod prune;
 mod pushed;
+mod rates;
 mod restore;
 mod revocations;
 mod rows;
 mod secrets;
 mod sessions;
 mod versions;
+mod wrong_codes;
 
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -45,8 +47,10 @@ pub use keys::StoredKey;
 pub use links::{LinkPurpose, StoredLink};
 pub use page::{Position, PositionError};
 pub use people::Begun;
+pub use rates::Rate;
 pub(crate) use restore::end_credentials;
 pub use sessions::Participant;
+pub use wrong_codes::{CodeAttempt, CodeLimits, TooManyCodes};
 
 use crate::revocations::{Revocation, Revocations};
 

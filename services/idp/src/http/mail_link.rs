@@ -5,7 +5,6 @@
 mod tests;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use authn::Caller;
 use axum::Router;
@@ -14,7 +13,6 @@ use axum::extract::{FromRef, RawQuery, State};
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use governor::Quota;
 use web::cookie::with_cookies;
 use web::form::Parameters;
 use web::i18n::Language;
@@ -22,7 +20,7 @@ use web::response::see_other;
 
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, MailChangeForm, Notice};
-use super::register::limiter::Limiter;
+use super::register::limiter::{LimitError, Limited, Limiter};
 use crate::account_links::LinkError;
 use crate::account_links::mail_change::{self, MailRedemption, OpenMailLink};
 use crate::endpoints::page;
@@ -35,7 +33,7 @@ const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
 #[derive(Clone)]
 struct LinkState {
     issuer: IssuerState,
-    by_source: Arc<Limiter>,
+    by_source: Limiter,
 }
 
 impl FromRef<LinkState> for IssuerState {
@@ -49,7 +47,7 @@ pub(crate) fn router(issuer: IssuerState) -> Router {
     if !issuer.provider.mail.is_on() {
         return Router::new();
     }
-    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
+    let by_source = Limiter::per_hour(&issuer.provider, Limited::MailLinks, PER_SOURCE);
     Router::new().route(page::MAIL_LINK, get(show).post(confirm)).with_state(LinkState { issuer, by_source })
 }
 
@@ -75,8 +73,10 @@ impl<'a> LinkPage<'a> {
         extensions: &Extensions,
     ) -> Result<Self, Response> {
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.by_source.take(caller.source) {
-            return Err(pages::mail_link_throttled(&issuer.page(&[]), wait.max(1)));
+        match state.by_source.take(caller.source).await {
+            Ok(()) => {}
+            Err(LimitError::TooOften(wait)) => return Err(pages::mail_link_throttled(&issuer.page(&[]), wait)),
+            Err(LimitError::Store(error)) => return Err(issuer.fault(&error)),
         }
         let link = match mail_change::open(&issuer.provider, secret).await {
             Ok(Some(link)) => link,

@@ -5,7 +5,6 @@
 mod tests;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use authn::{Caller, Login};
 use axum::Router;
@@ -14,7 +13,6 @@ use axum::extract::{FromRef, RawQuery, State};
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use governor::Quota;
 use proto::doorward::passwords::v1::JudgePasswordResponse;
 use status::Kind;
 use subtle::ConstantTimeEq;
@@ -25,7 +23,7 @@ use web::i18n::Language;
 
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, NewPassword, NewPasswordError, Notice};
-use super::register::limiter::Limiter;
+use super::register::limiter::{LimitError, Limited, Limiter};
 use crate::account_links::{self, LinkError, OpenLink, Redemption};
 use crate::endpoints::page;
 
@@ -37,7 +35,7 @@ const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
 #[derive(Clone)]
 struct LinkState {
     issuer: IssuerState,
-    by_source: Arc<Limiter>,
+    by_source: Limiter,
 }
 
 impl FromRef<LinkState> for IssuerState {
@@ -51,7 +49,7 @@ pub(crate) fn router(issuer: IssuerState) -> Router {
     if !issuer.provider.mail.is_on() {
         return Router::new();
     }
-    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
+    let by_source = Limiter::per_hour(&issuer.provider, Limited::PasswordLinks, PER_SOURCE);
     Router::new().route(page::LINK, get(show).post(set_password)).with_state(LinkState { issuer, by_source })
 }
 
@@ -79,8 +77,10 @@ impl<'a> LinkPage<'a> {
             return Err(issuer.notice(Notice::NotFound));
         }
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.by_source.take(caller.source) {
-            return Err(pages::link_throttled(&issuer.page(&[]), wait.max(1)));
+        match state.by_source.take(caller.source).await {
+            Ok(()) => {}
+            Err(LimitError::TooOften(wait)) => return Err(pages::link_throttled(&issuer.page(&[]), wait)),
+            Err(LimitError::Store(error)) => return Err(issuer.fault(&error)),
         }
         match account_links::open(&issuer.provider, secret).await {
             Ok(Some(link)) => Ok(Self { issuer, secret, link, caller }),

@@ -11,6 +11,7 @@ mod keys;
 mod one_time_values;
 mod prune;
 mod races;
+mod rates;
 mod restore;
 mod revocations;
 mod sessions;
