@@ -1,5 +1,6 @@
 //! What has to be remembered. What must be atomic is one method.
 
+mod account_round;
 mod account_sessions;
 mod clients;
 mod codes;
@@ -34,6 +35,7 @@ use std::time::SystemTime;
 use store::Database;
 use uuid::Uuid;
 
+pub use account_round::RoundProgress;
 pub use clients::{ClientChange, StoredClient};
 pub use codes::Redeemed;
 pub use consents::StoredConsent;

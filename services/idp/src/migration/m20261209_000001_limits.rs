@@ -1,8 +1,8 @@
-//! How often something was done, for limits that all replicas share.
+//! How often something was done, for limits that all replicas share; and how far they have come with what they do together.
 
 use sea_orm_migration::MigrationTrait;
-use sea_orm_migration::schema::{big_integer, blob_null, integer, pk_uuid, uuid};
-use store::schema::{Migration, index, pk_blob, table};
+use sea_orm_migration::schema::{big_integer, blob_null, integer, pk_uuid, text, uuid};
+use store::schema::{Migration, index, pk_blob, pk_text, table};
 
 pub(super) fn migration() -> Box<dyn MigrationTrait> {
     Migration::boxed("m20261209_000001_limits", || {
@@ -17,6 +17,7 @@ pub(super) fn migration() -> Box<dyn MigrationTrait> {
             index("idp_wrong_codes_session", "idp_wrong_codes", ["session"]),
             index("idp_wrong_codes_source", "idp_wrong_codes", ["source", "at"]),
             index("idp_wrong_codes_expires", "idp_wrong_codes", ["expires"]),
+            table("idp_rounds", [pk_text("name"), text("last"), big_integer("began")]),
         ]
     })
 }

@@ -14,6 +14,7 @@ mod races;
 mod rates;
 mod restore;
 mod revocations;
+mod rounds;
 mod sessions;
 mod support;
 
