@@ -1,5 +1,5 @@
-//! Which sessions have ended at their issuers, in memory and no longer than their tokens can be valid. The same ends are in the
-//! [store](crate::store), from which each replica reads them.
+//! Which sessions have ended at their issuers, in memory and no longer than their tokens can be valid. Each replica reads them from the
+//! database ([`Logouts`](crate::logouts::Logouts)).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

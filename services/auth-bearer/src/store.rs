@@ -20,7 +20,7 @@ pub(crate) use restore::end_credentials;
 mod tests;
 
 /// The table from which other replicas read what has ended.
-pub const TABLE: &str = "auth_bearer_logouts";
+pub(crate) const TABLE: &str = "auth_bearer_logouts";
 /// The number of rows that one statement reads.
 const PAGE: usize = 1000;
 /// How long rows are kept that have expired: the clocks of replicas differ slightly.
@@ -28,11 +28,11 @@ const MARGIN: Duration = Duration::from_mins(5);
 
 /// Ended sessions in a database.
 #[derive(Debug, Clone)]
-pub struct LogoutStore(Database);
+pub(crate) struct LogoutStore(Database);
 
 impl LogoutStore {
     /// Those in this database, whose schema is up to date.
-    pub fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self(database)
     }
 
@@ -46,7 +46,7 @@ impl LogoutStore {
     ///
     /// # Errors
     /// When the database fails; then nothing counts as recorded.
-    pub async fn record(&self, token: Name, expires: SystemTime, ends: &[End]) -> Result<bool, StoreError> {
+    pub(crate) async fn record(&self, token: Name, expires: SystemTime, ends: &[End]) -> Result<bool, StoreError> {
         let mut ends = ends.to_vec();
         // two transactions that write the same rows in different orders would deadlock
         ends.sort_unstable_by_key(|end| end.name);
@@ -67,7 +67,7 @@ impl LogoutStore {
     ///
     /// # Errors
     /// When the database fails, or a row is damaged.
-    pub async fn ends(&self, unread: Option<&Unread>, now: SystemTime) -> Result<Vec<End>, StoreError> {
+    pub(crate) async fn ends(&self, unread: Option<&Unread>, now: SystemTime) -> Result<Vec<End>, StoreError> {
         let mut wanted = logout::Entity::find().filter(logout::Column::Until.gt(micros(now)));
         if let Some(unread) = unread {
             wanted = wanted.filter(Expr::cust(unread.condition().to_owned()));
@@ -94,7 +94,7 @@ impl LogoutStore {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn prune(&self, now: SystemTime, limit: u64) -> Result<u64, StoreError> {
+    pub(crate) async fn prune(&self, now: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let before = micros(now.checked_sub(MARGIN).unwrap_or(SystemTime::UNIX_EPOCH));
         let ends = self.0.remove(TABLE, "name", &format!("until < {before}"), limit).await?;
         let tokens = self.0.remove("auth_bearer_logout_tokens", "name", &format!("expires < {before}"), limit).await?;

@@ -56,8 +56,8 @@ impl Store {
     }
 }
 
-/// Selects users with live sessions, or with refresh tokens that are not over: those behind `after` in the order of the database, `limit` at
-/// most.
+/// Selects users with live sessions, or with refresh tokens that are not over: those behind `after` in the order of the database,
+/// `limit` at most.
 pub(super) fn with_any(after: &str, limit: u64, now: SystemTime) -> SelectStatement {
     let sessions = Query::select()
         .column(session::Column::Person)
