@@ -17,16 +17,17 @@ use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
+use crate::logouts::Logouts;
 use crate::remote;
 use crate::results::{Key, Outcome, Results, Verified, key};
-use crate::sessions::{SessionStatus, Sessions};
+use crate::sessions::SessionStatus;
 use crate::user_directory::UserDirectory;
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
 pub struct Bearer {
     pub(crate) issuers: Arc<FileValue<Issuers>>,
     results: Results,
-    pub(crate) sessions: Sessions,
+    pub(crate) logouts: Arc<Logouts>,
     users: UserDirectory,
     /// The sessions of our own provider.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
@@ -34,16 +35,16 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `users`. `ended_sessions` are those of our own provider, if
-    /// they are known.
+    /// Verifies tokens of these issuers and finds their users with `users`. `logouts` are what the issuers have reported as ended,
+    /// and `ended_sessions` the sessions of our own provider, if they are known.
     pub fn new(
         issuers: Arc<FileValue<Issuers>>,
         users: UserDirectory,
+        logouts: Arc<Logouts>,
         ended_sessions: Option<Arc<dyn EndedSessions>>,
         clock: Clock,
     ) -> Self {
-        let (results, sessions) = (Results::default(), Sessions::default());
-        Self { issuers, results, sessions, users, ended_sessions, clock }
+        Self { issuers, results: Results::default(), logouts, users, ended_sessions, clock }
     }
 
     /// How often the result of a verification was known.
@@ -90,6 +91,7 @@ impl Bearer {
             return Err(AuthError::Refused(Reason::Revoked));
         }
         let verified = outcome.verdict?;
+        self.check_logouts_are_known(&outcome.issuer)?;
         if outcome.issuer.settings.rules.is_own {
             self.check_own_session(outcome.issuer.name(), &verified.claims)?;
         }
@@ -112,6 +114,16 @@ impl Bearer {
         if Arc::ptr_eq(&outcome.issuer, issuer) { outcome } else { ask().await }
     }
 
+    /// Refuses tokens while it is not known what other replicas have recorded as ended (`docs/security-requirements.md#r21`). Our own
+    /// provider says itself which of its sessions have ended, if it is asked.
+    fn check_logouts_are_known(&self, issuer: &Issuer) -> Result<(), AuthError> {
+        let is_asked = issuer.settings.rules.is_own && self.ended_sessions.is_some();
+        if is_asked || self.logouts.is_current() {
+            return Ok(());
+        }
+        Err(Failure::unavailable("the ended sessions of the issuer are not known").into())
+    }
+
     /// Whether our own provider still has the session of a token (`docs/security-requirements.md#r9`). Tokens of `offline_access`
     /// grants survive browser sign-out.
     fn check_own_session(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
@@ -129,9 +141,8 @@ impl Bearer {
 
     fn status(&self, outcome: &Outcome, now: SystemTime) -> SessionStatus {
         let verified = outcome.verdict.as_ref();
-        verified.map_or(SessionStatus::Active, |verified| {
-            self.sessions.status(outcome.issuer.name(), &verified.claims, now)
-        })
+        verified
+            .map_or(SessionStatus::Active, |verified| self.logouts.status(outcome.issuer.name(), &verified.claims, now))
     }
 }
 

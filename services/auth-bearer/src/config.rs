@@ -8,7 +8,8 @@ mod tests;
 use std::path::PathBuf;
 
 use config::{
-    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager, Tracing,
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager,
+    Tracing,
 };
 use outbound::issuer::backend_url;
 use schemars::JsonSchema;
@@ -72,6 +73,17 @@ pub struct Config {
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
+    /// Where it is stored which sessions have ended at issuers that send logout tokens: `sqlite:///path/to/file.db`, or
+    /// `postgres://user:password@host/database` for more than one replica. If empty, the file auth-bearer.db in the data
+    /// folder; where that cannot be made, logout tokens are refused.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
+    pub database_url: Secret,
+    /// See [`store::Options::listen_url`].
+    #[schemars(description = store::LISTEN_URL, extend("x-env" = ["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"]))]
+    pub database_listen_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
+    pub database_pool: store::Pool,
 }
 
 config::impl_default!(Config);
@@ -86,6 +98,7 @@ impl Section for Config {
             ("auth_providers.oidc", &self.auth_providers.oidc),
             ("auto_provision", &self.auto_provision),
             ("role_assignment", &self.role_assignment),
+            ("", &self.database_pool),
         ]
     }
 
@@ -99,11 +112,18 @@ impl Section for Config {
         let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
         let hint =
             "is not set; people are made and changed with a token that it signs: give every service the same one";
-        Invalid::unless(!writes || !self.minting.jwt_secret.is_empty(), "token_manager.jwt_secret", hint)
+        Invalid::unless(!writes || !self.minting.jwt_secret.is_empty(), "token_manager.jwt_secret", hint)?;
+        store::validate_url(&self.database_url)?;
+        store::validate_listen_url(&self.database_listen_url)
     }
 }
 
 impl Config {
+    /// The URL of the database.
+    pub fn database(&self, environment: &Environment) -> String {
+        store::url_or_file(&self.database_url, "auth-bearer.db", environment)
+    }
+
     /// What is said of every issuer: of the one of the settings first, then of those of the file. If that one is our own provider,
     /// its further issuers (`own_issuers`) count too.
     ///

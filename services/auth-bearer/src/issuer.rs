@@ -215,9 +215,14 @@ impl Issuer {
         }
     }
 
-    /// The longest life of a token so far.
-    pub fn longest_life(&self) -> Duration {
-        Duration::from_secs(self.longest.load(Ordering::Relaxed))
+    /// The longest life of a token that has counted here without being verified at the issuer; `None` if none was seen since the
+    /// start.
+    pub fn longest_life(&self) -> Option<Duration> {
+        if self.settings.method != Method::Jwt {
+            return Some(Duration::ZERO);
+        }
+        let longest = Duration::from_secs(self.longest.load(Ordering::Relaxed));
+        (!longest.is_zero()).then_some(longest)
     }
 }
 

@@ -10,30 +10,42 @@ pub mod groups;
 pub mod issuer;
 pub mod jwt;
 pub mod logout;
+pub mod logouts;
 mod metrics;
+mod migration;
 pub mod provision;
 mod remote;
 pub mod results;
 pub mod sessions;
+mod store;
 pub mod user_directory;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::config::Identity;
+use ::config::{Environment, Identity};
+use ::store::{Database, Migrations, Options, ServiceState};
 use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
 use outbound::Authorities;
-use runtime::{App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, client};
+use runtime::{
+    App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, Task, client,
+};
 use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
+use crate::logouts::Logouts;
 use crate::provision::{Provisioner, Transport, transport};
 use crate::user_directory::UserDirectory;
 
 pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
 pub use authenticator::Bearer;
+pub use migration::Migrator;
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
+/// How long a former process may take to let go of the database.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The service.
 pub struct AuthBearer;
@@ -57,8 +69,10 @@ impl runtime::Service for AuthBearer {
         let users = administration(&config, &context)?;
         let (ended, task) =
             provider_sessions(&config, &context)?.map(|sessions| (sessions.ended, sessions.task)).unzip();
-        let app = app(&open(&config, directory, users, ended, &context)?, &config, &context);
-        Ok(App { tasks: task.flatten().into_iter().collect(), ..app })
+        let logouts = logouts(&config, &context).await?;
+        let mut app = app(&open(&config, directory, users, (logouts, ended), &context)?, &config, &context);
+        app.tasks.extend(task.flatten());
+        Ok(app)
     }
 }
 
@@ -84,8 +98,59 @@ pub fn provider_sessions(config: &Config, context: &Context) -> Result<Option<Pr
     Ok(Some(runtime::ended_sessions(&config.idp_endpoint, &config.grpc_client_tls, caller, context)?))
 }
 
-/// The authenticator, over any directory, with the administration of its users, and with the ended sessions of our own provider if
-/// they are known. It contacts no issuer before the first token.
+/// What the issuers have reported as ended. Opens the database and brings its schema up to date; a file that cannot be made in the
+/// data folder, where no database is configured, is done without: then logout tokens are refused.
+///
+/// # Errors
+/// When the configured database cannot be opened, or the file that is there; when another process works with that file.
+pub async fn logouts(config: &Config, context: &Context) -> Result<Arc<Logouts>, BoxError> {
+    let opened = match database(config, context).await {
+        Ok(database) => Logouts::open(database, context.clock.now()).await?,
+        // an operator who names a database means it; and what a file has must not be forgotten
+        Err(error) if !config.database_url.is_empty() || has_file(config, &context.environment) => return Err(error),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "logout tokens of issuers are refused: the file auth-bearer.db cannot be made; make the data folder (OCIS_BASE_DATA_PATH) writable, or set AUTH_BEARER_DATABASE_URL"
+            );
+            Logouts::without_store()
+        }
+    };
+    opened.measure(&context.metrics);
+    Ok(Arc::new(opened))
+}
+
+async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
+    let options = Options { listen_url: config.database_listen_url.clone(), ..config.database_pool.options() };
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
+    let database = database.measured(&context.metrics);
+    let database = database.claim(<AuthBearer as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
+    database.migrate::<Migrator>().await?;
+    Ok(database)
+}
+
+/// Whether the database is a file that is there, or may be.
+fn has_file(config: &Config, environment: &Environment) -> bool {
+    ::store::sqlite_file(&config.database(environment)).is_some_and(|file| match file.try_exists() {
+        Ok(is_there) => is_there,
+        // a folder of its path is a file
+        Err(error) => error.kind() != ErrorKind::NotADirectory,
+    })
+}
+
+/// The state of this service, for commands that work with the state of all services.
+pub fn state(config: &Config, environment: &Environment) -> ServiceState {
+    ServiceState {
+        service: <AuthBearer as runtime::Service>::IDENTITY.name,
+        url: config.database(environment),
+        options: config.database_pool.options(),
+        migrations: Migrations::of::<Migrator>(),
+        end_credentials: store::end_credentials,
+    }
+}
+
+/// The authenticator, over any directory, with the administration of its users, with what issuers have reported as ended, and with the
+/// ended sessions of our own provider if they are known. It contacts no issuer before the first token.
 ///
 /// # Errors
 /// When the configuration of the issuers is invalid, or the token secret cannot be used.
@@ -93,7 +158,7 @@ pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
     users: Transport,
-    ended_sessions: Option<Arc<dyn EndedSessions>>,
+    (logouts, ended_sessions): (Arc<Logouts>, Option<Arc<dyn EndedSessions>>),
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
     let issuers = issuers(config, context)?;
@@ -105,7 +170,7 @@ pub fn open(
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let users = UserDirectory::new(directory, groups, provisioner);
-    let bearer = Bearer::new(issuers, users, ended_sessions, context.clock.clone());
+    let bearer = Bearer::new(issuers, users, logouts, ended_sessions, context.clock.clone());
     context.metrics.cache("verified_tokens", bearer.lookups());
     Ok(Arc::new(bearer))
 }
@@ -141,9 +206,25 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
     FileValue::open(setting, read, Issuers::changes, context)
 }
 
-/// The service that answers with this authenticator.
+/// The service that answers with this authenticator, and follows what ends at the issuers.
 pub fn app(bearer: &Arc<Bearer>, config: &Config, context: &Context) -> App {
     let authenticator = authenticator(bearer, context);
     let http = Some(logout::router(Arc::clone(bearer)).into());
-    App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator, config.grpc.max_received_message_size))) }
+    let routes = Routes::new(authn::provider::serve(authenticator, config.grpc.max_received_message_size));
+    let checks = bearer.logouts.check().into_iter().collect();
+    App { http, checks, tasks: tasks(&bearer.logouts, context), ..App::grpc(routes) }
+}
+
+fn tasks(logouts: &Arc<Logouts>, context: &Context) -> Vec<Task> {
+    let parts = || (Arc::clone(logouts), context.clock.clone(), context.shutdown.clone());
+    let mut tasks = Vec::new();
+    if logouts.is_stored() {
+        let (logouts, clock, shutdown) = parts();
+        tasks.push(Task::new("prune", async move { logouts.keep_pruning(clock, shutdown).await }));
+    }
+    if logouts.has_replicas() {
+        let (logouts, clock, shutdown) = parts();
+        tasks.push(Task::new("logouts", async move { logouts.follow(true, clock, shutdown).await }));
+    }
+    tasks
 }

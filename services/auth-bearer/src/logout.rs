@@ -1,7 +1,7 @@
 //! `OpenID` Connect Back-Channel Logout 1.0, as the relying party: receives logout tokens (2.5, 2.8) and ends what they name.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use authn::audit::Event;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
@@ -20,7 +20,8 @@ use tracing::field::display;
 
 use crate::authenticator::Bearer;
 use crate::issuer::Issuer;
-use crate::sessions::Logout;
+use crate::logouts::RecordError;
+use crate::sessions::{AT_MOST, Logout, Name, ends};
 
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,6 @@ mod tests;
 pub const PATH: &str = "/backchannel_logout";
 /// The longest body: an encoded token and its name.
 const MAX_BODY: usize = 3 * MAX_JWT + 64;
-/// The longest that a `jti` is kept to detect a replay; what the token ended stays ended.
-const SEEN_FOR: Duration = Duration::from_hours(1);
 
 /// Why a logout token ends nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +43,9 @@ pub enum LogoutError {
     /// Its issuer's keys are not available at present.
     #[error("the issuer's keys are not known")]
     Unavailable,
+    /// What it ends cannot be stored at present, so that it would not end everywhere.
+    #[error("the end of the session cannot be stored")]
+    NotStored,
 }
 
 impl From<InvalidToken> for LogoutError {
@@ -71,7 +73,7 @@ fn audiences(issuer: &Issuer) -> Vec<&str> {
 }
 
 impl Bearer {
-    /// Ends the sessions that a logout token names.
+    /// Ends the sessions that a logout token names, at every replica: what is answered with success is stored.
     ///
     /// # Errors
     /// [`LogoutError`].
@@ -86,15 +88,23 @@ impl Bearer {
             VerifyError::NoKey | VerifyError::Jwt(_) => LogoutError::Token("signature"),
             VerifyError::Unavailable(_) => LogoutError::Unavailable,
         })?;
-        if !self.sessions.is_new(issuer.name(), &jti, accepted_until.min(now + SEEN_FOR), now) {
+        let logout = Logout { issuer: issuer.name().to_owned(), subject, session, at: issued };
+        let (token, expires) = (Name::of_token(issuer.name(), &jti), accepted_until.min(now + AT_MOST));
+        let ends = ends(&logout, issuer.longest_life(), now);
+        let is_new = self.logouts.record(token, expires, ends, now).await.map_err(|error| not_stored(&error))?;
+        if !is_new {
             return Err(LogoutError::Token("jti"));
         }
-        let logout = Logout { issuer: issuer.name().to_owned(), subject, session, at: issued };
-        self.sessions.end(&logout, issuer.longest_life(), now);
         let (issuer, subject, session) = (issuer.name(), logout.subject, logout.session);
         Event { issuer: &issuer, subject: &subject, session: &session, ..Event::new("session.end", "success") }.log();
         Ok(())
     }
+}
+
+/// The reason is for the operator alone.
+fn not_stored(error: &RecordError) -> LogoutError {
+    tracing::warn!(%error, "a logout token is refused, as what it ends cannot be stored");
+    LogoutError::NotStored
 }
 
 /// Receives logout tokens.
@@ -117,7 +127,9 @@ async fn receive(
     Event { reason: &display(&error), ..Event::new("session.end", "failure") }.log();
     let (status, code) = match error {
         LogoutError::Request | LogoutError::Token(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-        LogoutError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+        LogoutError::Unavailable | LogoutError::NotStored => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+        }
     };
     let told = json!({"error": code, "error_description": error.to_string()});
     (status, [unkept], Json(told)).into_response()

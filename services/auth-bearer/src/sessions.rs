@@ -1,8 +1,11 @@
-//! Records which sessions have ended at their issuers, in memory and no longer than their tokens can be valid.
+//! Which sessions have ended at their issuers, in memory and no longer than their tokens can be valid. Each replica reads them from the
+//! database ([`Logouts`](crate::logouts::Logouts)).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
+
+use crypto::FINGERPRINT_LEN;
 
 use crate::claims::Claims;
 use crate::derived_id::derive_bytes;
@@ -15,8 +18,8 @@ mod tests;
 const MOST: usize = 50_000;
 /// The least time for which an end is kept.
 const AT_LEAST: Duration = Duration::from_hours(24);
-/// The longest, whatever the lifetime of tokens.
-const AT_MOST: Duration = Duration::from_hours(24 * 31);
+/// The longest, whatever the lifetime of tokens, and where it is not known yet.
+pub const AT_MOST: Duration = Duration::from_hours(24 * 31);
 
 /// The end of a session, or of all sessions of a user, as an issuer reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +45,22 @@ pub enum SessionStatus {
     MayHaveEnded(SystemTime),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Name([u8; 32]);
+/// The SHA-256 of what has ended: neither users nor sessions can be read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(pub [u8; FINGERPRINT_LEN]);
+
+/// Something that has ended, as it is stored and remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// What has ended.
+    pub name: Name,
+    /// Whose it was.
+    pub issuer: IssuerName,
+    /// When.
+    pub at: SystemTime,
+    /// Until when it is remembered.
+    pub until: SystemTime,
+}
 
 /// What has ended.
 #[derive(Clone, Copy)]
@@ -60,6 +77,8 @@ enum What {
     Message,
     /// Any session of the issuer.
     Issuer,
+    /// Any session of any issuer.
+    Everything,
 }
 
 impl Name {
@@ -67,8 +86,18 @@ impl Name {
         Self(derive_bytes(&[what as u8], issuer, name))
     }
 
-    fn issuer(name: &str) -> Issuer {
-        let mut issuer = Issuer::default();
+    /// The name of a logout token, by its `jti`.
+    pub fn of_token(issuer: &str, jti: &str) -> Self {
+        Self::new(What::Message, issuer, jti)
+    }
+
+    /// The name of the end of all sessions of all issuers, which no issuer reports.
+    pub fn everything() -> Self {
+        Self::new(What::Everything, "", "")
+    }
+
+    fn issuer(name: &str) -> IssuerName {
+        let mut issuer = IssuerName::default();
         let Self(hash) = Self::new(What::Issuer, name, "");
         issuer.iter_mut().zip(hash).for_each(|(byte, of_hash)| *byte = of_hash);
         issuer
@@ -78,18 +107,28 @@ impl Name {
 struct Entry {
     at: SystemTime,
     until: SystemTime,
-    /// The issuer; `None` for a logout token, which may be evicted, as a replay only ends the same session again.
-    issuer: Option<Issuer>,
+    issuer: IssuerName,
 }
 
 /// The truncated hash of an issuer's name.
-type Issuer = [u8; 8];
+pub type IssuerName = [u8; 8];
 
-/// The time of the newest evicted end, and until when it is kept.
+/// The time of the newest end of any session, and until when it is kept.
 #[derive(Clone, Copy)]
-struct Forgotten {
+struct Cutoff {
     at: SystemTime,
     until: SystemTime,
+}
+
+impl Cutoff {
+    /// With another end that counts too.
+    fn with(self, other: Self) -> Self {
+        Self { at: self.at.max(other.at), until: self.until.max(other.until) }
+    }
+
+    fn at(self, now: SystemTime) -> Option<SystemTime> {
+        (now < self.until).then_some(self.at)
+    }
 }
 
 #[derive(Default)]
@@ -97,8 +136,10 @@ struct Ended {
     entries: HashMap<Name, Entry>,
     /// The keys in order of insertion.
     order: VecDeque<Name>,
-    /// By issuer; bounded by the number of configured issuers.
-    forgotten: HashMap<Issuer, Forgotten>,
+    /// Of evicted ends, by issuer; bounded by the number of configured issuers.
+    forgotten: HashMap<IssuerName, Cutoff>,
+    /// Of all issuers.
+    everything: Option<Cutoff>,
 }
 
 impl Ended {
@@ -106,13 +147,18 @@ impl Ended {
         self.entries.get(&name).filter(|entry| now < entry.until).map(|entry| entry.at)
     }
 
-    fn put(&mut self, name: Name, new: Entry, now: SystemTime) {
+    fn note(&mut self, End { name, issuer, at, until }: End, now: SystemTime) {
+        if name == Name::everything() {
+            let cutoff = Cutoff { at, until };
+            self.everything = Some(self.everything.map_or(cutoff, |known| known.with(cutoff)));
+            return;
+        }
         if let Some(entry) = self.entries.get_mut(&name) {
-            (entry.at, entry.until) = (entry.at.max(new.at), entry.until.max(new.until));
+            (entry.at, entry.until) = (entry.at.max(at), entry.until.max(until));
             return;
         }
         self.make_room(now);
-        self.entries.insert(name, new);
+        self.entries.insert(name, Entry { at, until, issuer });
         self.order.push_back(name);
     }
 
@@ -122,25 +168,43 @@ impl Ended {
             if !is_over && self.entries.len() < MOST {
                 return;
             }
-            if let Some(Entry { at, until, issuer: Some(issuer) }) = self.entries.remove(first)
+            if let Some(Entry { at, until, issuer }) = self.entries.remove(first)
                 && !is_over
             {
-                let forgotten = self.forgotten.entry(issuer).or_insert(Forgotten { at, until });
-                (forgotten.at, forgotten.until) = (forgotten.at.max(at), forgotten.until.max(until));
+                let cutoff = Cutoff { at, until };
+                let forgotten = self.forgotten.entry(issuer).or_insert(cutoff);
+                *forgotten = forgotten.with(cutoff);
             }
             self.order.pop_front();
         }
     }
 
-    /// The time of the newest evicted end of this issuer, if it is still kept.
-    fn forgotten(&self, issuer: &str, now: SystemTime) -> Option<SystemTime> {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.forgotten.is_empty() && self.everything.is_none()
+    }
+
+    /// The time of the newest end by which any session of this issuer may have ended.
+    fn cutoff(&self, issuer: &str, now: SystemTime) -> Option<SystemTime> {
+        let everything = self.everything.and_then(|cutoff| cutoff.at(now));
         if self.forgotten.is_empty() {
-            return None;
+            return everything;
         }
-        self.forgotten
-            .get(&Name::issuer(issuer))
-            .filter(|forgotten| now < forgotten.until)
-            .map(|forgotten| forgotten.at)
+        everything.max(self.forgotten.get(&Name::issuer(issuer)).and_then(|cutoff| cutoff.at(now)))
+    }
+}
+
+/// What a logout ends, for as long as a token from before can be valid. `longest` is the longest lifetime of the issuer's tokens;
+/// `None` if it is not known.
+pub fn ends(logout: &Logout, longest: Option<Duration>, now: SystemTime) -> Vec<End> {
+    let until = now + longest.unwrap_or(AT_MOST).clamp(AT_LEAST, AT_MOST);
+    let Logout { issuer, subject, session, at } = logout;
+    let end =
+        |what, name: &str, at| End { name: Name::new(what, issuer, name), issuer: Name::issuer(issuer), at, until };
+    match (session, subject) {
+        (Some(session), Some(subject)) => vec![end(What::Session, session, *at), end(What::OneOfPerson, subject, now)],
+        (Some(session), None) => vec![end(What::Session, session, *at), end(What::OneOfAnybody, "", now)],
+        (None, Some(subject)) => vec![end(What::Person, subject, *at)],
+        (None, None) => Vec::new(),
     }
 }
 
@@ -149,43 +213,18 @@ impl Ended {
 pub struct Sessions(RwLock<Ended>);
 
 impl Sessions {
-    /// Records an end for as long as a token from before can be valid. `longest` is the longest lifetime of the issuer's tokens.
-    pub fn end(&self, logout: &Logout, longest: Duration, now: SystemTime) {
-        let until = now + longest.clamp(AT_LEAST, AT_MOST);
-        let Logout { issuer, subject, session, at } = logout;
+    /// Notes ends, some of which may be known.
+    pub fn note(&self, ends: impl IntoIterator<Item = End>, now: SystemTime) {
         let mut ended = self.write();
-        let by = Some(Name::issuer(issuer));
-        let mut put =
-            |what, name: &str, at| ended.put(Name::new(what, issuer, name), Entry { at, until, issuer: by }, now);
-        match (session, subject) {
-            (Some(session), Some(subject)) => {
-                put(What::Session, session, *at);
-                put(What::OneOfPerson, subject, now);
-            }
-            (Some(session), None) => {
-                put(What::Session, session, *at);
-                put(What::OneOfAnybody, "", now);
-            }
-            (None, Some(subject)) => put(What::Person, subject, *at),
-            (None, None) => {}
+        for end in ends {
+            ended.note(end, now);
         }
-    }
-
-    /// Whether a `jti` is received for the first time; it is kept until `until`.
-    pub fn is_new(&self, issuer: &str, message: &str, until: SystemTime, now: SystemTime) -> bool {
-        let name = Name::new(What::Message, issuer, message);
-        let mut ended = self.write();
-        if ended.at(name, now).is_some() {
-            return false;
-        }
-        ended.put(name, Entry { at: now, until, issuer: None }, now);
-        true
     }
 
     /// The status of the session of a token with these claims.
     pub fn status(&self, issuer: &str, claims: &Claims, now: SystemTime) -> SessionStatus {
         let ended = self.read();
-        if ended.entries.is_empty() && ended.forgotten.is_empty() {
+        if ended.is_empty() {
             return SessionStatus::Active;
         }
         let at = |what, name: &str| ended.at(Name::new(what, issuer, name), now);
@@ -195,7 +234,7 @@ impl Sessions {
             return SessionStatus::Ended;
         }
         // the session of an evicted end is no longer known: a token that was issued before may belong to it
-        let person = at(What::Person, &claims.subject).max(ended.forgotten(issuer, now));
+        let person = at(What::Person, &claims.subject).max(ended.cutoff(issuer, now));
         match (person, claims.issued) {
             // tokens state seconds: one of the same second is treated as an earlier one
             (Some(end), Some(made)) if made <= end => return SessionStatus::Ended,

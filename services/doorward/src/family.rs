@@ -202,7 +202,7 @@ impl Builder<'_> {
                 self.administer(&app, account::Administration::with_auth_app);
                 Ok(app)
             }
-            ServiceId::AuthBearer => self.auth_bearer(context),
+            ServiceId::AuthBearer => self.auth_bearer(context).await,
             ServiceId::Idp => {
                 let config = &settings.idp;
                 let directory = match &self.directory {
@@ -251,7 +251,7 @@ impl Builder<'_> {
         Ok(app)
     }
 
-    fn auth_bearer(&mut self, context: &Context) -> Result<App, BoxError> {
+    async fn auth_bearer(&mut self, context: &Context) -> Result<App, BoxError> {
         let config = &self.settings.auth_bearer;
         let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
         let administration = match &self.administration {
@@ -260,9 +260,12 @@ impl Builder<'_> {
         };
         let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;
         let (ended, task) = sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
-        let bearer = auth_bearer::open(config, directory, administration, ended, context)?;
+        let logouts = auth_bearer::logouts(config, context).await?;
+        let bearer = auth_bearer::open(config, directory, administration, (logouts, ended), context)?;
         self.provide(kind::BEARER, ServiceId::AuthBearer, auth_bearer::authenticator(&bearer, context));
-        Ok(App { tasks: task.flatten().into_iter().collect(), ..auth_bearer::app(&bearer, config, context) })
+        let mut app = auth_bearer::app(&bearer, config, context);
+        app.tasks.extend(task.flatten());
+        Ok(app)
     }
 
     /// The sessions of idp: in this process, or in another one.

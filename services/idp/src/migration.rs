@@ -12,6 +12,7 @@ mod m20261205_000002_audit_log;
 mod m20261205_000003_links;
 mod m20261206_000001_addresses_of_links;
 mod m20261207_000001_new_addresses_of_links;
+mod m20261209_000001_limits;
 
 use sea_orm_migration::prelude::*;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             m20261206_000001_addresses_of_links::migration(),
             m20261207_000001_new_addresses_of_links::migration(),
             store::number_transactions("m20261208_000001_transactions", "idp_revocations"),
+            m20261209_000001_limits::migration(),
         ]
     }
 

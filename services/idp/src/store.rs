@@ -1,5 +1,6 @@
 //! What has to be remembered. What must be atomic is one method.
 
+mod account_round;
 mod account_sessions;
 mod clients;
 mod codes;
@@ -18,12 +19,14 @@ mod passkeys;
 mod people;
 mod prune;
 mod pushed;
+mod rates;
 mod restore;
 mod revocations;
 mod rows;
 mod secrets;
 mod sessions;
 mod versions;
+mod wrong_codes;
 
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -31,6 +34,7 @@ use std::time::SystemTime;
 use store::Database;
 use uuid::Uuid;
 
+pub use account_round::RoundProgress;
 pub use clients::{ClientChange, StoredClient};
 pub use codes::Redeemed;
 pub use consents::StoredConsent;
@@ -43,8 +47,10 @@ pub use families::Rotation;
 pub use keys::StoredKey;
 pub use links::{LinkPurpose, StoredLink};
 pub use people::Begun;
+pub use rates::Rate;
 pub(crate) use restore::end_credentials;
 pub use sessions::Participant;
+pub use wrong_codes::{CodeAttempt, CodeLimits, TooManyCodes};
 
 use crate::revocations::{Revocation, Revocations};
 

@@ -104,7 +104,8 @@ auth-bearer:
     AUTH_BEARER_DEBUG_ADDR: "0.0.0.0:9149"
   secrets:
     OCIS_JWT_SECRET_FILE: jwt_secret
-  labels: {}
+    OCIS_DATABASE_URL_FILE: database_url
+  labels: {doorward-database: "true"}
   settings:
     GATEWAY_AUTH_BEARER_ENDPOINT: dns:///auth-bearer-headless:9148
     PROXY_AUTH_BEARER_BACKEND: https://auth-bearer:9248

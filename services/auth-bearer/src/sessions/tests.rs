@@ -28,11 +28,16 @@ fn logout(sub: Option<&str>, sid: Option<&str>, at: u64) -> Logout {
     Logout { issuer: ISSUER.to_owned(), subject, session, at: time(at) }
 }
 
+/// Notes what a logout ends, at an issuer whose tokens live so long.
+fn end(sessions: &Sessions, logout: &Logout, longest: Duration, now: SystemTime) {
+    sessions.note(ends(logout, Some(longest), now), now);
+}
+
 #[test]
 fn a_session_is_over_until_no_token_of_it_can_be_good() {
     let sessions = Sessions::default();
     let hour = Duration::from_hours(1);
-    sessions.end(&logout(Some("marie"), Some("s1"), 100), hour, time(100));
+    end(&sessions, &logout(Some("marie"), Some("s1"), 100), hour, time(100));
     let over = |sid, at| sessions.status(ISSUER, &claims("marie", Some(sid), Some(50)), time(at));
     assert_eq!(over("s1", 100), SessionStatus::Ended);
     assert_eq!(over("s1", 100 + 86_399), SessionStatus::Ended);
@@ -42,7 +47,7 @@ fn a_session_is_over_until_no_token_of_it_can_be_good() {
     assert_eq!(sessions.status(ISSUER, &later, time(201)), SessionStatus::Ended, "a session does not begin again");
     assert_eq!(sessions.status("https://other.example", &later, time(201)), SessionStatus::Active);
 
-    sessions.end(&logout(None, Some("s9"), 0), Duration::from_hours(48), time(0));
+    end(&sessions, &logout(None, Some("s9"), 0), Duration::from_hours(48), time(0));
     let long = claims("marie", Some("s9"), Some(0));
     assert_eq!(sessions.status(ISSUER, &long, time(2 * 86_400 - 1)), SessionStatus::Ended, "as long as tokens live");
     assert_eq!(sessions.status(ISSUER, &long, time(2 * 86_400)), SessionStatus::Active);
@@ -51,7 +56,7 @@ fn a_session_is_over_until_no_token_of_it_can_be_good() {
 #[test]
 fn all_sessions_of_a_person_are_those_that_began_before() {
     let sessions = Sessions::default();
-    sessions.end(&logout(Some("marie"), None, 100), Duration::ZERO, time(105));
+    end(&sessions, &logout(Some("marie"), None, 100), Duration::ZERO, time(105));
     let of = |sub, iat| sessions.status(ISSUER, &claims(sub, Some("s"), iat), time(110));
     assert_eq!(of("marie", Some(100)), SessionStatus::Ended);
     assert_eq!(of("marie", Some(101)), SessionStatus::Active);
@@ -62,30 +67,31 @@ fn all_sessions_of_a_person_are_those_that_began_before() {
 #[test]
 fn a_token_that_names_no_session_is_asked_for_anew() {
     let sessions = Sessions::default();
-    sessions.end(&logout(Some("marie"), Some("s1"), 100), Duration::ZERO, time(105));
+    end(&sessions, &logout(Some("marie"), Some("s1"), 100), Duration::ZERO, time(105));
     let of = |sub| sessions.status(ISSUER, &claims(sub, None, Some(50)), time(110));
     assert_eq!((of("marie"), of("einstein")), (SessionStatus::MayHaveEnded(time(105)), SessionStatus::Active));
-    sessions.end(&logout(None, Some("s2"), 106), Duration::ZERO, time(107));
+    end(&sessions, &logout(None, Some("s2"), 106), Duration::ZERO, time(107));
     assert_eq!(
         (of("marie"), of("einstein")),
         (SessionStatus::MayHaveEnded(time(107)), SessionStatus::MayHaveEnded(time(107)))
     );
 }
 
+/// A process that has seen no token of an issuer yet, as after a restart, does not know how long its tokens live.
 #[test]
-fn a_message_counts_once() {
+fn session_is_over_for_the_longest_time_where_the_life_of_tokens_is_not_known() {
     let sessions = Sessions::default();
-    assert!(sessions.is_new(ISSUER, "j", time(60), time(0)));
-    assert!(!sessions.is_new(ISSUER, "j", time(60), time(59)));
-    assert!(sessions.is_new("https://other.example", "j", time(60), time(0)));
-    assert!(sessions.is_new(ISSUER, "j", time(90), time(60)), "it could not be shown any more");
+    sessions.note(ends(&logout(None, Some("s1"), 0), None, time(0)), time(0));
+    let at = |seconds| sessions.status(ISSUER, &claims("marie", Some("s1"), Some(0)), time(seconds));
+    let longest = AT_MOST.as_secs();
+    assert_eq!((at(longest - 1), at(longest)), (SessionStatus::Ended, SessionStatus::Active));
 }
 
 #[test]
 fn what_is_kept_is_bounded() {
     let sessions = Sessions::default();
-    for n in 0..MOST + 10 {
-        sessions.is_new(ISSUER, &n.to_string(), time(60), time(0));
+    for number in 0..MOST + 10 {
+        end(&sessions, &logout(Some(&number.to_string()), None, 0), Duration::ZERO, time(0));
     }
     let count = || {
         let ended = sessions.read();
@@ -93,7 +99,7 @@ fn what_is_kept_is_bounded() {
         ended.entries.len()
     };
     assert_eq!(count(), MOST);
-    sessions.is_new(ISSUER, "later", time(200), time(100));
+    end(&sessions, &logout(Some("later"), None, 100_000), Duration::ZERO, time(100_000));
     assert_eq!(count(), 1, "what is over is dropped");
 }
 
@@ -101,8 +107,7 @@ fn what_is_kept_is_bounded() {
 fn end_that_made_room_ends_all_older_tokens_of_its_issuer() {
     let sessions = Sessions::default();
     let end = |number: usize, at| {
-        let logout = logout(None, Some(&number.to_string()), at);
-        sessions.end(&logout, Duration::ZERO, time(at));
+        end(&sessions, &logout(None, Some(&number.to_string()), at), Duration::ZERO, time(at));
     };
     end(0, 100);
     for number in 1..=MOST {
@@ -115,6 +120,20 @@ fn end_that_made_room_ends_all_older_tokens_of_its_issuer() {
     assert_eq!(of("https://other.example", Some(50)), SessionStatus::Active);
     let later = sessions.status(ISSUER, &claims("marie", Some("0"), Some(50)), time(86_400 + 200));
     assert_eq!(later, SessionStatus::Active, "no such token can be valid by then");
+}
+
+#[test]
+fn end_of_everything_ends_the_tokens_of_every_issuer_until_then() {
+    let sessions = Sessions::default();
+    let everything =
+        End { name: Name::everything(), issuer: IssuerName::default(), at: time(100), until: time(100) + AT_MOST };
+    sessions.note([everything], time(100));
+    for issuer in [ISSUER, "https://other.example"] {
+        let of = |iat, at| sessions.status(issuer, &claims("marie", Some("s1"), iat), time(at));
+        assert_eq!((of(Some(100), 200), of(Some(101), 200)), (SessionStatus::Ended, SessionStatus::Active));
+        assert_eq!(of(None, 200), SessionStatus::MayHaveEnded(time(100)));
+        assert_eq!(of(Some(100), 100 + AT_MOST.as_secs()), SessionStatus::Active);
+    }
 }
 
 proptest! {

@@ -11,6 +11,7 @@ use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
 use config::Environment;
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use testkit::report_missing;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -85,6 +86,7 @@ impl Issuer {
 pub(crate) struct Service {
     pub(crate) clock: Clock,
     bearer: Arc<Bearer>,
+    _folder: TempDir,
 }
 
 /// The service and its issuer, which notifies it of sign-outs; `None` as [`Issuer::start`].
@@ -97,13 +99,16 @@ pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, 
     let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
     // the issuer's clock is that of the system
     let clock = Clock::manual(Clock::system().now());
-    let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let environment = Environment::from([("OCIS_BASE_DATA_PATH", folder.path().display().to_string())]);
+    let context = Context { clock: clock.clone(), ..Context::new(environment) };
+    let logouts = auth_bearer::logouts(&config, &context).await.expect("is opened");
     let users = transport(tonic::service::Routes::default());
     let directory = MemoryDirectory::new([user("einstein")]);
-    let bearer = auth_bearer::open(&config, directory, users, None, &context).expect("is opened");
+    let bearer = auth_bearer::open(&config, directory, users, (logouts, None), &context).expect("is opened");
     let app = auth_bearer::logout::router(bearer.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
-    Some((Service { clock, bearer }, issuer))
+    Some((Service { clock, bearer, _folder: folder }, issuer))
 }
 
 impl Service {

@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-fn said(service: &Service, issuer: &str) -> Value {
+pub(crate) fn said(service: &Service, issuer: &str) -> Value {
     let now = service.now();
     json!({
         "iss": issuer, "sub": "4c51", "sid": "s1", "aud": "web", "iat": now, "exp": now + 120, "jti": now.to_string(),
@@ -22,7 +22,7 @@ fn said(service: &Service, issuer: &str) -> Value {
     })
 }
 
-async fn tell(service: &Service, token: &str) -> StatusCode {
+pub(crate) async fn tell(service: &Service, token: &str) -> StatusCode {
     let request = Request::post(PATH).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let request = request.body(Body::from(format!("logout_token={token}"))).expect("a request");
     let answer = router(service.bearer.clone()).oneshot(request).await.expect("answers");
@@ -30,7 +30,7 @@ async fn tell(service: &Service, token: &str) -> StatusCode {
     answer.status()
 }
 
-fn logout(key: &SigningKey, claims: &Value) -> String {
+pub(crate) fn logout(key: &SigningKey, claims: &Value) -> String {
     key.jwt("logout+jwt", claims)
 }
 
@@ -38,7 +38,8 @@ fn logout(key: &SigningKey, claims: &Value) -> String {
 async fn token_of_an_ended_session_is_refused() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::of(&provider);
+    let place = store::testing::sqlite();
+    let service = Service::of(&provider).stored(&place).await;
     let of = |sid: &str| sign(&signer, &with(service.claims(&provider.url), "sid", sid));
     let (ended, other, without) = (of("s1"), of("s2"), sign(&signer, &service.claims(&provider.url)));
     for token in [&ended, &other, &without] {
@@ -61,7 +62,8 @@ async fn token_of_an_ended_session_is_refused() {
 async fn logout_token_of_an_issuer_whose_clock_is_a_minute_ahead_ends_the_session() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::of(&provider);
+    let place = store::testing::sqlite();
+    let service = Service::of(&provider).stored(&place).await;
     let token = sign(&signer, &with(service.claims(&provider.url), "sid", "s1"));
     let mut ahead = said(&service, &provider.url);
     ahead["iat"] = json!(service.now() + 60);
@@ -73,7 +75,8 @@ async fn logout_token_of_an_issuer_whose_clock_is_a_minute_ahead_ends_the_sessio
 async fn all_sessions_of_a_person_may_end() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::of(&provider);
+    let place = store::testing::sqlite();
+    let service = Service::of(&provider).stored(&place).await;
     let token = sign(&signer, &with(service.claims(&provider.url), "sid", "s7"));
     let mut all = said(&service, &provider.url);
     all.as_object_mut().expect("an object").remove("sid");
@@ -93,6 +96,8 @@ async fn logout_clears_cached_results_of_opaque_tokens() {
         userinfo_any_client: true,
         ..Oidc::default()
     });
+    let place = store::testing::sqlite();
+    let service = service.stored(&place).await;
     provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein"})));
     service.authenticate("opaque-token").await.expect("is good");
     provider.tell(None);
@@ -107,7 +112,8 @@ async fn invalid_logout_token_ends_no_session() {
     let provider = Provider::start(&[&signer]).await;
     let oidc = Oidc { issuer: provider.url.clone(), authorized_parties: vec!["web".to_owned()], ..Oidc::default() };
     let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
-    let service = Service::of_config(&config, directory(), no_users());
+    let place = store::testing::sqlite();
+    let service = Service::of_config(&config, directory(), no_users()).stored(&place).await;
     let claims = with(service.claims(&provider.url), "azp", "web");
     let token = sign(&signer, &with(claims, "sid", "s1"));
     service.authenticate(&token).await.expect("is good");
@@ -155,7 +161,8 @@ async fn invalid_logout_token_ends_no_session() {
 async fn malformed_iat_is_named_and_a_late_exp_is_accepted() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::of(&provider);
+    let place = store::testing::sqlite();
+    let service = Service::of(&provider).stored(&place).await;
     let good = said(&service, &provider.url);
     let malformed = logout(&signer, &with(good.clone(), "iat", json!("now")));
     assert_eq!(service.bearer.end_session(&malformed).await, Err(LogoutError::Token("iat")));
@@ -167,7 +174,8 @@ async fn malformed_iat_is_named_and_a_late_exp_is_accepted() {
 async fn a_logout_token_of_an_issuer_that_is_away_may_be_sent_again() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::of(&provider);
+    let place = store::testing::sqlite();
+    let service = Service::of(&provider).stored(&place).await;
     provider.stop();
     let status = tell(&service, &logout(&signer, &said(&service, &provider.url))).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -3,6 +3,7 @@
 mod clients;
 mod issuer;
 mod logout;
+mod logout_replicas;
 mod opaque;
 mod own_issuer;
 mod provisioning;

@@ -11,7 +11,7 @@ use oidc::jose::Algorithm;
 use runtime::Context;
 use serde_json::json;
 
-use crate::support::{Provider, Service, directory, key, no_users, sign, with};
+use crate::support::{Provider, Service, directory, key, no_logouts, no_users, sign, with};
 
 /// The name of the issuer; nothing can be called there (RFC 6761 6.4).
 const NAME: &str = "https://cloud.invalid";
@@ -40,7 +40,8 @@ async fn token_of_own_issuer_ends_with_its_session() {
     let sessions = Arc::new(Sessions(Mutex::new(Some(false))));
     let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
     let ended: Arc<dyn EndedSessions> = sessions.clone();
-    let bearer = auth_bearer::open(&config, directory(), no_users(), Some(ended), &context).expect("is opened");
+    let bearer =
+        auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context).expect("is opened");
     let authenticate = async |token: &str| bearer.authenticate(&Credentials::new("", token.to_owned())).await;
 
     let claims = with(with(service.claims(NAME), "sid", "s1"), "first_party", true);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{Provider, key, seconds, sign, with};
+use crate::support::{Provider, key, no_logouts, seconds, sign, with};
 use auth_bearer::provision::transport;
 use auth_bearer::user_directory::identity;
 use auth_bearer::{AuthProviders, AutoProvision, Bearer, Config, Minting, Oidc, RoleAssignment};
@@ -62,7 +62,8 @@ impl World {
             ..Config::default()
         };
         let users = transport(self.family.channel(ServiceId::Users));
-        let bearer = auth_bearer::open(&config, Arc::clone(&self.directory), users, None, &self.context);
+        let bearer =
+            auth_bearer::open(&config, Arc::clone(&self.directory), users, (no_logouts(), None), &self.context);
         Bearers(bearer.expect("is opened"))
     }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use auth_bearer::logouts::Logouts;
 use auth_bearer::provision::{Transport, transport};
-use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
+use auth_bearer::{AuthProviders, Bearer, Config, Migrator, Oidc};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Directory, Reason, User, UserId, UserStatus};
 use axum::body::Bytes;
@@ -19,6 +20,7 @@ use config::Environment;
 use oidc::jose::{Algorithm, SigningKey};
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
+use store::testing::TestDatabase;
 use tokio::net::TcpListener;
 
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
@@ -164,11 +166,24 @@ pub(crate) fn no_users() -> Transport {
     transport(tonic::service::Routes::default())
 }
 
+/// No record of what has ended: logout tokens are refused.
+pub(crate) fn no_logouts() -> Arc<Logouts> {
+    Arc::new(Logouts::without_store())
+}
+
+/// What has ended, in this database.
+pub(crate) async fn logouts(place: &TestDatabase, clock: &Clock) -> Arc<Logouts> {
+    let database = place.open().await;
+    database.migrate::<Migrator>().await.expect("migrates");
+    Arc::new(Logouts::open(database, clock.now()).await.expect("is read"))
+}
+
 /// The service, with a clock that the test moves.
 pub(crate) struct Service {
     pub(crate) clock: Clock,
     pub(crate) context: Context,
     pub(crate) bearer: Arc<Bearer>,
+    config: Config,
 }
 
 impl Service {
@@ -180,8 +195,20 @@ impl Service {
     pub(crate) fn of_config(config: &Config, directory: Arc<dyn Directory>, users: Transport) -> Self {
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-        let bearer = auth_bearer::open(config, directory, users, None, &context).expect("is opened");
-        Self { clock, context, bearer }
+        let bearer = auth_bearer::open(config, directory, users, (no_logouts(), None), &context).expect("is opened");
+        Self { clock, context, bearer, config: config.clone() }
+    }
+
+    /// Another replica with these records of what has ended, or the same one after a restart.
+    pub(crate) fn replica(&self, logouts: Arc<Logouts>) -> Self {
+        let (clock, context, config) = (self.clock.clone(), self.context.clone(), self.config.clone());
+        let bearer = auth_bearer::open(&config, directory(), no_users(), (logouts, None), &context).expect("is opened");
+        Self { clock, context, bearer, config }
+    }
+
+    /// The same with a database of its own, in which it records what ends at the issuers.
+    pub(crate) async fn stored(self, place: &TestDatabase) -> Self {
+        self.replica(logouts(place, &self.clock).await)
     }
 
     pub(crate) fn of(provider: &Provider) -> Self {

@@ -15,6 +15,7 @@ impl Settings {
             (ServiceId::AuthService, auth_service::state(&self.auth_service, environment)),
             (ServiceId::AuthApp, Some(auth_app::state(&self.auth_app, environment))),
             (ServiceId::Idp, Some(idp::state(&self.idp, environment))),
+            (ServiceId::AuthBearer, Some(auth_bearer::state(&self.auth_bearer, environment))),
             (ServiceId::Proxy, proxy::state(&self.proxy, environment)),
         ];
         states.into_iter().filter_map(|(service, state)| Some((service, state?))).collect()
@@ -61,7 +62,7 @@ mod tests {
         let settings = Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read");
         let states = settings.states(&environment);
         let names: Vec<_> = states.iter().map(|(service, state)| (service.name(), state.service)).collect();
-        let stateful = ["users", "auth-basic", "auth-service", "auth-app", "idp", "proxy"];
+        let stateful = ["users", "auth-basic", "auth-service", "auth-app", "idp", "auth-bearer", "proxy"];
         assert_eq!(names, stateful.map(|name| (name, name)));
         let outcome = block_on(async {
             let mut all = BTreeSet::new();
@@ -73,7 +74,9 @@ mod tests {
                 }
             }
             assert!(
-                ["people", "passwords", "app_tokens", "idp_grants"].iter().all(|name| all.contains(*name)),
+                ["people", "passwords", "app_tokens", "idp_grants", "auth_bearer_logouts"]
+                    .iter()
+                    .all(|name| all.contains(*name)),
                 "{all:?}"
             );
             Ok(())

@@ -1,10 +1,10 @@
 //! Notices that users have another password, are disabled or are gone (row I38).
 //!
 //! Each use of a session or a token looks the user up. Others accept stateless tokens without asking, and clients wait for a
-//! logout token: so users with a session or a grant are looked up in turn, whether they do anything or not.
+//! logout token: so users with a session or a grant are looked up in turn, whether they do anything or not. Replicas do that
+//! together: each user is looked up by one of them in a round.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use authn::audit::Event;
 use authn::{Caller, DirectoryError, Groups};
@@ -12,27 +12,24 @@ use futures_util::{StreamExt, stream};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::{self, AccountStatus};
+use super::accounts::{self, AccountStatus, IneligibleReason};
 use super::audit_events::{AuditedUser, Circumstances};
 use super::provider::Provider;
-use crate::store::Begun;
+use crate::store::{Begun, RoundProgress};
 
 /// How often some are looked up.
 const EVERY: Duration = Duration::from_secs(1);
 /// How many then, and how many of them at the same time: the directory has other things to do.
 const AT_ONCE: u64 = 64;
 const SIDE_BY_SIDE: usize = 4;
-/// How many ticks a round lasts at least: so no user is looked up more often than every five seconds.
-const ROUND: u32 = 5;
+/// How long a round lasts at least: so no user is looked up more often.
+const ROUND: Duration = Duration::from_secs(5);
+/// How long it is remembered that the end of what a user had begun is recorded.
+const RECORDED_FOR: Duration = Duration::from_hours(24);
 
-/// How far a round has come.
+/// How far a round has come; on `PostgreSQL` replicas share one, which the store has.
 #[derive(Debug, Default)]
-pub(crate) struct Round {
-    /// The last users that were looked up, of those with sessions and of those with refresh tokens.
-    sessions: String,
-    grants: String,
-    ticks: u32,
-}
+pub(crate) struct Round(RoundProgress);
 
 /// Why users are not looked up.
 #[derive(Debug, thiserror::Error)]
@@ -63,33 +60,19 @@ impl Round {
     /// # Errors
     /// [`RoundError`]; the round continues behind the users that could not be looked up.
     pub(crate) async fn advance(&mut self, provider: &Provider) -> Result<(), RoundError> {
-        self.ticks += 1;
-        let (store, now) = (&provider.store, provider.clock.now());
-        let sessions = store.people_with_sessions(&self.sessions, AT_ONCE, now).await?;
-        let grants = store.people_with_grants(&self.grants, AT_ONCE, now).await?;
-        if sessions.is_empty() && grants.is_empty() && self.ticks >= ROUND {
-            *self = Self::default();
-        }
-        for (after, found) in [(&mut self.sessions, &sessions), (&mut self.grants, &grants)] {
-            if let Some(last) = found.last() {
-                after.clone_from(&last.person);
-            }
-        }
-        let mut people: BTreeMap<String, SystemTime> = BTreeMap::new();
-        for Begun { person, earliest } in sessions.into_iter().chain(grants) {
-            let first = people.entry(person).or_insert(earliest);
-            *first = earliest.min(*first);
-        }
-        let looking = people.into_iter().map(|(person, earliest)| look_up(provider, person, earliest));
+        let people = provider.store.next_people(&mut self.0, AT_ONCE, ROUND, provider.clock.now()).await?;
+        let looking = people.into_iter().map(|begun| look_up(provider, begun));
         let outcomes: Vec<_> = stream::iter(looking).buffer_unordered(SIDE_BY_SIDE).collect().await;
         outcomes.into_iter().collect()
     }
 }
 
-/// Looks one user up, which ends what has to be ended.
-async fn look_up(provider: &Provider, person: String, earliest: SystemTime) -> Result<(), RoundError> {
+/// Looks one user up, which ends what has to be ended, and records that once among all replicas.
+async fn look_up(provider: &Provider, Begun { person, earliest }: Begun) -> Result<(), RoundError> {
     let status = accounts::look_up(provider, &person, Groups::Skip, |changed| earliest < changed).await?;
-    if let AccountStatus::Ineligible(reason) = status {
+    if let AccountStatus::Ineligible(reason) = status
+        && is_unrecorded(provider, &person, reason, earliest).await
+    {
         let reason = reason.reason();
         let event = Event { reason: &reason, subject: &person, ..Event::new("sign_out", "done") };
         let user = AuditedUser::Id(person.clone());
@@ -98,4 +81,17 @@ async fn look_up(provider: &Provider, person: String, earliest: SystemTime) -> R
         provider.audit_events.record(&event, circumstances, provider.clock.now());
     }
     Ok(())
+}
+
+/// Whether no replica has recorded this before: a look-up that takes longer than a round may be overtaken by that of another one. If the
+/// database does not say, it is recorded rather twice than not at all.
+async fn is_unrecorded(provider: &Provider, person: &str, reason: IneligibleReason, earliest: SystemTime) -> bool {
+    let moment = if let IneligibleReason::PasswordChanged(changed) = reason { changed } else { earliest };
+    let moment = moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros().to_string();
+    let digest = crypto::fingerprint_of_parts(&["sign_out", person, reason.reason(), &moment]);
+    let is_first = provider.store.first_time(digest, provider.clock.now() + RECORDED_FOR).await;
+    is_first.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the end of what a user had begun may be recorded twice");
+        true
+    })
 }

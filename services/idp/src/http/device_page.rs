@@ -31,12 +31,13 @@ use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::audit_events::Circumstances;
 use crate::engine::clients::Client;
 use crate::engine::device::approval::{Approval, grant};
-use crate::engine::device::attempts::{Attempts, TooMany};
+use crate::engine::device::attempts::{AttemptError, Attempts};
 use crate::engine::device::request::DeviceRequest;
 use crate::engine::device::user_code::UserCode;
 use crate::engine::levels::{self, Level};
 use crate::engine::scopes;
 use crate::model::{Session, seconds};
+use crate::store::TooManyCodes;
 
 /// The longest word of a form, in bytes.
 const MAX_WORD: usize = 256;
@@ -98,7 +99,8 @@ enum Problem {
 
 /// The page, which all issuers share.
 pub(crate) fn router(issuer: IssuerState) -> Router {
-    let state = PageState { issuer, attempts: Attempts::new() };
+    let attempts = Attempts::new(issuer.provider.store.clone(), issuer.provider.random.clone());
+    let state = PageState { issuer, attempts };
     Router::new().route(page::DEVICE, get(show).post(typed_in)).with_state(state)
 }
 
@@ -184,17 +186,20 @@ impl Visit {
         code: Option<UserCode>,
     ) -> Result<FoundDevice, Problem> {
         let now = self.issuer.provider.clock.now();
-        let attempt = self.attempts.begin(session.id, source, now).map_err(|too_many| {
-            let retry_after = match too_many {
-                TooMany::Session => NEXT_SESSION,
-                TooMany::Source(wait) => wait.as_secs() + 1,
-            };
-            Problem::Code(CodeError::TooMany { retry_after })
+        let attempt = self.attempts.begin(session, source, now).await.map_err(|error| match error {
+            AttemptError::TooMany(why) => {
+                let retry_after = match why {
+                    TooManyCodes::Session => NEXT_SESSION,
+                    TooManyCodes::Source(wait) => wait.as_secs() + 1,
+                };
+                Problem::Code(CodeError::TooMany { retry_after })
+            }
+            AttemptError::Store(error) => Problem::Store(error),
         })?;
         let found = self.device(code).await;
         // only a code that is known to be wrong counts
         if !matches!(found, Ok(None)) {
-            attempt.forgive();
+            attempt.forgive().await;
         }
         found?.ok_or(Problem::Code(CodeError::Wrong))
     }

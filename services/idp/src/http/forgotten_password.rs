@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,14 +12,13 @@ use axum::extract::{FromRef, State};
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use governor::Quota;
 use web::cookie::with_cookies;
 use web::form::Parameters;
 use web::i18n::Language;
 
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, ForgottenPassword, Notice};
-use super::register::limiter::Limiter;
+use super::register::limiter::{LimitError, Limited, Limiter};
 use crate::account_links;
 use crate::endpoints::page;
 
@@ -35,8 +34,16 @@ const MAX_LOGIN: usize = 1024;
 #[derive(Clone)]
 struct ForgottenState {
     issuer: IssuerState,
-    by_source: Arc<Limiter>,
-    in_total: Arc<Limiter>,
+    by_source: Limiter,
+    in_total: Limiter,
+}
+
+impl ForgottenState {
+    /// The limits of row L4. One source must not use up what all have.
+    async fn take(&self, source: Option<IpAddr>) -> Result<(), LimitError> {
+        self.by_source.take(source).await?;
+        self.in_total.take(None).await
+    }
 }
 
 impl FromRef<ForgottenState> for IssuerState {
@@ -50,8 +57,8 @@ pub(crate) fn router(issuer: IssuerState) -> Router {
     if !issuer.provider.mail.is_on() {
         return Router::new();
     }
-    let limiter = |quota| Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), quota));
-    let (by_source, in_total) = (limiter(Quota::per_hour(PER_SOURCE)), limiter(Quota::per_minute(IN_TOTAL)));
+    let by_source = Limiter::per_hour(&issuer.provider, Limited::LinkRequests, PER_SOURCE);
+    let in_total = Limiter::per_minute(&issuer.provider, Limited::AllLinkRequests, IN_TOTAL);
     let state = ForgottenState { issuer, by_source, in_total };
     Router::new().route(page::FORGOTTEN, get(show).post(ask)).with_state(state)
 }
@@ -81,9 +88,10 @@ async fn ask(State(state): State<ForgottenState>, issuer: Issuer, extensions: Ex
         return issuer.notice(Notice::Forgery);
     }
     let caller = issuer.caller(&extensions);
-    // the limits of row L4; one source must not use up what all have
-    if let Err(wait) = state.by_source.take(caller.source).and_then(|()| state.in_total.take(None)) {
-        return form(&issuer, Some(wait.max(1)));
+    match state.take(caller.source).await {
+        Ok(()) => {}
+        Err(LimitError::TooOften(wait)) => return form(&issuer, Some(wait)),
+        Err(LimitError::Store(error)) => return issuer.fault(&error),
     }
     let login = parameters.text("username").trim();
     if !login.is_empty() && login.len() <= MAX_LOGIN {

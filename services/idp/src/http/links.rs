@@ -1,15 +1,13 @@
 //! What the pages of links in mails have in common: how often one source may use them, and the response where none can be opened.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use authn::Caller;
 use axum::extract::FromRef;
 use axum::response::Response;
-use governor::Quota;
 
 use super::issuer::{Issuer, IssuerState};
-use super::register::limiter::Limiter;
+use super::register::limiter::{LimitError, Limited, Limiter};
 use crate::account_links::LinkError;
 
 /// How often one source may show a page or send its form in an hour.
@@ -19,7 +17,7 @@ pub(super) const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not ze
 #[derive(Clone)]
 pub(super) struct LinkState {
     issuer: IssuerState,
-    by_source: Arc<Limiter>,
+    by_source: Limiter,
 }
 
 impl FromRef<LinkState> for IssuerState {
@@ -29,21 +27,21 @@ impl FromRef<LinkState> for IssuerState {
 }
 
 impl LinkState {
-    /// Of a page that counts for itself; `None` without mail.
-    pub(super) fn new(issuer: IssuerState) -> Option<Self> {
+    /// Of a page whose uses are counted so; `None` without mail.
+    pub(super) fn new(issuer: IssuerState, limited: Limited) -> Option<Self> {
         if !issuer.provider.mail.is_on() {
             return None;
         }
-        let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
+        let by_source = Limiter::per_hour(&issuer.provider, limited, PER_SOURCE);
         Some(Self { issuer, by_source })
     }
 
     /// Counts the source of a request.
     ///
     /// # Errors
-    /// After how many seconds it may try again.
-    pub(super) fn count(&self, caller: &Caller) -> Result<(), u64> {
-        self.by_source.take(caller.source).map_err(|wait| wait.max(1))
+    /// [`LimitError`].
+    pub(super) async fn count(&self, caller: &Caller) -> Result<(), LimitError> {
+        self.by_source.take(caller.source).await
     }
 }
 

@@ -19,6 +19,7 @@ use web::response::see_other;
 use super::issuer::{Issuer, IssuerState};
 use super::links::{self, LinkState};
 use super::pages::{self, MailChangeForm, Notice};
+use super::register::limiter::{LimitError, Limited};
 use crate::account_links::mail_change::{self, MailRedemption, OpenMailLink};
 use crate::endpoints::page;
 
@@ -27,7 +28,7 @@ const PURPOSE: &str = "mail link";
 
 /// The page, which all issuers share. Without mail there is none.
 pub(crate) fn router(issuer: IssuerState) -> Router {
-    let Some(state) = LinkState::new(issuer) else { return Router::new() };
+    let Some(state) = LinkState::new(issuer, Limited::MailLinks) else { return Router::new() };
     Router::new().route(page::MAIL_LINK, get(show).post(confirm)).with_state(state)
 }
 
@@ -53,8 +54,10 @@ impl<'a> LinkPage<'a> {
         extensions: &Extensions,
     ) -> Result<Self, Response> {
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.count(&caller) {
-            return Err(pages::mail_link_throttled(&issuer.page(&[]), wait));
+        match state.count(&caller).await {
+            Ok(()) => {}
+            Err(LimitError::TooOften(wait)) => return Err(pages::mail_link_throttled(&issuer.page(&[]), wait)),
+            Err(LimitError::Store(error)) => return Err(issuer.fault(&error)),
         }
         let link = match mail_change::open(&issuer.provider, secret).await {
             Ok(Some(link)) => link,

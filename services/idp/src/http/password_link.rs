@@ -22,6 +22,7 @@ use web::i18n::Language;
 use super::issuer::{Issuer, IssuerState};
 use super::links::{self, LinkState};
 use super::pages::{self, NewPassword, NewPasswordError, Notice};
+use super::register::limiter::{LimitError, Limited};
 use crate::account_links::{self, OpenLink, Redemption};
 use crate::endpoints::page;
 
@@ -30,7 +31,7 @@ const PURPOSE: &str = "password link";
 
 /// The page, which all issuers share. Without mail there is none.
 pub(crate) fn router(issuer: IssuerState) -> Router {
-    let Some(state) = LinkState::new(issuer) else { return Router::new() };
+    let Some(state) = LinkState::new(issuer, Limited::PasswordLinks) else { return Router::new() };
     Router::new().route(page::LINK, get(show).post(set_password)).with_state(state)
 }
 
@@ -58,8 +59,10 @@ impl<'a> LinkPage<'a> {
             return Err(issuer.notice(Notice::NotFound));
         }
         let caller = issuer.caller(extensions);
-        if let Err(wait) = state.count(&caller) {
-            return Err(pages::link_throttled(&issuer.page(&[]), wait));
+        match state.count(&caller).await {
+            Ok(()) => {}
+            Err(LimitError::TooOften(wait)) => return Err(pages::link_throttled(&issuer.page(&[]), wait)),
+            Err(LimitError::Store(error)) => return Err(issuer.fault(&error)),
         }
         match account_links::open(&issuer.provider, secret).await {
             Ok(Some(link)) => Ok(Self { issuer, secret, link, caller }),

@@ -24,7 +24,7 @@ use oidc::error::ErrorCode;
 use serde_json::{Map, Value};
 use subtle::{Choice, ConstantTimeEq};
 
-use self::limiter::Limiter;
+use self::limiter::{Limited, Limiter};
 use super::error::ErrorResponse;
 use crate::endpoints::IssuerEndpoints;
 use crate::engine::clients::{Addition, ChangeError, Described, Metadata, Source, secret};
@@ -39,7 +39,7 @@ const MAX_BODY: usize = 64 * 1024;
 struct Registration {
     provider: Provider,
     endpoints: Arc<IssuerEndpoints>,
-    limiter: Arc<Limiter>,
+    limiter: Limiter,
 }
 
 /// The endpoints of every issuer; none where registration is off.
@@ -48,11 +48,11 @@ pub(crate) fn router(provider: &Provider) -> Router {
         return Router::new();
     }
     let rate = NonZeroU32::new(provider.config.registrations_per_minute).unwrap_or(NonZeroU32::MIN);
-    let limiter = Arc::new(Limiter::new(provider.clock.clone(), rate));
+    let limiter = Limiter::per_minute(provider, Limited::Registrations, rate);
     let mut all = Router::new();
     for endpoints in &provider.issuers {
         let path = endpoints.paths.registration;
-        let (provider, endpoints, limiter) = (provider.clone(), Arc::new(endpoints.clone()), Arc::clone(&limiter));
+        let (provider, endpoints, limiter) = (provider.clone(), Arc::new(endpoints.clone()), limiter.clone());
         let routes = Router::new()
             .route(path, post(register))
             .route(&format!("{path}/{{id}}"), get(show).put(change).delete(remove))
@@ -71,7 +71,7 @@ async fn register(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ErrorResponse> {
     let source = peer.and_then(|Extension(peer)| peer.source);
-    registration.limiter.check(source)?;
+    registration.limiter.take(source).await?;
     let initial = registration.initial_token(&headers)?;
     let metadata = Metadata::of_stranger(members(&headers, body)?).map_err(ChangeError::from).map_err(refused)?;
     registration.check_strict(&metadata)?;

@@ -13,7 +13,7 @@ const MARGIN: Duration = Duration::from_mins(5);
 const GIVEN_UP: Duration = Duration::from_hours(24);
 
 /// Tables, their keys, and the column with the time of expiry.
-const OVER: [(&str, &str, &str); 10] = [
+const OVER: [(&str, &str, &str); 12] = [
     ("idp_used_codes", "grant_id", "expires"),
     ("idp_grants", "id", "over"),
     ("idp_revocations", "id", "until"),
@@ -24,6 +24,8 @@ const OVER: [(&str, &str, &str); 10] = [
     ("idp_once", "digest", "expires"),
     ("idp_trusted_devices", "digest", "expires"),
     ("idp_links", "digest", "expires"),
+    ("idp_rates", "key", "busy_until"),
+    ("idp_wrong_codes", "id", "expires"),
 ];
 
 impl Store {

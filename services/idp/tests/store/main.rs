@@ -11,8 +11,10 @@ mod keys;
 mod one_time_values;
 mod prune;
 mod races;
+mod rates;
 mod restore;
 mod revocations;
+mod rounds;
 mod sessions;
 mod support;
 

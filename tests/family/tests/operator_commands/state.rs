@@ -64,12 +64,14 @@ fn schemas_are_checked_and_brought_up_to_date() {
     let check = || doorward(&layout, &["migrate", "--check"], "");
     let behind = check();
     assert_eq!(behind.code, 1, "{}", behind.stdout);
-    assert!(behind.stderr.contains("users, auth-basic, auth-service, auth-app, idp, proxy are not up to date"));
+    assert!(
+        behind.stderr.contains("users, auth-basic, auth-service, auth-app, idp, auth-bearer, proxy are not up to date")
+    );
     assert!(!layout.folder().join("data").exists(), "nothing is made");
     let migrated = doorward(&layout, &["migrate"], "");
-    assert_eq!(succeeded(&migrated).matches("steps taken: m").count(), 6, "{}", migrated.stdout);
+    assert_eq!(succeeded(&migrated).matches("steps taken: m").count(), 7, "{}", migrated.stdout);
     let checked = check();
-    assert_eq!(succeeded(&checked).matches(": up to date\n").count(), 6, "{}", checked.stdout);
+    assert_eq!(succeeded(&checked).matches(": up to date\n").count(), 7, "{}", checked.stdout);
 }
 
 /// A service in a process of its own runs whether this command has it enabled or not.

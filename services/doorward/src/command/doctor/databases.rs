@@ -57,6 +57,7 @@ pub(super) fn servers(installation: &Installation) -> Vec<Server> {
         _ if service == ServiceId::Users.name() => settings.users.database_listen_url.clone(),
         _ if service == ServiceId::AuthApp.name() => settings.auth_app.database_listen_url.clone(),
         _ if service == ServiceId::Idp.name() => settings.idp.database_listen_url.clone(),
+        _ if service == ServiceId::AuthBearer.name() => settings.auth_bearer.database_listen_url.clone(),
         _ => Secret::default(),
     };
     let server = |(url, states): (String, Vec<ServiceState>)| {
@@ -152,7 +153,7 @@ fn of_server(subject: &Subject, server: &Server, report: &ServerReport) -> Vec<F
 /// The connections of one process of each service, and one for listening where changes are pushed.
 fn connections(subject: &Subject, server: &Server, max_connections: u64) -> Finding {
     let pools = server.states.iter().map(|state| u64::from(state.options.max_connections)).sum::<u64>();
-    let listening = ["users", "auth-app", "idp"];
+    let listening = ["users", "auth-app", "idp", "auth-bearer"];
     let listeners = server.states.iter().filter(|state| listening.contains(&state.service)).count();
     let needed = pools + u64::try_from(listeners).unwrap_or_default();
     let found =
@@ -227,11 +228,11 @@ mod tests {
     fn services_that_share_a_server_share_its_connections() {
         let server = server("postgres://doorward:hush@db/doorward");
         assert!(server.is_postgres && !server.location.contains("hush"));
-        assert_eq!(names(&server.states), "users, auth-basic, auth-service, auth-app, idp, proxy");
+        assert_eq!(names(&server.states), "users, auth-basic, auth-service, auth-app, idp, auth-bearer, proxy");
         let subject = Subject::new(Check::Database, "db");
-        // six pools of four, and three listeners
+        // seven pools of four, and four listeners
         for (accepted, expected) in
-            [(100, Outcome::Ok), (54, Outcome::Ok), (53, Outcome::Warning), (26, Outcome::Failed)]
+            [(100, Outcome::Ok), (64, Outcome::Ok), (63, Outcome::Warning), (31, Outcome::Failed)]
         {
             let found = connections(&subject, &server, accepted);
             assert_eq!(found.outcome, expected, "{}", found.found);

@@ -181,7 +181,7 @@ fn failed_commit_says_which_services_are_replaced() {
     });
     let refused = refusal(outcome);
     let expected = "replaced: users, auth-basic, auth-service, auth-app; not known to be replaced: idp; \
-                    as before: proxy; repeat the command with --force";
+                    as before: auth-bearer, proxy; repeat the command with --force";
     assert!(refused.starts_with("idp: ") && refused.ends_with(expected), "{refused}");
 }
 

@@ -16,6 +16,7 @@ use crate::engine::termination::end;
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant, Session};
+use crate::store::EventFilter;
 use crate::testing::{Bench, Browser, EINSTEIN, Listener, Reply, with_password};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -179,6 +180,25 @@ async fn i38_a_change_is_noticed_without_any_use() {
         });
         Round::default().advance(&one.bench.provider).await.expect("looks");
         one.assert_ended(what).await;
+    }
+}
+
+/// Two rounds that overlap, as those of two replicas of which one waits for the directory.
+#[tokio::test]
+async fn sign_out_that_is_noticed_twice_is_recorded_once() {
+    for what in ["password", "deleted"] {
+        let one = Box::pin(signed_in()).await;
+        one.bench.advance(10 * SECOND);
+        let now = one.bench.clock.now();
+        one.bench.change(|user| if what == "password" { changed_at(now)(user) } else { *user = None });
+        let provider = &one.bench.provider;
+        let (mut first, mut second) = (Round::default(), Round::default());
+        let (first, second) = tokio::join!(first.advance(provider), second.advance(provider));
+        first.and(second).expect("look");
+        provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+        let filter = EventFilter { event: Some("sign_out".to_owned()), ..EventFilter::default() };
+        let events = provider.store.events(&filter, None, 10).await.expect("reads");
+        assert_eq!(events.len(), 1, "{what}: {events:?}");
     }
 }
 
