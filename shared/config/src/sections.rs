@@ -16,7 +16,7 @@ pub use cors::{ANY, Cors};
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
-pub use observe::{Debug, Log};
+pub use observe::{Debug, DebugTls, Log};
 pub use tracing::{Collector, OtlpProtocol, Sampling, Signal, Tracing};
 
 use schemars::JsonSchema;

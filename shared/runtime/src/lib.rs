@@ -27,6 +27,7 @@ mod operator;
 mod output;
 mod own_connection;
 mod peers;
+mod plaintext;
 mod process;
 mod random;
 mod readiness;
@@ -77,6 +78,7 @@ pub use operator::{ForeignToken, OPERATOR, is_operator, operator_token, refusal,
 pub use output::{print, print_once};
 pub use own_connection::OwnConnection;
 pub use peers::{USERS_ENDPOINT, directory, directory_with_profiles, endpoint_of, is_registry_name};
+pub use plaintext::is_plaintext_allowed;
 pub use random::Random;
 pub use reload::Reload;
 pub use running_services::{CertificateValidity, ListenerKind, RunningServices, ServiceHealth};

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::Clock;
 use crate::reload_metrics::ReloadMetrics;
-use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
+use config::{ClientTls, DebugTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
 pub(crate) use issued::challenged_host;
@@ -127,6 +127,7 @@ impl Clients {
 }
 
 const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
+const DEBUG: TlsVariables = TlsVariables { cert: "OCIS_DEBUG_TLS_CERTIFICATE", key: "OCIS_DEBUG_TLS_KEY" };
 const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
 const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
 const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
@@ -152,6 +153,16 @@ impl ServerFiles {
             cert: tls.cert.clone().zip(tls.key.clone()),
             clients: Clients::Nothing,
             variables: tls.variables,
+            alpn: WEB.map(Into::into).into(),
+        })
+    }
+
+    /// The debug server's, if TLS is enabled.
+    pub(crate) fn of_debug(tls: &DebugTls) -> Option<Self> {
+        tls.enabled.then(|| Self {
+            cert: tls.cert.clone().zip(tls.key.clone()),
+            clients: Clients::Nothing,
+            variables: DEBUG,
             alpn: WEB.map(Into::into).into(),
         })
     }
@@ -194,6 +205,8 @@ impl ServerFiles {
         self.read()?;
         let chain = certificates(self.variables.cert, file)?;
         let read: Vec<_> = chain.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        // probes and scrapers reach the debug server by other names
+        let host = host.filter(|_| self.variables.cert != DEBUG.cert);
         let name = host.map(ServerName::try_from).and_then(Result::ok);
         let own = chain.first().and_then(|der| ParsedCertificate::try_from(der).ok());
         Ok(Some(CertificateReport {

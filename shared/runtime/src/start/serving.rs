@@ -14,9 +14,9 @@ use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
-use crate::server::{Listener, RedirectPort, RedirectServer, Server, Shutdown};
+use crate::server::{RedirectPort, RedirectServer, Shutdown};
 use crate::service::Listeners;
-use crate::serving::{HttpListener, Serving, limits};
+use crate::serving::{HttpListener, Serving, Socket, limits};
 use crate::{App, TrustedProxies, telemetry};
 use config::Debug;
 
@@ -52,7 +52,7 @@ impl Serving {
     /// Serves the debug server.
     pub(super) fn debug(
         &self,
-        listener: Option<Listener>,
+        socket: Option<Socket>,
         debug: &Debug,
         readiness: &Readiness,
         shown: String,
@@ -61,12 +61,10 @@ impl Serving {
         let metrics = self.context.metrics.clone();
         let (token, spans) = (debug.token.clone(), telemetry::recent_spans());
         let insight = Insight { readiness: readiness.clone(), metrics, shown, token, spans };
-        if let Some(listener) = listener {
+        if let Some(socket) = socket {
             let limits = Limits { concurrent: DEBUG_REQUESTS, timeout: Some(debug::timeout(debug)) };
             let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, limits);
-            let (limits, random) = (self.connection_limits, self.context.random.clone());
-            Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }
-                .spawn(&self.context.background);
+            self.serve(socket, stack, self.connection_limits, &shutdown);
         }
         shutdown
     }

@@ -88,11 +88,8 @@ fn probes_use_ports_that_are_there() {
             {
                 let probe = &container[probe];
                 if probe["exec"].is_null() {
-                    assert_eq!(
-                        (text(&probe["httpGet"]["path"]), text(&probe["httpGet"]["port"])),
-                        (path, "debug"),
-                        "{place}"
-                    );
+                    let asked = ["path", "port", "scheme"].map(|key| text(&probe["httpGet"][key]));
+                    assert_eq!(asked, [path, "debug", "HTTPS"], "{place}");
                 } else {
                     assert_eq!(probe["exec"]["command"], json!([container["command"][0], "health"]), "{place}");
                 }
@@ -100,6 +97,7 @@ fn probes_use_ports_that_are_there() {
             let variables = workload.variables(&manifests);
             let debug = variables.iter().find(|(name, _)| name.ends_with("_DEBUG_ADDR")).expect("it is set").1;
             assert_eq!(debug, &format!("0.0.0.0:{}", workload.port("debug").expect("a port")), "{place}");
+            assert_eq!(variables["OCIS_DEBUG_TLS_ENABLED"], "true", "{place}");
         }
     }
 }
