@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use ::config::Identity;
 use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
-use outbound::Authorities;
+use outbound::{Authorities, ClientIdentity};
 use runtime::{App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, client};
 use tonic::service::Routes;
 
@@ -124,6 +124,7 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
         Authorities::follow(setting, context)
     });
     let authorities = authorities.transpose()?;
+    let identity = ClientIdentity::follow(service, &config.http_client_tls, context)?;
     let file = config.auth_providers.issuers_file.clone();
     let (config, surroundings) = (config.clone(), context.clone());
     let read = move |before: Option<&Issuers>| {
@@ -132,6 +133,7 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
             allow_private: config.outbound.allow_private_addresses,
             authorities: authorities.as_ref(),
             own_backend: &config.idp_backend,
+            identity: identity.as_ref(),
         };
         let value = Issuers::new(settings, before, &calls, &surroundings)?;
         Ok::<_, BoxError>(Reading { value, files: config.issuer_files() })

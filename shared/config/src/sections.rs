@@ -11,7 +11,7 @@ mod observe;
 mod tracing;
 
 pub use audit::{Audit, SyslogAddress};
-pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
+pub use connect::{ClientTls, GrpcClientTls, HttpClientTls, Reva, TokenManager};
 pub use cors::{ANY, Cors};
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls, TlsVariables};

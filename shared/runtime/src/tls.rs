@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::Clock;
 use crate::reload_metrics::ReloadMetrics;
-use config::{ClientTls, DebugTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
+use config::{ClientTls, DebugTls, GrpcClientTls, GrpcTls, HttpClientTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
 pub(crate) use issued::challenged_host;
@@ -110,17 +110,22 @@ pub(crate) struct ServerFiles {
 #[derive(Clone, Debug)]
 enum Clients {
     Nothing,
-    /// A certificate that these have signed.
-    Certificate(PathBuf),
+    /// A certificate that these have signed; with the setting that names the file.
+    Certificate(&'static str, PathBuf),
     /// An optional certificate of any signer, verified with these authorities, if there are any.
     MayHaveCertificate(Option<PathBuf>),
 }
 
 impl Clients {
+    /// A certificate is required where a file of authorities is set.
+    fn of(setting: &'static str, authorities: Option<&PathBuf>) -> Self {
+        authorities.map_or(Self::Nothing, |file| Self::Certificate(setting, file.clone()))
+    }
+
     fn authorities(&self) -> Option<&Path> {
         match self {
             Self::Nothing => None,
-            Self::Certificate(file) => Some(file),
+            Self::Certificate(_, file) => Some(file),
             Self::MayHaveCertificate(file) => file.as_deref(),
         }
     }
@@ -129,9 +134,15 @@ impl Clients {
 const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
 const DEBUG: TlsVariables = TlsVariables { cert: "OCIS_DEBUG_TLS_CERTIFICATE", key: "OCIS_DEBUG_TLS_KEY" };
 const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
+/// The certificate that is shown to gRPC servers.
+const GRPC_CLIENT: TlsVariables =
+    TlsVariables { cert: "OCIS_GRPC_CLIENT_TLS_CERTIFICATE", key: "OCIS_GRPC_CLIENT_TLS_KEY" };
+/// The certificate that is shown to HTTP servers.
+const HTTP_CLIENT: TlsVariables =
+    TlsVariables { cert: "OCIS_HTTP_CLIENT_TLS_CERTIFICATE", key: "OCIS_HTTP_CLIENT_TLS_KEY" };
 const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
+const HTTP_CLIENT_CA: &str = "OCIS_HTTP_TLS_CLIENT_CA";
 const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
-const GRPC_CLIENT_CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
 const GRPC_CLIENT_CACERT: &str = "OCIS_GRPC_CLIENT_TLS_CACERT";
 /// What is spoken over HTTPS.
 const WEB: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -141,7 +152,7 @@ impl ServerFiles {
     pub(crate) fn of_grpc(tls: &GrpcTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            clients: tls.client_ca.clone().map_or(Clients::Nothing, Clients::Certificate),
+            clients: Clients::of(GRPC_CLIENT_CA, tls.client_ca.as_ref()),
             variables: GRPC,
             alpn: vec![b"h2".into()],
         })
@@ -151,7 +162,7 @@ impl ServerFiles {
     pub(crate) fn of_http(tls: &HttpTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            clients: Clients::Nothing,
+            clients: Clients::of(HTTP_CLIENT_CA, tls.client_ca.as_ref()),
             variables: tls.variables,
             alpn: WEB.map(Into::into).into(),
         })
@@ -229,8 +240,8 @@ impl ServerFiles {
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let (builder, optional) = match &self.clients {
             Clients::Nothing => (builder.with_no_client_auth(), None),
-            Clients::Certificate(file) => {
-                (builder.with_client_cert_verifier(client_verifier(GRPC_CLIENT_CA, file)?), None)
+            Clients::Certificate(setting, file) => {
+                (builder.with_client_cert_verifier(client_verifier(setting, file)?), None)
             }
             Clients::MayHaveCertificate(file) => {
                 let verifier = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
@@ -252,7 +263,7 @@ impl ServerFiles {
         let own = self.cert.as_ref().map(|(cert, _)| Dated::own(self.variables.cert, cert));
         let authorities = match &self.clients {
             Clients::Nothing | Clients::MayHaveCertificate(None) => None,
-            Clients::Certificate(file) => Some(Dated::authorities(GRPC_CLIENT_CA, file)),
+            Clients::Certificate(setting, file) => Some(Dated::authorities(setting, file)),
             Clients::MayHaveCertificate(Some(file)) => Some(Dated::authorities(MTLS_CLIENT_CA, file)),
         };
         own.into_iter().chain(authorities).collect()
@@ -386,27 +397,19 @@ impl ServerTls {
 
 /// A client's TLS configuration; `None` when plain text is spoken.
 pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<ClientConfig>, TlsError> {
-    const CERT: &str = GRPC_CLIENT_CERT;
-    let unusable = |problem: rustls::Error| TlsError::Unusable { variable: CERT, problem: problem.to_string() };
     let builder = match mode {
         ClientTls::Off => return Ok(None),
         ClientTls::On => believing(GRPC_CLIENT_CACERT, tls.cacert.as_deref())?,
         ClientTls::Insecure => believing_anyone("OCIS_GRPC_CLIENT_TLS_MODE")?,
     };
-    let mut config = match (&tls.cert, &tls.key) {
-        (Some(cert), Some(key)) => {
-            let key = private_key("OCIS_GRPC_CLIENT_TLS_KEY", key)?;
-            builder.with_client_auth_cert(certificates(CERT, cert)?, key).map_err(unusable)?
-        }
-        _ => builder.with_no_client_auth(),
-    };
+    let mut config = showing(builder, tls.cert.as_deref().zip(tls.key.as_ref()), GRPC_CLIENT)?;
     config.alpn_protocols = vec![b"h2".into()];
     Ok(Some(config))
 }
 
 /// What has to be valid of what [`client`] reads.
 pub(crate) fn client_dated(tls: &GrpcClientTls, mode: ClientTls) -> Result<Vec<Dated>, TlsError> {
-    let own = tls.cert.as_ref().map(|file| Dated::own(GRPC_CLIENT_CERT, file));
+    let own = tls.cert.as_ref().map(|file| Dated::own(GRPC_CLIENT.cert, file));
     let authorities = tls.cacert.as_ref().filter(|_| mode == ClientTls::On);
     let authorities = authorities.map(|file| Dated::authorities(GRPC_CLIENT_CACERT, file));
     own.into_iter().chain(authorities).collect()
@@ -421,6 +424,32 @@ pub(crate) fn client_dated(tls: &GrpcClientTls, mode: ClientTls) -> Result<Vec<D
 pub fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
     let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
     Ok(builder.with_no_client_auth())
+}
+
+/// The same for a server of the family, or another backend: a client that shows this certificate, if it is set, to a server that asks
+/// for one.
+///
+/// # Errors
+/// When a file cannot be used, or the key is of another certificate.
+pub fn https_with_certificate(
+    variable: &'static str,
+    file: Option<&Path>,
+    insecure: bool,
+    own: &HttpClientTls,
+) -> Result<ClientConfig, TlsError> {
+    let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
+    showing(builder, own.cert.as_deref().zip(own.key.as_ref()), HTTP_CLIENT)
+}
+
+fn showing(
+    builder: Believing,
+    own: Option<(&Path, &PrivateKeyFile)>,
+    TlsVariables { cert: variable, key: variable_of_key }: TlsVariables,
+) -> Result<ClientConfig, TlsError> {
+    let Some((cert, key)) = own else { return Ok(builder.with_no_client_auth()) };
+    let (chain, key) = (certificates(variable, cert)?, private_key(variable_of_key, key)?);
+    let unusable = |problem: rustls::Error| TlsError::Unusable { variable, problem: problem.to_string() };
+    builder.with_client_auth_cert(chain, key).map_err(unusable)
 }
 
 type Believing = ConfigBuilder<ClientConfig, WantsClientCert>;

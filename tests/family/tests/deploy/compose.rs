@@ -200,6 +200,10 @@ fn family_in_containers_uses_tls_with_client_certificates() {
         // clients of these two are not services of the family
         let is_open = ["gateway", "proxy", "account"].contains(&name.as_str());
         assert_eq!(environment.contains_key("OCIS_GRPC_TLS_CLIENT_CA"), !is_open, "{name}");
+        if ["idp", "auth-app", "auth-bearer", "account"].contains(&name.as_str()) {
+            assert_eq!(by_default(&environment["OCIS_HTTP_TLS_CLIENT_CA"]), "/etc/doorward/tls/ca.crt", "{name}");
+        }
+        assert_eq!(environment["OCIS_HTTP_CLIENT_TLS_CERTIFICATE"], "/etc/doorward/tls/tls.crt", "{name}");
         let volume = format!("./secrets/tls/{name}:/etc/doorward/tls:ro");
         assert!(
             list(&container["volumes"]).contains(&Value::String(volume)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::documented::Documented;
-use crate::kubernetes::{Manifests, Workload, changed, list, overlays, text};
+use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
 
 /// How long a service finishes what is in flight once it accepts no more requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -203,6 +203,25 @@ fn mounted(workload: Workload<'_>) -> BTreeSet<String> {
         }
     }
     files
+}
+
+/// `docs/security-requirements.md#d1`
+#[test]
+fn callers_of_pods_show_certificates() {
+    for name in ["ha-postgres", "mtls"] {
+        let Some(manifests) = overlay(name) else { return };
+        for workload in manifests.servers() {
+            let (service, variables) = (workload.name(), workload.variables(&manifests));
+            let demands = |key: &str| variables.get(key).is_some_and(|file| file == "/etc/doorward/tls/ca.crt");
+            // programs and browsers call the gateway and the edge; account has no gRPC
+            let by_grpc = !["gateway", "proxy", "account"].contains(&service);
+            let by_http = ["auth-app", "auth-bearer", "idp", "account"].contains(&service);
+            assert_eq!(demands("OCIS_GRPC_TLS_CLIENT_CA"), by_grpc, "{name}: {service}");
+            assert_eq!(demands("OCIS_HTTP_TLS_CLIENT_CA"), by_http, "{name}: {service}");
+            let shows = variables.contains_key("OCIS_HTTP_CLIENT_TLS_CERTIFICATE");
+            assert_eq!(shows, ["proxy", "auth-bearer"].contains(&service), "{name}: {service}");
+        }
+    }
 }
 
 #[test]
