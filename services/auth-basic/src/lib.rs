@@ -134,7 +134,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: <AuthBasic as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: no_credentials,
     }
@@ -174,7 +174,8 @@ async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let options = config.database_pool.options(&context.environment);
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.measured(&context.metrics);
     database.migrate::<Migrator>().await?;
     Ok(database)

@@ -135,14 +135,15 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
     config.store_accounts.then(|| ServiceState {
         service: <AuthService as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: no_credentials,
     })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let options = config.database_pool.options(&context.environment);
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.measured(&context.metrics);
     database.migrate::<Migrator>().await?;
     Ok(database)

@@ -88,7 +88,7 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
         return open_ldap(config, context).await;
     }
     let listen_url = config.database_listen_url.clone();
-    let options = Options { listen_url, ..config.database_pool.options() };
+    let options = Options { listen_url, ..config.database_pool.options(&context.environment) };
     let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.measured(&context.metrics);
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
@@ -102,7 +102,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: Users::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<migration::Migrator>(),
         end_credentials: no_credentials,
     }
@@ -131,7 +131,8 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
 
 /// Not claimed, as nothing of it is kept in memory for longer than a moment: several processes may use one file.
 async fn ldap_database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let options = config.database_pool.options(&context.environment);
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.measured(&context.metrics);
     database.migrate::<migration::Migrator>().await?;
     Ok(database)

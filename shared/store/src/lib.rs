@@ -12,6 +12,7 @@ mod migrate;
 mod options;
 mod outbox;
 mod postgres;
+mod protection;
 mod prune;
 mod recent;
 mod replica_sync;

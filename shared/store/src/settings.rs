@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use config::{Environment, Invalid, Secret, Section, base_data_path};
+use runtime::is_plaintext_allowed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,10 +50,11 @@ impl Section for Pool {
 }
 
 impl Pool {
-    /// The options with these settings.
-    pub fn options(&self) -> Options {
+    /// The options with these settings, and with what the operator permits.
+    pub fn options(&self, environment: &Environment) -> Options {
         let Self { max_connections, acquire_timeout } = *self;
-        Options { max_connections, acquire_timeout, ..Options::default() }
+        let allows_plaintext = is_plaintext_allowed(environment);
+        Options { max_connections, acquire_timeout, allows_plaintext, ..Options::default() }
     }
 }
 

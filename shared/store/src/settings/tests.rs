@@ -17,7 +17,7 @@ impl Section for Service {
 fn options(variables: &[(&str, &str)]) -> Result<Options, String> {
     let env: Environment = variables.iter().copied().collect();
     let loaded = load::<Service>(&Identity { name: "users", prefix: "USERS" }, &env);
-    loaded.map(|loaded| loaded.config.pool.options()).map_err(|error| error.to_string())
+    loaded.map(|loaded| loaded.config.pool.options(&env)).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -28,6 +28,8 @@ fn pool_of_a_service_is_what_its_settings_say() {
     assert_eq!(options(&set).expect("is read").max_connections, 7, "the service's own name counts");
     let waits = options(&[("USERS_DATABASE_ACQUIRE_TIMEOUT", "1500ms")]).expect("is read");
     assert_eq!(waits.acquire_timeout, Duration::from_millis(1500));
+    assert!(!default.allows_plaintext, "servers elsewhere have to be verified");
+    assert!(options(&[("OCIS_INSECURE_PLAINTEXT", "true")]).expect("is read").allows_plaintext);
     for (name, value) in [
         ("USERS_DATABASE_MAX_CONNECTIONS", "0"),
         ("USERS_DATABASE_ACQUIRE_TIMEOUT", "0s"),
