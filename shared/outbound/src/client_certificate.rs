@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use config::{HttpClientTls, PrivateKeyFile};
 use reqwest::Identity;
-use runtime::client::https_with_certificate;
-use runtime::{Context, FileSetting, FileValue, Reading};
+use runtime::client::{https_expiries, https_with_certificate};
+use runtime::{CertificateExpiry, Context, FileSetting, FileValue, Reading, TlsError};
 
 use crate::FetchError;
 
@@ -31,12 +31,16 @@ impl ClientIdentity {
         let setting = FileSetting { service, name: SETTING, files: files.clone() };
         let read = move |_: Option<&CertificateAndKey>| {
             // whether both fit: of what does not, every further call would fail
-            https_with_certificate(SETTING, None, true, &tls).map_err(|error| FetchError(error.to_string()))?;
-            let value = CertificateAndKey::read(&certificate, &key)?;
+            let failed = |error: TlsError| FetchError(error.to_string());
+            https_with_certificate(SETTING, None, true, &tls).map_err(failed)?;
+            let expiries = https_expiries(SETTING, None, &tls).map_err(failed)?;
+            let value = CertificateAndKey { identity: identity(&certificate, &key)?, expiries };
             Ok::<_, FetchError>(Reading { value, files: files.clone() })
         };
         let changes = |_: &CertificateAndKey, _: &CertificateAndKey| "new connections show it".to_owned();
-        Ok(Some(Self(FileValue::open(setting, read, changes, context)?)))
+        let value = FileValue::open(setting, read, changes, context)?;
+        context.certificates.follow(&value, |value| value.expiries.clone(), context);
+        Ok(Some(Self(value)))
     }
 
     pub(crate) fn current(&self) -> Arc<CertificateAndKey> {
@@ -51,24 +55,27 @@ impl ClientIdentity {
 }
 
 /// A certificate and its key, as the HTTP client takes them.
-pub(crate) struct CertificateAndKey(Identity);
+pub(crate) struct CertificateAndKey {
+    identity: Identity,
+    expiries: Vec<CertificateExpiry>,
+}
 
 impl CertificateAndKey {
-    fn read(certificate: &Path, key: &PrivateKeyFile) -> Result<Self, FetchError> {
-        let failed = |problem: &dyn fmt::Display| FetchError(format!("{SETTING}: {problem}"));
-        let pem = || -> IoResult<Vec<u8>> {
-            let mut pem = std::fs::read(certificate)?;
-            pem.push(b'\n');
-            key.open().map_err(std::io::Error::other)?.read_to_end(&mut pem)?;
-            Ok(pem)
-        };
-        let pem = pem().map_err(|error| failed(&error))?;
-        Identity::from_pem(&pem).map(Self).map_err(|error| failed(&error))
-    }
-
     pub(crate) fn identity(&self) -> Identity {
-        self.0.clone()
+        self.identity.clone()
     }
+}
+
+fn identity(certificate: &Path, key: &PrivateKeyFile) -> Result<Identity, FetchError> {
+    let failed = |problem: &dyn fmt::Display| FetchError(format!("{SETTING}: {problem}"));
+    let pem = || -> IoResult<Vec<u8>> {
+        let mut pem = std::fs::read(certificate)?;
+        pem.push(b'\n');
+        key.open().map_err(std::io::Error::other)?.read_to_end(&mut pem)?;
+        Ok(pem)
+    };
+    let pem = pem().map_err(|error| failed(&error))?;
+    Identity::from_pem(&pem).map_err(|error| failed(&error))
 }
 
 impl fmt::Debug for CertificateAndKey {

@@ -18,11 +18,12 @@ use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use reqwest::redirect;
-use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 pub use authorities::Authorities;
+use authorities::Trusted;
 use client_certificate::CertificateAndKey;
 pub use client_certificate::ClientIdentity;
 use resolver::Resolver;
@@ -50,7 +51,7 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Http {
     client: Client,
-    trusted: Option<Arc<Vec<Certificate>>>,
+    trusted: Option<Arc<Trusted>>,
     shown: Option<Arc<CertificateAndKey>>,
 }
 
@@ -281,11 +282,11 @@ impl Http {
     fn new(
         user_agent: &str,
         policy: Policy,
-        trusted: Option<Arc<Vec<Certificate>>>,
+        trusted: Option<Arc<Trusted>>,
         shown: Option<Arc<CertificateAndKey>>,
     ) -> Result<Self, FetchError> {
         let Policy { allow_private, insecure } = policy;
-        let certificates = trusted.as_deref().cloned().unwrap_or_default();
+        let certificates = trusted.as_ref().map(|trusted| trusted.certificates.clone()).unwrap_or_default();
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(TIMEOUT)

@@ -22,7 +22,7 @@ use tonic::TimeoutExpired;
 use tonic::transport::Endpoint;
 
 use crate::tls::TlsError;
-pub use crate::tls::{https, https_with_certificate};
+pub use crate::tls::{https, https_expiries, https_with_certificate};
 use crate::{Context, is_plaintext_allowed};
 pub use health::check_health;
 

@@ -3,6 +3,7 @@
 mod app;
 mod authentications;
 mod background;
+mod certificates;
 mod check;
 mod check_files;
 mod cli;
@@ -56,6 +57,7 @@ pub use authentications::{Authentications, measured};
 pub use background::Background;
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
+pub use certificates::{CertificateExpiry, CertificatesInUse};
 pub use check::Check;
 pub use check_files::{check_files, check_loaded, inspect_certificates};
 pub use cli::main;

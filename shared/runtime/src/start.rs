@@ -125,6 +125,7 @@ impl Launch {
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
         let shutdown = serving.app(app, sockets, &listeners, &readiness, &draining).await;
         parent.reload.poll_until(parent.shutdown.clone(), &parent.background);
+        parent.certificates.check_until(parent.shutdown.clone(), parent.clock.clone(), &parent.background);
         abandon.0.disarm();
         abandon.1.disarm();
         tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);

@@ -27,8 +27,8 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVeri
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::Clock;
 use crate::reload_metrics::ReloadMetrics;
+use crate::{CertificateExpiry, Clock};
 use config::{ClientTls, DebugTls, GrpcClientTls, GrpcTls, HttpClientTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
@@ -333,6 +333,14 @@ impl ServerTls {
         self.files.cert.as_ref().and_then(|_| self.current.load().dated.first()?.validity())
     }
 
+    /// When the certificates of its files expire. One that the service obtains while it runs is in none, and the service renews it.
+    pub(crate) fn expiries(&self) -> Vec<CertificateExpiry> {
+        let is_issued = self.issued().is_some_and(|issued| issued.validity().is_some());
+        // the own certificate comes first
+        let unused = usize::from(is_issued && self.files.cert.is_some());
+        self.current.load().dated.iter().skip(unused).filter_map(Dated::expiry).collect()
+    }
+
     /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
     pub(crate) async fn follow(self: Arc<Self>, mut changes: watch::Receiver<u64>, metrics: &ReloadMetrics) {
         if self.files.paths().next().is_none() {
@@ -439,6 +447,21 @@ pub fn https_with_certificate(
 ) -> Result<ClientConfig, TlsError> {
     let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
     showing(builder, own.cert.as_deref().zip(own.key.as_ref()), HTTP_CLIENT)
+}
+
+/// When the certificates expire that [`https_with_certificate`] reads.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn https_expiries(
+    variable: &'static str,
+    file: Option<&Path>,
+    own: &HttpClientTls,
+) -> Result<Vec<CertificateExpiry>, TlsError> {
+    let authorities = file.map(|file| Dated::authorities(variable, file));
+    let own = own.cert.as_deref().map(|file| Dated::own(HTTP_CLIENT.cert, file));
+    let all: Vec<_> = own.into_iter().chain(authorities).collect::<Result<_, _>>()?;
+    Ok(all.iter().filter_map(Dated::expiry).collect())
 }
 
 fn showing(

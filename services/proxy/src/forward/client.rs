@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use runtime::client::is_unprocessed;
-use runtime::{Context, FileSetting, FileValue, Reading, Service, TlsError};
+use runtime::{CertificateExpiry, Context, FileSetting, FileValue, Reading, Service, TlsError};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tower::util::MapResponse;
@@ -42,6 +42,8 @@ type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<BackendConnection>>;
 pub struct Clients {
     http1: Protocol,
     http2: Protocol,
+    /// When the certificates expire that they use.
+    expiries: Vec<CertificateExpiry>,
 }
 
 /// The clients that speak one version of HTTP.
@@ -73,7 +75,9 @@ impl Clients {
             let value = Self::new(authorities.as_deref(), insecure, &own)?;
             Ok::<_, TlsError>(Reading { value, files: files.clone() })
         };
-        FileValue::open(setting, read, |_, _| "new connections use it".to_owned(), context)
+        let clients = FileValue::open(setting, read, |_, _| "new connections use it".to_owned(), context)?;
+        context.certificates.follow(&clients, |clients| clients.expiries.clone(), context);
+        Ok(clients)
     }
 
     fn new(authorities: Option<&Path>, insecure: bool, own: &HttpClientTls) -> Result<Self, TlsError> {
@@ -85,7 +89,8 @@ impl Clients {
         let builder = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let http1 = builder().enable_http1().wrap_connector(http.clone());
         let http2 = builder().enable_http2().wrap_connector(http);
-        Ok(Self { http1: Protocol::new(&http1, false), http2: Protocol::new(&http2, true) })
+        let expiries = runtime::client::https_expiries(SETTING, authorities, own)?;
+        Ok(Self { http1: Protocol::new(&http1, false), http2: Protocol::new(&http2, true), expiries })
     }
 
     pub(super) async fn send(&self, request: Request<Upload>, http2: bool) -> Result<Response<Incoming>, Error> {

@@ -2,13 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::sockets::Sockets;
 use crate::app::Task;
+use crate::certificates::seconds_until;
 use crate::debug::{self, Insight};
 use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
@@ -44,7 +44,7 @@ impl Serving {
                 "doorward_certificate_remaining_seconds",
                 "How long the certificate of a listener is still valid, in seconds; negative when it has expired",
                 vec![("service", service.to_owned()), ("listener", listener.name().to_owned())],
-                move || Some(remaining(tls.upgrade()?.validity()?.1, clock.now())),
+                move || Some(seconds_until(tls.upgrade()?.validity()?.1, clock.now())),
             );
         }
     }
@@ -116,11 +116,6 @@ impl Serving {
         }
         shutdown
     }
-}
-
-/// The seconds from now to this moment.
-fn remaining(until: SystemTime, now: SystemTime) -> f64 {
-    until.duration_since(now).map_or_else(|past| -past.duration().as_secs_f64(), |left| left.as_secs_f64())
 }
 
 /// Runs a background task. If it panics, or ends before the service stops and should not, the service is no longer ready.

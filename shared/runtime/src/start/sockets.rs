@@ -112,7 +112,10 @@ fn certificate(wanted: Option<&Wanted<'_>>, context: &Context) -> Result<Option<
     let Some(files) = wanted.and_then(|(_, files)| files.clone()) else { return Ok(None) };
     // before they are read, so that no change in between is missed
     files.paths().for_each(|file| context.reload.watch(file));
-    Ok(Some(Arc::new(ServerTls::new(files, context.clock.clone())?)))
+    let tls = Arc::new(ServerTls::new(files, context.clock.clone())?);
+    let weak = Arc::downgrade(&tls);
+    context.certificates.add(move || Some(weak.upgrade()?.expiries()), context);
+    Ok(Some(tls))
 }
 
 async fn bind(
