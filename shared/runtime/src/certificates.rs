@@ -62,6 +62,13 @@ impl CertificatesInUse {
         self.add(move || Some(expiries(&value.upgrade()?.current())), context);
     }
 
+    /// Adds the authorities in the file of a setting.
+    pub(crate) fn add_authorities(&self, setting: &'static str, file: &Path, context: &Context) {
+        let file = file.to_owned();
+        let read = move || Dated::authorities(setting, &file).ok().and_then(|dated| dated.expiry());
+        self.add(move || Some(read().into_iter().collect()), context);
+    }
+
     /// Adds the certificates of what uses them, for as long as it does: `source` answers `None` when it has ended. The metric has those
     /// that there are now, as they are later.
     pub(crate) fn add(

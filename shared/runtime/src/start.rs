@@ -21,7 +21,7 @@ use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::serving::Serving;
-use crate::{App, Background, Context};
+use crate::{App, Background, Context, telemetry};
 use authn::BoxError;
 use config::{Identity, load};
 use running::Lifecycle;
@@ -117,6 +117,7 @@ impl Launch {
         let serving = Serving { identity, connection_limits, context: context.clone() };
         parent.running.add(self.identity.name, parent.clock.now(), &readiness, sockets.tls());
         serving.measure(&readiness, &sockets);
+        telemetry::add_certificates(listeners.log, listeners.tracing, parent);
         // While it is built, the service is alive and not ready.
         let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
         let abandon = (debug_shutdown.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());

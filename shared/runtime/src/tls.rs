@@ -1,6 +1,7 @@
 //! Certificates and keys, for servers and clients.
 
 mod any_certificate;
+mod file_authorities;
 mod issued;
 mod kept;
 mod optional;
@@ -15,8 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use oidc::certificate::Certificate;
-use rustls::client::WantsClientCert;
-use rustls::client::verify_server_name;
+use rustls::client::{Resumption, WantsClientCert, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -32,6 +32,7 @@ use crate::{CertificateExpiry, Clock};
 use config::{ClientTls, DebugTls, GrpcClientTls, GrpcTls, HttpClientTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+use file_authorities::FileAuthorities;
 pub(crate) use issued::challenged_host;
 pub use issued::{ChallengeRequest, IssuedCertificate};
 pub use kept::{KeepError, KeptCertificate, keep_certificate};
@@ -434,7 +435,22 @@ pub fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Res
     Ok(builder.with_no_client_auth())
 }
 
-/// The same for a server of the family, or another backend: a client that shows this certificate, if it is set, to a server that asks
+/// The same for a client of the process that is there before anything watches files: the file of authorities is looked at whenever a
+/// connection is made.
+///
+/// # Errors
+/// When the file cannot be used now.
+pub(crate) fn https_rereading(variable: &'static str, file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let Some(file) = file else { return https(variable, None, false) };
+    let authorities = Arc::new(FileAuthorities::read(variable, file)?);
+    let builder = builder(variable)?.dangerous().with_custom_certificate_verifier(authorities);
+    let mut config = builder.with_no_client_auth();
+    // a server that is known from before would not be verified
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// As [`https`] for a server of the family, or another backend: a client that shows this certificate, if it is set, to a server that asks
 /// for one.
 ///
 /// # Errors
