@@ -39,7 +39,7 @@ impl Target {
     pub(super) fn is_local(&self) -> bool {
         match &self.place {
             Place::Tcp(host, _) => {
-                // the unspecified address leads to this machine
+                // the unspecified address is this machine too
                 let is_here = |address: IpAddr| address.is_loopback() || address.is_unspecified();
                 host == "localhost" || host.parse().is_ok_and(|address: IpAddr| is_here(address.to_canonical()))
             }
