@@ -1,8 +1,8 @@
 //! The issuers of tokens: our own idp, inside and at its public URL, and foreign ones.
 
 use futures_util::future::join_all;
-use outbound::{Authorities, ClientIdentity};
 use outbound::issuer::{Source, SourceError};
+use outbound::{Authorities, ClientIdentity};
 use runtime::FileSetting;
 
 use super::{Finding, Installation, Subject};
