@@ -45,8 +45,6 @@ pub struct Debug {
     /// Bind address of the debug server, where metrics, health, config and debug endpoints will be exposed.
     #[schemars(extend("x-env" = ["<P>_DEBUG_ADDR"]))]
     pub addr: ListenAddr,
-    /// Its TLS.
-    pub tls: DebugTls,
     /// Token to secure the metrics endpoint.
     #[schemars(extend("x-env" = ["<P>_DEBUG_TOKEN"]))]
     pub token: Secret,
@@ -60,6 +58,8 @@ pub struct Debug {
     /// take it out first.
     #[schemars(extend("x-env" = ["OCIS_DRAIN_DELAY", "<P>_DRAIN_DELAY"]))]
     pub drain_delay: Duration,
+    /// Its TLS.
+    pub tls: DebugTls,
 }
 
 /// `debug.tls`: the certificate of the debug server.
