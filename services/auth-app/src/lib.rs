@@ -107,7 +107,7 @@ pub struct Components {
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
     let keys = runtime::key_ring::<AuthApp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
-    let options = Options { listen_url, ..config.database_pool.options() };
+    let options = Options { listen_url, ..config.database_pool.options(&context.environment) };
     let claim = (<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE);
     let url = config.database(&context.environment);
     let database = Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?;
@@ -119,7 +119,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: <AuthApp as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: store::end_credentials,
     }

@@ -134,7 +134,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: <AuthBasic as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: no_credentials,
     }
@@ -174,7 +174,7 @@ async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    let (url, options) = (config.database(&context.environment), config.database_pool.options(&context.environment));
     Ok(Database::open::<Migrator>(&url, &options, &context.metrics).await?)
 }
 

@@ -8,8 +8,8 @@ mod tests;
 use std::path::PathBuf;
 
 use config::{
-    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager,
-    Tracing,
+    Debug, Environment, Grpc, GrpcClientTls, Http, HttpClientTls, Invalid, Log, Reva, Secret, SecretFiles, Section,
+    TokenManager, Tracing,
 };
 use outbound::issuer::backend_url;
 use schemars::JsonSchema;
@@ -43,6 +43,8 @@ pub struct Config {
     pub http: Http,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
+    /// TLS towards the internal address of idp.
+    pub http_client_tls: HttpClientTls,
     /// The gateway of an existing installation, as the directory.
     pub reva: Reva,
     /// What signs the token that people are made and changed with.

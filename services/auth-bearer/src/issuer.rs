@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
-use outbound::Authorities;
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 use outbound::issuer::{PrepareError, Source};
+use outbound::{Authorities, ClientIdentity};
 use runtime::Context;
 
 use crate::access::{self, Rules};
@@ -175,10 +175,10 @@ pub struct Issuer {
 impl Issuer {
     fn new(settings: Settings, calls: &Calls<'_>, context: &Context) -> Result<Self, PrepareError> {
         let name = &settings.rules.issuer;
-        let Calls { allow_private, authorities, own_backend } = *calls;
+        let Calls { allow_private, authorities, own_backend, identity } = *calls;
         let mut source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
         if settings.rules.is_own && !own_backend.is_empty() {
-            source = source.reached_at(own_backend, USER_AGENT, authorities)?;
+            source = source.reached_at(own_backend, USER_AGENT, authorities, identity)?;
         }
         let requests = KeyRequests::new(&context.metrics, name);
         let on_fetch = Box::new(move |is_usable: bool| {
@@ -243,6 +243,8 @@ pub struct Calls<'a> {
     pub authorities: Option<&'a Authorities>,
     /// The internal address of our own provider; empty for its issuer's URL.
     pub own_backend: &'a str,
+    /// What is shown there.
+    pub identity: Option<&'a ClientIdentity>,
 }
 
 /// All issuers.

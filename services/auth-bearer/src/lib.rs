@@ -27,7 +27,7 @@ use std::time::Duration;
 use ::config::{Environment, Identity};
 use ::store::{Database, Migrations, Options, ServiceState};
 use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
-use outbound::Authorities;
+use outbound::{Authorities, ClientIdentity};
 use runtime::{
     App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, Task, client,
 };
@@ -121,12 +121,13 @@ pub async fn logouts(config: &Config, context: &Context) -> Result<Arc<Logouts>,
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let options = Options { listen_url: config.database_listen_url.clone(), ..config.database_pool.options() };
-    let database = Database::connect(&config.database(&context.environment), &options).await?;
-    let database = database.measured(&context.metrics);
-    let database = database.claim(<AuthBearer as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
-    database.migrate::<Migrator>().await?;
-    Ok(database)
+    let options = Options {
+        listen_url: config.database_listen_url.clone(),
+        ..config.database_pool.options(&context.environment)
+    };
+    let claim = (<AuthBearer as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE);
+    let url = config.database(&context.environment);
+    Ok(Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?)
 }
 
 /// Whether the database is a file that is there, or may be.
@@ -143,7 +144,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: <AuthBearer as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: store::end_credentials,
     }
@@ -189,6 +190,7 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
         Authorities::follow(setting, context)
     });
     let authorities = authorities.transpose()?;
+    let identity = ClientIdentity::follow(service, &config.http_client_tls, context)?;
     let file = config.auth_providers.issuers_file.clone();
     let (config, surroundings) = (config.clone(), context.clone());
     let read = move |before: Option<&Issuers>| {
@@ -197,6 +199,7 @@ fn issuers(config: &Config, context: &Context) -> Result<Arc<FileValue<Issuers>>
             allow_private: config.outbound.allow_private_addresses,
             authorities: authorities.as_ref(),
             own_backend: &config.idp_backend,
+            identity: identity.as_ref(),
         };
         let value = Issuers::new(settings, before, &calls, &surroundings)?;
         Ok::<_, BoxError>(Reading { value, files: config.issuer_files() })

@@ -135,14 +135,14 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
     config.store_accounts.then(|| ServiceState {
         service: <AuthService as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: no_credentials,
     })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    let (url, options) = (config.database(&context.environment), config.database_pool.options(&context.environment));
     Ok(Database::open::<Migrator>(&url, &options, &context.metrics).await?)
 }
 

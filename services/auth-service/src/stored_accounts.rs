@@ -95,6 +95,8 @@ fn answer(account: &StoredAccount, used: &StoredSecret, now: SystemTime) -> Resu
 fn failed(error: StoreError) -> AuthError {
     match error {
         StoreError::Unavailable(_) => AuthError::Unavailable { service: "service accounts", source: Box::new(error) },
-        StoreError::Conflict(_) | StoreError::Internal(_) => AuthError::Internal(Box::new(error)),
+        StoreError::Conflict(_) | StoreError::Internal(_) | StoreError::Misconfigured(_) => {
+            AuthError::Internal(Box::new(error))
+        }
     }
 }

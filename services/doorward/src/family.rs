@@ -86,6 +86,7 @@ impl Family {
             .map(|(service, running)| RunningService {
                 name: service.name().to_owned(),
                 debug: debug(*service, running),
+                debug_tls: settings.listeners(*service).debug.tls.enabled,
             })
             .collect()
     }

@@ -171,11 +171,11 @@ fn rotate(arguments: &Rotate, environment: Environment) -> Result<(), BoxError> 
 fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError> {
     let enabled = EnabledServices::of(environment).map_err(Misconfigured::new)?;
     let settings = Settings::load(environment, &any(environment)?)?;
-    let debug = |service: ServiceId| settings.listeners(service).debug.addr.clone();
-    Ok(enabled
-        .iter()
-        .map(|service| RunningService { name: service.name().to_owned(), debug: debug(service) })
-        .collect())
+    let running = |service: ServiceId| {
+        let debug = settings.listeners(service).debug;
+        RunningService { name: service.name().to_owned(), debug: debug.addr.clone(), debug_tls: debug.tls.enabled }
+    };
+    Ok(enabled.iter().map(running).collect())
 }
 
 /// Runs the family until it is stopped.

@@ -30,6 +30,9 @@ pub(crate) struct RunningService {
     pub(crate) name: String,
     /// Its debug server, which answers for its health.
     pub(crate) debug: ListenAddr,
+    /// Whether that speaks TLS.
+    #[serde(default)]
+    pub(crate) debug_tls: bool,
 }
 
 impl RunningProcess {
@@ -126,7 +129,7 @@ mod tests {
 
     fn services() -> Vec<RunningService> {
         let debug = ListenAddr::Tcp { host: "127.0.0.1".to_owned(), port: 9145 };
-        vec![RunningService { name: "users".to_owned(), debug }]
+        vec![RunningService { name: "users".to_owned(), debug, debug_tls: false }]
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub async fn open(
 ) -> Result<IdpService, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
-    let options = Options { listen_url, ..config.database_pool.options() };
+    let options = Options { listen_url, ..config.database_pool.options(&context.environment) };
     let claim = (<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE);
     let url = config.database(&context.environment);
     let database = Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?;
@@ -196,7 +196,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: <Idp as runtime::Service>::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials: store::end_credentials,
     }

@@ -6,7 +6,8 @@ mod session;
 use std::path::PathBuf;
 
 use config::{
-    Debug, Grpc, GrpcClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section, TokenManager, Tracing,
+    Debug, Grpc, GrpcClientTls, HttpClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section, TokenManager,
+    Tracing,
 };
 use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
@@ -49,6 +50,8 @@ pub struct Config {
     pub acme: Acme,
     /// TLS towards the gateway.
     pub grpc_client_tls: GrpcClientTls,
+    /// TLS towards backends.
+    pub http_client_tls: HttpClientTls,
     /// The keys of the internal token.
     pub token_manager: TokenManager,
     /// The endpoint of the gateway.

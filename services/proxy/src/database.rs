@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::config::Environment;
 use authn::BoxError;
 use runtime::Context;
-use store::{Database, Migrations, ServiceState};
+use store::{Database, Migrations, ServiceState, StoreError};
 
 use crate::config::Config;
 use crate::session::Migrator;
@@ -23,7 +23,9 @@ pub(crate) async fn open(config: &Config, context: &Context) -> Result<Option<Da
         return Ok(None);
     }
     connect(config, context).await.map(Some).map_err(|error| {
-        if config.session.is_enabled() || config.shares_certificate() {
+        let is_misconfigured =
+            error.downcast_ref::<StoreError>().is_some_and(|error| matches!(error, StoreError::Misconfigured(_)));
+        if config.session.is_enabled() || config.shares_certificate() || is_misconfigured {
             return error;
         }
         let remedy = "name a database in PROXY_SESSION_DATABASE_URL, or switch signed URLs off: PROXY_ENABLE_PRESIGNEDURLS=false";
@@ -42,7 +44,7 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
     is_used(config).then(|| ServiceState {
         service: "proxy",
         url: session.database(environment),
-        options: session.database_pool.options(),
+        options: session.database_pool.options(environment),
         migrations: Migrations::of::<Migrator>(),
         end_credentials,
     })
@@ -50,7 +52,8 @@ pub fn state(config: &Config, environment: &Environment) -> Option<ServiceState>
 
 async fn connect(config: &Config, context: &Context) -> Result<Database, BoxError> {
     let settings = &config.session;
-    let (url, options) = (settings.database(&context.environment), settings.database_pool.options());
+    let (url, options) =
+        (settings.database(&context.environment), settings.database_pool.options(&context.environment));
     let claim = ("proxy", CLAIM_TIMEOUT);
     Ok(Database::open_claimed::<Migrator>(&url, &options, &context.metrics, claim).await?)
 }

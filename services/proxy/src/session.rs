@@ -27,9 +27,9 @@ use bounded_cache::{ARC, HeapSize, MIB};
 use http::HeaderMap;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use outbound::Authorities;
 use outbound::issuer::Source;
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
+use outbound::{Authorities, ClientIdentity};
 use runtime::{Clock, Context, FileSetting, Random, Service, Task};
 use tokio::sync::Mutex;
 
@@ -121,7 +121,9 @@ impl Sessions {
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
         let mut source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities.as_ref())?;
         if !settings.issuer_backend.is_empty() {
-            source = source.reached_at(&settings.issuer_backend, USER_AGENT, authorities.as_ref())?;
+            let identity = ClientIdentity::follow(crate::Proxy::IDENTITY.name, &config.http_client_tls, context)?;
+            source =
+                source.reached_at(&settings.issuer_backend, USER_AGENT, authorities.as_ref(), identity.as_ref())?;
         }
         let (clock, random) = (context.clock.clone(), context.random.clone());
         let options = CacheOptions { refresh: Refresh::First, needs_keys: false, on_fetch: Box::new(|_| ()) };

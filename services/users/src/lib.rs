@@ -88,7 +88,7 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
         return open_ldap(config, context).await;
     }
     let listen_url = config.database_listen_url.clone();
-    let options = Options { listen_url, ..config.database_pool.options() };
+    let options = Options { listen_url, ..config.database_pool.options(&context.environment) };
     let (url, claim) = (config.database(&context.environment), (Users::IDENTITY.name, HANDOVER));
     let database = Database::open_claimed::<migration::Migrator>(&url, &options, &context.metrics, claim).await?;
     Ok(over(database, config, context).await?)
@@ -100,7 +100,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     ServiceState {
         service: Users::IDENTITY.name,
         url: config.database(environment),
-        options: config.database_pool.options(),
+        options: config.database_pool.options(environment),
         migrations: Migrations::of::<migration::Migrator>(),
         end_credentials: no_credentials,
     }
@@ -129,7 +129,7 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
 
 /// Not claimed, as nothing of it is kept in memory for longer than a moment: several processes may use one file.
 async fn ldap_database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let (url, options) = (config.database(&context.environment), config.database_pool.options());
+    let (url, options) = (config.database(&context.environment), config.database_pool.options(&context.environment));
     Ok(Database::open::<migration::Migrator>(&url, &options, &context.metrics).await?)
 }
 

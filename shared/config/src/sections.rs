@@ -11,12 +11,12 @@ mod observe;
 mod tracing;
 
 pub use audit::{Audit, SyslogAddress};
-pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
+pub use connect::{ClientTls, GrpcClientTls, HttpClientTls, Reva, TokenManager};
 pub use cors::{ANY, Cors};
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
-pub use observe::{Debug, Log};
+pub use observe::{Debug, DebugTls, Log};
 pub use tracing::{Collector, OtlpProtocol, Sampling, Signal, Tracing};
 
 use schemars::JsonSchema;

@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
+use config::HttpClientTls;
 use reqwest::Certificate;
-use runtime::{Context, FileSetting, FileValue, Reading};
+use runtime::client::https_expiries;
+use runtime::{CertificateExpiry, Context, FileSetting, FileValue, Reading};
 
 use crate::FetchError;
 
 /// Certificates of a file that are trusted in addition to the system's. The file is read again when it changes and at SIGHUP. Clones share
 /// them.
 #[derive(Clone, Debug)]
-pub struct Authorities(Arc<FileValue<Vec<Certificate>>>);
+pub struct Authorities(Arc<FileValue<Trusted>>);
+
+/// The certificates of a file.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) certificates: Vec<Certificate>,
+    /// When they expire.
+    expiries: Vec<CertificateExpiry>,
+}
 
 impl Authorities {
     /// The certificates (PEM) of the file that a setting names. Needs a tokio runtime.
@@ -18,9 +28,9 @@ impl Authorities {
     /// # Errors
     /// When the file cannot be read or holds no certificate.
     pub fn follow(setting: FileSetting, context: &Context) -> Result<Self, FetchError> {
-        let files = setting.files.clone();
-        let read = move |_: Option<&Vec<Certificate>>| {
-            let mut value = Vec::new();
+        let (files, name) = (setting.files.clone(), setting.name);
+        let read = move |_: Option<&Trusted>| {
+            let (mut value, mut expiries) = (Vec::new(), Vec::new());
             for file in &files {
                 let failed = |problem: &dyn std::fmt::Display| FetchError(format!("{}: {problem}", file.display()));
                 let pem = std::fs::read(file).map_err(|error| failed(&error))?;
@@ -29,14 +39,18 @@ impl Authorities {
                     return Err(failed(&"holds no certificate"));
                 }
                 value.extend(certificates);
+                let read = https_expiries(name, Some(file), &HttpClientTls::default());
+                expiries.extend(read.map_err(|error| failed(&error))?);
             }
-            Ok(Reading { value, files: files.clone() })
+            Ok::<_, FetchError>(Reading { value: Trusted { certificates: value, expiries }, files: files.clone() })
         };
-        let changes = |_: &Vec<Certificate>, after: &Vec<Certificate>| format!("{} certificates", after.len());
-        FileValue::open(setting, read, changes, context).map(Self)
+        let changes = |_: &Trusted, after: &Trusted| format!("{} certificates", after.certificates.len());
+        let value = FileValue::open(setting, read, changes, context)?;
+        context.certificates.follow(&value, |value| value.expiries.clone(), context);
+        Ok(Self(value))
     }
 
-    pub(crate) fn current(&self) -> Arc<Vec<Certificate>> {
+    pub(crate) fn current(&self) -> Arc<Trusted> {
         self.0.current()
     }
 

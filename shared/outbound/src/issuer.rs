@@ -12,7 +12,7 @@ use oidc::jose::{KeyError, KeySet};
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::{Authorities, FetchError, Fetcher, IssuerResponse, Policy, Question};
+use crate::{Authorities, ClientIdentity, FetchError, Fetcher, IssuerResponse, Policy, Question};
 
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -105,7 +105,8 @@ impl Source {
 
     /// Calls addresses at the issuer's own scheme, host and port at this backend (`http://127.0.0.1:9130`) instead. The path and
     /// query stay, and the issuer's documents have to give its name all the same. On this machine, and by plain HTTP, no
-    /// certificate is verified (`docs/security-requirements.md#r8`).
+    /// certificate is verified (`docs/security-requirements.md#r8`). The backend, and no other server, is shown the certificate of
+    /// `identity` if it asks for one.
     ///
     /// # Errors
     /// When the backend is not the URL of a host.
@@ -114,10 +115,12 @@ impl Source {
         backend: &str,
         user_agent: &str,
         authorities: Option<&Authorities>,
+        identity: Option<&ClientIdentity>,
     ) -> Result<Self, PrepareError> {
         let origin = backend_url(backend).map_err(PrepareError::Backend)?;
         let insecure = origin.scheme() == "http" || is_here(origin.host_str().unwrap_or_default());
-        let fetcher = Fetcher::new(user_agent, Policy { allow_private: true, insecure }, authorities)?;
+        let policy = Policy { allow_private: true, insecure };
+        let fetcher = Fetcher::with_certificate(user_agent, policy, authorities, identity)?;
         Ok(Self { backend: Some(Backend { origin, fetcher }), ..self })
     }
 
@@ -265,7 +268,7 @@ mod tests {
     #[test]
     fn only_addresses_of_the_issuer_itself_are_called_at_its_backend() {
         let source = Source::new("https://cloud.example/oidc", "test", false, false, None).expect("can be called");
-        let source = source.reached_at("http://127.0.0.1:9130", "test", None).expect("is a backend");
+        let source = source.reached_at("http://127.0.0.1:9130", "test", None, None).expect("is a backend");
         let called = |address| source.route(address).1.into_owned();
         assert_eq!(called("https://cloud.example/oidc/keys?a=b"), "http://127.0.0.1:9130/oidc/keys?a=b");
         assert_eq!(called("https://cloud.example:443//evil/x"), "http://127.0.0.1:9130//evil/x");

@@ -2,6 +2,7 @@
 
 mod address;
 mod authorities;
+mod client_certificate;
 pub mod issuer;
 mod resolver;
 
@@ -17,11 +18,14 @@ use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use reqwest::redirect;
-use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 pub use authorities::Authorities;
+use authorities::Trusted;
+use client_certificate::CertificateAndKey;
+pub use client_certificate::ClientIdentity;
 use resolver::Resolver;
 
 /// How long a call may take in all.
@@ -38,15 +42,17 @@ pub struct Fetcher {
     user_agent: Arc<str>,
     policy: Policy,
     authorities: Option<Authorities>,
+    identity: Option<ClientIdentity>,
     http: Arc<ArcSwap<Http>>,
     timeout: Duration,
 }
 
-/// An HTTP client, and the certificates that it trusts in addition to the system's.
+/// An HTTP client, the certificates that it trusts in addition to the system's, and the one that it shows.
 #[derive(Debug)]
 struct Http {
     client: Client,
-    trusted: Option<Arc<Vec<Certificate>>>,
+    trusted: Option<Arc<Trusted>>,
+    shown: Option<Arc<CertificateAndKey>>,
 }
 
 /// What may be called in addition to https on the open Internet.
@@ -120,27 +126,40 @@ impl Fetcher {
     /// # Errors
     /// When no HTTP client can be made with them.
     pub fn new(user_agent: &str, policy: Policy, authorities: Option<&Authorities>) -> Result<Self, FetchError> {
-        let http = Http::new(user_agent, policy, authorities.map(Authorities::current))?;
+        Self::with_certificate(user_agent, policy, authorities, None)
+    }
+
+    /// The same, which shows this certificate to servers that ask for one: for servers of the same installation alone.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn with_certificate(
+        user_agent: &str,
+        policy: Policy,
+        authorities: Option<&Authorities>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Self, FetchError> {
+        let (trusted, shown) = (authorities.map(Authorities::current), identity.map(ClientIdentity::current));
+        let http = Http::new(user_agent, policy, trusted, shown)?;
         Ok(Self {
             user_agent: user_agent.into(),
             policy,
             authorities: authorities.cloned(),
+            identity: identity.cloned(),
             http: Arc::new(ArcSwap::from_pointee(http)),
             timeout: TIMEOUT,
         })
     }
 
-    /// The HTTP client: another one, with connections of its own, since the authorities have changed.
+    /// The HTTP client: another one, with connections of its own, since the authorities or the own certificate have changed.
     fn client(&self) -> Result<Client, FetchError> {
         let http = self.http.load();
-        let (Some(authorities), Some(trusted)) = (&self.authorities, &http.trusted) else {
-            return Ok(http.client.clone());
-        };
-        let current = authorities.current();
-        if Arc::ptr_eq(&current, trusted) {
+        let trusted = self.authorities.as_ref().map(Authorities::current);
+        let shown = self.identity.as_ref().map(ClientIdentity::current);
+        if is_same(trusted.as_ref(), http.trusted.as_ref()) && is_same(shown.as_ref(), http.shown.as_ref()) {
             return Ok(http.client.clone());
         }
-        let http = Http::new(&self.user_agent, self.policy, Some(current))?;
+        let http = Http::new(&self.user_agent, self.policy, trusted, shown)?;
         let client = http.client.clone();
         self.http.store(Arc::new(http));
         Ok(client)
@@ -250,10 +269,24 @@ impl Fetcher {
     }
 }
 
+/// Whether both are the value of one reading, or there is none.
+fn is_same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
 impl Http {
-    fn new(user_agent: &str, policy: Policy, trusted: Option<Arc<Vec<Certificate>>>) -> Result<Self, FetchError> {
+    fn new(
+        user_agent: &str,
+        policy: Policy,
+        trusted: Option<Arc<Trusted>>,
+        shown: Option<Arc<CertificateAndKey>>,
+    ) -> Result<Self, FetchError> {
         let Policy { allow_private, insecure } = policy;
-        let certificates = trusted.as_deref().cloned().unwrap_or_default();
+        let certificates = trusted.as_ref().map(|trusted| trusted.certificates.clone()).unwrap_or_default();
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(TIMEOUT)
@@ -264,7 +297,11 @@ impl Http {
             .user_agent(user_agent)
             .dns_resolver(Resolver { allow_private })
             .tls_certs_merge(certificates);
-        Ok(Self { client: builder.build()?, trusted })
+        let builder = match &shown {
+            Some(own) => builder.identity(own.identity()),
+            None => builder,
+        };
+        Ok(Self { client: builder.build()?, trusted, shown })
     }
 }
 

@@ -1,8 +1,9 @@
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use config::Environment;
+use config::{Environment, HttpClientTls};
 use runtime::{Context, FileSetting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -209,7 +210,44 @@ async fn changed_authorities_are_trusted_from_the_next_request() {
         context.reload.announce();
         let changed = tokio::time::timeout(Duration::from_secs(20), readings.changed());
         changed.await.expect("in time").expect("is followed");
-        assert_eq!(trusted().len(), count);
+        assert_eq!(trusted().certificates.len(), count);
+    }
+}
+
+/// Writes a certificate and a key, which fits or not.
+fn write_pair(folder: &Path, fits: bool) -> HttpClientTls {
+    let make = || rcgen::generate_simple_self_signed(["edge.example".to_owned()]).expect("a certificate");
+    let (made, other) = (make(), make());
+    let (cert, key) = (folder.join("client.pem"), folder.join("client.key"));
+    let signing_key = if fits { &made.signing_key } else { &other.signing_key };
+    std::fs::write(&cert, made.cert.pem()).expect("writes");
+    std::fs::write(&key, signing_key.serialize_pem()).expect("writes");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("sets the mode");
+    HttpClientTls { cert: Some(cert), key: Some(key.into()) }
+}
+
+#[tokio::test]
+async fn client_certificate_is_replaced_by_one_whose_key_fits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let context = Context::new(Environment::default());
+    let follow = |tls: &HttpClientTls| ClientIdentity::follow("test", tls, &context);
+    assert!(follow(&HttpClientTls::default()).expect("is not set").is_none());
+    let refused = follow(&write_pair(folder.path(), false)).expect_err("the key is of another certificate");
+    assert!(refused.to_string().starts_with("OCIS_HTTP_CLIENT_TLS_CERTIFICATE"), "{refused}");
+
+    let identity = follow(&write_pair(folder.path(), true)).expect("fits").expect("is set");
+    let fetcher = Fetcher::with_certificate("test", Policy::default(), None, Some(&identity)).expect("a fetcher");
+    let shown = || {
+        fetcher.client().expect("a client");
+        fetcher.http.load().shown.clone().expect("a certificate")
+    };
+    let (first, mut readings) = (shown(), identity.readings());
+    for (fits, is_replaced) in [(false, false), (true, true)] {
+        write_pair(folder.path(), fits);
+        context.reload.announce();
+        let changed = tokio::time::timeout(Duration::from_secs(20), readings.changed());
+        changed.await.expect("in time").expect("is followed");
+        assert_eq!(!Arc::ptr_eq(&first, &shown()), is_replaced);
     }
 }
 

@@ -45,6 +45,7 @@ fn server_files(listeners: &Listeners<'_>) -> impl Iterator<Item = ServerFiles> 
         listeners.grpc.and_then(|grpc| ServerFiles::of_grpc(&grpc.tls)),
         listeners.http.and_then(|http| ServerFiles::of_http(&http.tls)),
         mtls.and_then(|(mtls, http)| ServerFiles::of_mtls(mtls, &http.tls)),
+        ServerFiles::of_debug(&listeners.debug.tls),
     ];
     servers.into_iter().flatten()
 }

@@ -52,7 +52,11 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
     let loaded = || load::<S::Config>(&S::IDENTITY, &environment);
     match matches.subcommand() {
         Some(("server", _)) => serve::<S>(environment),
-        Some(("health", _)) => health(&S::listeners(&loaded()?.config).debug.addr),
+        Some(("health", _)) => {
+            let config = loaded()?.config;
+            let debug = S::listeners(&config).debug;
+            health(&debug.addr, debug.tls.enabled)
+        }
         Some(("version", _)) => print(format_args!("{} {}\n", S::IDENTITY.name, env!("CARGO_PKG_VERSION"))),
         Some(("config", matches)) => match matches.subcommand_name() {
             Some("show") => print(loaded()?.shown),

@@ -24,9 +24,9 @@ use http::request::Parts;
 use tonic::transport::Endpoint;
 use tonic::{ConnectError, TimeoutExpired};
 
-use crate::Context;
 use crate::tls::TlsError;
-pub use crate::tls::https;
+pub use crate::tls::{https, https_expiries, https_with_certificate};
+use crate::{Context, is_plaintext_allowed};
 pub use health::check_health;
 
 use balancer::Balancer;
@@ -62,6 +62,12 @@ pub enum EndpointError {
     /// A form that is not known.
     #[error("{0:?} is not an endpoint; write dns:///host:port, unix:/path, http://host:port or https://host:port")]
     Malformed(String),
+    /// Credentials would travel over a network in plain text.
+    #[error(
+        "{0:?} is on another machine and TLS is off; set OCIS_GRPC_CLIENT_TLS_MODE=on, or set OCIS_INSECURE_PLAINTEXT=true if the \
+         network itself is encrypted"
+    )]
+    Plaintext(String),
     /// The client's certificate or the authorities are of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -72,6 +78,7 @@ impl EndpointError {
     pub fn kind(&self) -> status::Kind {
         match self {
             Self::RegistryName(_) | Self::Malformed(_) => status::Kind::InvalidArgument,
+            Self::Plaintext(_) => status::Kind::FailedPrecondition,
             Self::Tls(problem) => problem.kind(),
         }
     }
@@ -83,6 +90,10 @@ impl EndpointError {
 /// Nothing is connected before the first request. A peer that cannot be reached makes requests fail as UNAVAILABLE within
 /// two seconds, and an answer must begin within two seconds. Requests to a name are balanced over all its addresses. Certificates that
 /// changed are used for new connections. Needs a tokio runtime.
+///
+/// # Errors
+/// When the endpoint is malformed, leads to another machine in plain text without the operator's permission
+/// (`docs/security-requirements.md#d1`), or the certificates of the settings cannot be used.
 pub fn channel(endpoint: &str, tls: &GrpcClientTls, context: &Context) -> Result<Channel, EndpointError> {
     channel_within(endpoint, tls, Some(REQUEST_TIMEOUT), context)
 }
@@ -96,6 +107,9 @@ pub fn channel_within(
 ) -> Result<Channel, EndpointError> {
     let target = endpoint.parse::<Target>()?;
     let mode = if target.is_https && tls.mode() == ClientTls::Off { ClientTls::On } else { tls.mode() };
+    if mode == ClientTls::Off && !target.is_local() && !is_plaintext_allowed(&context.environment) {
+        return Err(EndpointError::Plaintext(endpoint.into()));
+    }
     let malformed = || EndpointError::Malformed(endpoint.into());
     let origin = |scheme: &str| format!("{scheme}://{}", target.authority()).parse::<http::Uri>();
     // tonic must not see https, as TLS is our connector's business

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Background, Clock, InheritedListeners, Metrics, Random, Reload, RunningServices};
+use crate::{Background, CertificatesInUse, Clock, InheritedListeners, Metrics, Random, Reload, RunningServices};
 use config::Environment;
 
 /// Everything of the outside world that a service may use. Clones share it.
@@ -20,6 +20,8 @@ pub struct Context {
     pub shutdown: CancellationToken,
     /// Where it counts.
     pub metrics: Metrics,
+    /// The certificates that are in use.
+    pub certificates: CertificatesInUse,
     /// The services of this process.
     pub running: RunningServices,
     /// Sockets that the service manager has bound for its listeners.
@@ -40,6 +42,7 @@ impl Context {
             reload: Reload::default(),
             shutdown: CancellationToken::new(),
             metrics: Metrics::default(),
+            certificates: CertificatesInUse::default(),
             background: Background::noting(running.lost_of_process()),
             running,
             inherited: InheritedListeners::default(),

@@ -91,10 +91,10 @@ pub fn usage(problem: &clap::Error) -> ExitCode {
     ExitCode::from(if problem.use_stderr() { USAGE } else { 0 })
 }
 
-/// Asks the debug server at this address whether its service is ready.
+/// Asks the debug server at this address, by TLS if it `has_tls`, whether its service is ready.
 ///
 /// # Errors
 /// When it is not, or cannot be asked.
-pub fn health(debug: &ListenAddr) -> Result<(), BoxError> {
-    health_check::run(debug)
+pub fn health(debug: &ListenAddr, has_tls: bool) -> Result<(), BoxError> {
+    health_check::run(debug, has_tls)
 }

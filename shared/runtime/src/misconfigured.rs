@@ -1,7 +1,7 @@
 //! The error of an invalid configuration.
 
 /// An invalid configuration: the process ends with status 64 and this one line.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Misconfigured(String);
 

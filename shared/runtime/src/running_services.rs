@@ -35,6 +35,8 @@ pub enum ListenerKind {
     Http,
     /// HTTP for clients with certificates.
     Mtls,
+    /// Health, metrics and the configuration.
+    Debug,
 }
 
 /// A service of this process.
@@ -103,6 +105,7 @@ impl ListenerKind {
             Self::Grpc => "grpc",
             Self::Http => "http",
             Self::Mtls => "mtls",
+            Self::Debug => "debug",
         }
     }
 }

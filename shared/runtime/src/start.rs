@@ -21,7 +21,7 @@ use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::serving::Serving;
-use crate::{App, Background, Context};
+use crate::{App, Background, Context, telemetry};
 use authn::BoxError;
 use config::{Identity, load};
 use running::Lifecycle;
@@ -117,6 +117,7 @@ impl Launch {
         let serving = Serving { identity, connection_limits, context: context.clone() };
         parent.running.add(self.identity.name, parent.clock.now(), &readiness, sockets.tls());
         serving.measure(&readiness, &sockets);
+        telemetry::add_certificates(listeners.log, listeners.tracing, parent);
         // While it is built, the service is alive and not ready.
         let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
         let abandon = (debug_shutdown.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());
@@ -125,6 +126,7 @@ impl Launch {
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
         let shutdown = serving.app(app, sockets, &listeners, &readiness, &draining).await;
         parent.reload.poll_until(parent.shutdown.clone(), &parent.background);
+        parent.certificates.check_until(parent.shutdown.clone(), parent.clock.clone(), &parent.background);
         abandon.0.disarm();
         abandon.1.disarm();
         tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);

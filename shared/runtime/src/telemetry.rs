@@ -28,7 +28,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::access_log::{self, LoggedRequests};
 use crate::tls::TlsError;
-use crate::{Clock, Metrics};
+use crate::{Clock, Context, Metrics};
 use audit::{AuditFile, AuditStream};
 use config::{Invalid, Log, Tracing};
 use export::MetricsExporter;
@@ -213,6 +213,16 @@ impl OpenFile {
         let Self { variable, path, reopen } = self;
         if let Err(error) = reopen() {
             tracing::error!(%error, file = %path.display(), "{variable} cannot be opened again; the open file is kept");
+        }
+    }
+}
+
+/// Adds the authorities of the collector and of the syslog server to the certificates that are in use.
+pub(crate) fn add_certificates(log: &Log, tracing: &Tracing, context: &Context) {
+    let (collector, syslog) = (tracing.cacert.as_deref(), log.audit.syslog_cacert.as_deref());
+    for (setting, file) in [(export::CACERT, collector), (audit::SYSLOG_CACERT, syslog)] {
+        if let Some(file) = file {
+            context.certificates.add_authorities(setting, file, context);
         }
     }
 }

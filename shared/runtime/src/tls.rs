@@ -1,6 +1,8 @@
 //! Certificates and keys, for servers and clients.
 
 mod any_certificate;
+mod client_config;
+mod file_authorities;
 mod issued;
 mod kept;
 mod optional;
@@ -15,23 +17,24 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use oidc::certificate::Certificate;
-use rustls::client::WantsClientCert;
 use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
+use rustls::{RootCertStore, ServerConfig};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::Clock;
 use crate::reload_metrics::ReloadMetrics;
-use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
+use crate::{CertificateExpiry, Clock};
+use config::{DebugTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+pub(crate) use client_config::{client, client_dated, https_rereading};
+pub use client_config::{https, https_expiries, https_with_certificate};
 pub(crate) use issued::challenged_host;
 pub use issued::{ChallengeRequest, IssuedCertificate};
 pub use kept::{KeepError, KeptCertificate, keep_certificate};
@@ -110,28 +113,33 @@ pub(crate) struct ServerFiles {
 #[derive(Clone, Debug)]
 enum Clients {
     Nothing,
-    /// A certificate that these have signed.
-    Certificate(PathBuf),
+    /// A certificate that these have signed; with the setting that names the file.
+    Certificate(&'static str, PathBuf),
     /// An optional certificate of any signer, verified with these authorities, if there are any.
     MayHaveCertificate(Option<PathBuf>),
 }
 
 impl Clients {
+    /// A certificate is required where a file of authorities is set.
+    fn of(setting: &'static str, authorities: Option<&PathBuf>) -> Self {
+        authorities.map_or(Self::Nothing, |file| Self::Certificate(setting, file.clone()))
+    }
+
     fn authorities(&self) -> Option<&Path> {
         match self {
             Self::Nothing => None,
-            Self::Certificate(file) => Some(file),
+            Self::Certificate(_, file) => Some(file),
             Self::MayHaveCertificate(file) => file.as_deref(),
         }
     }
 }
 
 const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
+const DEBUG: TlsVariables = TlsVariables { cert: "OCIS_DEBUG_TLS_CERTIFICATE", key: "OCIS_DEBUG_TLS_KEY" };
 const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
 const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
+const HTTP_CLIENT_CA: &str = "OCIS_HTTP_TLS_CLIENT_CA";
 const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
-const GRPC_CLIENT_CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
-const GRPC_CLIENT_CACERT: &str = "OCIS_GRPC_CLIENT_TLS_CACERT";
 /// What is spoken over HTTPS.
 const WEB: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -140,7 +148,7 @@ impl ServerFiles {
     pub(crate) fn of_grpc(tls: &GrpcTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            clients: tls.client_ca.clone().map_or(Clients::Nothing, Clients::Certificate),
+            clients: Clients::of(GRPC_CLIENT_CA, tls.client_ca.as_ref()),
             variables: GRPC,
             alpn: vec![b"h2".into()],
         })
@@ -150,8 +158,18 @@ impl ServerFiles {
     pub(crate) fn of_http(tls: &HttpTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            clients: Clients::Nothing,
+            clients: Clients::of(HTTP_CLIENT_CA, tls.client_ca.as_ref()),
             variables: tls.variables,
+            alpn: WEB.map(Into::into).into(),
+        })
+    }
+
+    /// The debug server's, if TLS is enabled.
+    pub(crate) fn of_debug(tls: &DebugTls) -> Option<Self> {
+        tls.enabled.then(|| Self {
+            cert: tls.cert.clone().zip(tls.key.clone()),
+            clients: Clients::Nothing,
+            variables: DEBUG,
             alpn: WEB.map(Into::into).into(),
         })
     }
@@ -194,6 +212,8 @@ impl ServerFiles {
         self.read()?;
         let chain = certificates(self.variables.cert, file)?;
         let read: Vec<_> = chain.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+        // probes and scrapers reach the debug server by other names
+        let host = host.filter(|_| self.variables.cert != DEBUG.cert);
         let name = host.map(ServerName::try_from).and_then(Result::ok);
         let own = chain.first().and_then(|der| ParsedCertificate::try_from(der).ok());
         Ok(Some(CertificateReport {
@@ -216,8 +236,8 @@ impl ServerFiles {
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let (builder, optional) = match &self.clients {
             Clients::Nothing => (builder.with_no_client_auth(), None),
-            Clients::Certificate(file) => {
-                (builder.with_client_cert_verifier(client_verifier(GRPC_CLIENT_CA, file)?), None)
+            Clients::Certificate(setting, file) => {
+                (builder.with_client_cert_verifier(client_verifier(setting, file)?), None)
             }
             Clients::MayHaveCertificate(file) => {
                 let verifier = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
@@ -239,7 +259,7 @@ impl ServerFiles {
         let own = self.cert.as_ref().map(|(cert, _)| Dated::own(self.variables.cert, cert));
         let authorities = match &self.clients {
             Clients::Nothing | Clients::MayHaveCertificate(None) => None,
-            Clients::Certificate(file) => Some(Dated::authorities(GRPC_CLIENT_CA, file)),
+            Clients::Certificate(setting, file) => Some(Dated::authorities(setting, file)),
             Clients::MayHaveCertificate(Some(file)) => Some(Dated::authorities(MTLS_CLIENT_CA, file)),
         };
         own.into_iter().chain(authorities).collect()
@@ -309,6 +329,14 @@ impl ServerTls {
         self.files.cert.as_ref().and_then(|_| self.current.load().dated.first()?.validity())
     }
 
+    /// When the certificates of its files expire. One that the service obtains while it runs is in none, and the service renews it.
+    pub(crate) fn expiries(&self) -> Vec<CertificateExpiry> {
+        let is_issued = self.issued().is_some_and(|issued| issued.validity().is_some());
+        // the own certificate comes first
+        let unused = usize::from(is_issued && self.files.cert.is_some());
+        self.current.load().dated.iter().skip(unused).filter_map(Dated::expiry).collect()
+    }
+
     /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
     pub(crate) async fn follow(self: Arc<Self>, mut changes: watch::Receiver<u64>, metrics: &ReloadMetrics) {
         if self.files.paths().next().is_none() {
@@ -369,71 +397,6 @@ impl ServerTls {
             }
         }
     }
-}
-
-/// A client's TLS configuration; `None` when plain text is spoken.
-pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<ClientConfig>, TlsError> {
-    const CERT: &str = GRPC_CLIENT_CERT;
-    let unusable = |problem: rustls::Error| TlsError::Unusable { variable: CERT, problem: problem.to_string() };
-    let builder = match mode {
-        ClientTls::Off => return Ok(None),
-        ClientTls::On => believing(GRPC_CLIENT_CACERT, tls.cacert.as_deref())?,
-        ClientTls::Insecure => believing_anyone("OCIS_GRPC_CLIENT_TLS_MODE")?,
-    };
-    let mut config = match (&tls.cert, &tls.key) {
-        (Some(cert), Some(key)) => {
-            let key = private_key("OCIS_GRPC_CLIENT_TLS_KEY", key)?;
-            builder.with_client_auth_cert(certificates(CERT, cert)?, key).map_err(unusable)?
-        }
-        _ => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"h2".into()];
-    Ok(Some(config))
-}
-
-/// What has to be valid of what [`client`] reads.
-pub(crate) fn client_dated(tls: &GrpcClientTls, mode: ClientTls) -> Result<Vec<Dated>, TlsError> {
-    let own = tls.cert.as_ref().map(|file| Dated::own(GRPC_CLIENT_CERT, file));
-    let authorities = tls.cacert.as_ref().filter(|_| mode == ClientTls::On);
-    let authorities = authorities.map(|file| Dated::authorities(GRPC_CLIENT_CACERT, file));
-    own.into_iter().chain(authorities).collect()
-}
-
-/// The TLS configuration of a client that shows no certificate, for a server outside the family. It accepts certificates
-/// that the authorities in this file have signed, or without a file the system's; any certificate if `insecure`. `variable`
-/// names the file in errors.
-///
-/// # Errors
-/// When the file cannot be used.
-pub fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
-    let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
-    Ok(builder.with_no_client_auth())
-}
-
-type Believing = ConfigBuilder<ClientConfig, WantsClientCert>;
-
-fn builder(variable: &'static str) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
-    let unusable = |problem: rustls::Error| TlsError::Unusable { variable, problem: problem.to_string() };
-    ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)
-}
-
-fn believing(variable: &'static str, file: Option<&Path>) -> Result<Believing, TlsError> {
-    Ok(builder(variable)?.with_root_certificates(server_authorities(variable, file)?))
-}
-
-fn believing_anyone(variable: &'static str) -> Result<Believing, TlsError> {
-    let anyone = Arc::new(AnyCertificate(provider()));
-    Ok(builder(variable)?.dangerous().with_custom_certificate_verifier(anyone))
-}
-
-fn server_authorities(variable: &'static str, file: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    if let Some(file) = file {
-        return authorities(variable, file);
-    }
-    let mut roots = RootCertStore::empty();
-    // a system's list always has some that cannot be parsed; a certificate of theirs is not accepted
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    Ok(roots)
 }
 
 fn authorities(variable: &'static str, file: &Path) -> Result<RootCertStore, TlsError> {

@@ -23,7 +23,7 @@ use crate::connection::{Connection, Session};
 use crate::measures::Measures;
 use crate::postgres::Server;
 use crate::url::Target;
-use crate::{Options, StoreError, Transaction, columns, redacted, sqlite, url};
+use crate::{Options, StoreError, Transaction, columns, protection, redacted, sqlite, url};
 
 /// An open database; clones share it. Its `Debug` form shows where it is, without user and password.
 #[derive(Clone)]
@@ -49,7 +49,8 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be reached or opened; [`StoreError::Internal`] if the URL is not understood
-    /// (see [`validate_url`](crate::validate_url)).
+    /// (see [`validate_url`](crate::validate_url)); [`StoreError::Misconfigured`] for a server on another machine whose certificate is not
+    /// verified, unless the options permit it.
     pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
         let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
         let (writing, reading, place) = match target {
@@ -61,6 +62,7 @@ impl Database {
                 (writer, reader, Place::File(path))
             }
             Target::Postgres(address) => {
+                protection::require(&address, options)?;
                 let server = Arc::new(patiently(options.patience, || Server::reach(&address, options)).await?);
                 let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(server.pool(options));
                 let connection = Connection::new(pool, server.session.clone());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use runtime::Misconfigured;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 use sqlx::sqlite::SqliteError;
 use status::Kind;
@@ -18,6 +19,9 @@ pub enum StoreError {
     /// A fault of ours, or a damaged database.
     #[error("the database failed: {0}")]
     Internal(Cause),
+    /// The settings do not permit the connection.
+    #[error("{0}")]
+    Misconfigured(#[source] Misconfigured),
 }
 
 impl StoreError {
@@ -27,6 +31,7 @@ impl StoreError {
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Conflict(_) => Kind::AlreadyExists,
             Self::Internal(_) => Kind::Internal,
+            Self::Misconfigured(_) => Kind::FailedPrecondition,
         }
     }
 
@@ -82,6 +87,7 @@ impl StoreError {
             Self::Unavailable(cause) => Self::Unavailable(with(cause)),
             Self::Conflict(cause) => Self::Conflict(with(cause)),
             Self::Internal(cause) => Self::Internal(with(cause)),
+            Self::Misconfigured(error) => Self::Misconfigured(error),
         }
     }
 

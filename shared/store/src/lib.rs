@@ -13,6 +13,7 @@ mod options;
 mod outbox;
 pub mod page;
 mod postgres;
+mod protection;
 mod prune;
 mod recent;
 mod replica_sync;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use config::{Environment, Invalid, Secret, Section, base_data_path};
+use runtime::is_plaintext_allowed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +93,8 @@ impl Section for Pool {
 }
 
 impl Pool {
-    /// The options with these settings.
-    pub fn options(&self) -> Options {
+    /// The options with these settings, and with what the operator permits.
+    pub fn options(&self, environment: &Environment) -> Options {
         let Self { max_connections, acquire_timeout, statement_timeout, idle_in_transaction_timeout, call_timeout } =
             *self;
         Options {
@@ -102,6 +103,7 @@ impl Pool {
             statement_timeout,
             idle_in_transaction_timeout,
             call_timeout,
+            allows_plaintext: is_plaintext_allowed(environment),
             ..Options::default()
         }
     }

@@ -10,6 +10,7 @@ mod pooler;
 mod prune;
 mod serializable;
 mod server;
+mod tls;
 mod transfer;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! The own provider is an issuer like others: a user signs in there, and the gateway accepts the access token.
 
+use std::path::Path;
 use std::time::Duration;
 
 use doorward::ServiceId;
@@ -66,12 +67,8 @@ fn third_parties() -> String {
     client("third", "") + &client("asking", api)
 }
 
-/// A family with auth-bearer in it, whose issuer is its own provider; and that issuer.
-async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
-    let mut layout = Layout::new(name, false);
-    let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
-    let issuer = format!("http://localhost:{port}");
-    let logout = format!("http://{}/backchannel_logout", layout.variables()["AUTH_BEARER_HTTP_ADDR"]);
+/// Makes the file of clients, of which the first is notified of logouts at this address.
+fn set_clients(layout: &mut Layout, logout: &str) {
     let clients = layout.folder().join("clients.yaml");
     let file = format!(
         "clients:\n  - id: e2e\n    trusted: true\n    redirect_uris: [\"{CALLBACK}\"]\n    \
@@ -81,6 +78,15 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     );
     std::fs::write(&clients, file).expect("writes");
     layout.set("IDP_CLIENTS_FILE", &clients.display().to_string());
+}
+
+/// A family with auth-bearer in it, whose issuer is its own provider; and that issuer.
+async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
+    let mut layout = Layout::new(name, false);
+    let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+    let issuer = format!("http://localhost:{port}");
+    let logout = format!("http://{}/backchannel_logout", layout.variables()["AUTH_BEARER_HTTP_ADDR"]);
+    set_clients(&mut layout, &logout);
     layout.set("IDP_ISS", &issuer);
     layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
     layout.set("AUTH_BEARER_OIDC_ISSUER", &issuer);
@@ -94,6 +100,55 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
     let family = TestFamily::start_with(layout, mode, |context| context).await;
     (family, issuer)
+}
+
+/// `docs/security-requirements.md#d1`
+#[tokio::test(flavor = "multi_thread")]
+async fn idp_answers_only_callers_with_a_certificate_of_the_family() {
+    let mut layout = Layout::new("bearer-http-certificates", true);
+    let variables = layout.variables().clone();
+    let at = |scheme: &str, name: &str| variables[name].replace("127.0.0.1", &format!("{scheme}://localhost"));
+    let (edge, idp) = (at("http", "PROXY_HTTP_ADDR"), at("https", "IDP_HTTP_ADDR"));
+    let names = ["OCIS_GRPC_TLS_CLIENT_CA", "OCIS_GRPC_TLS_CERTIFICATE", "OCIS_GRPC_TLS_KEY"];
+    let [authority, certificate, key] = names.map(|name| variables[name].as_str());
+    let bearer = layout.address(ServiceId::AuthBearer).to_string();
+    for (name, value) in variables.iter().filter(|(name, _)| name.ends_with("_BACKEND")) {
+        layout.set(name, &value.replace("http://127.0.0.1", "https://localhost"));
+    }
+    set_clients(&mut layout, &format!("{edge}/backchannel_logout"));
+    for (name, value) in [
+        ("OCIS_HTTP_TLS_ENABLED", "true"),
+        ("OCIS_HTTP_TLS_CERTIFICATE", certificate),
+        ("OCIS_HTTP_TLS_KEY", key),
+        ("OCIS_HTTP_TLS_CLIENT_CA", authority),
+        ("OCIS_HTTP_CLIENT_TLS_CERTIFICATE", certificate),
+        ("OCIS_HTTP_CLIENT_TLS_KEY", key),
+        ("PROXY_HTTPS_CACERT", authority),
+        ("PROXY_TLS", "false"),
+        ("OCIS_URL", &edge),
+        ("OCIS_OIDC_ISSUER", &edge),
+        ("IDP_ISS", &edge),
+        ("IDP_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("AUTH_BEARER_OIDC_OWN_ISSUERS", &edge),
+        ("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true"),
+        ("AUTH_BEARER_OUTBOUND_CACERT", authority),
+        ("AUTH_BEARER_IDP_BACKEND", &idp),
+        ("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer"),
+        ("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer),
+    ] {
+        layout.set(name, value);
+    }
+    let family = TestFamily::start_with(layout, Mode::ProcessesWithTls, |context| context).await;
+
+    // the edge shows its certificate when it passes requests on, and auth-bearer when it reads the keys
+    let tokens = sign_in(&mut Browser::new(), &edge, "einstein", &family.layout.password).await;
+    let (user, _) = family.authenticate("bearer", "", text(&tokens, "access_token")).await.expect("it is let in");
+    assert_eq!(user.username, "einstein");
+
+    let discovery = format!("{idp}/.well-known/openid-configuration");
+    let refused = Browser::trusting(Path::new(authority)).open(&discovery).await;
+    assert!(refused.is_err(), "it shows no certificate: {refused:?}");
+    assert!(family.stop().await.into_iter().all(|code| code == 0), "every process ends with 0");
 }
 
 async fn a_token_of_our_provider_opens_the_gateway(name: &str, mode: Mode) {

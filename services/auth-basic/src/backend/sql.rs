@@ -162,7 +162,9 @@ impl Sql {
 fn failed(error: StoreError) -> AuthError {
     match error {
         StoreError::Unavailable(_) => AuthError::Unavailable { service: "passwords", source: Box::new(error) },
-        StoreError::Conflict(_) | StoreError::Internal(_) => AuthError::Internal(Box::new(error)),
+        StoreError::Conflict(_) | StoreError::Internal(_) | StoreError::Misconfigured(_) => {
+            AuthError::Internal(Box::new(error))
+        }
     }
 }
 

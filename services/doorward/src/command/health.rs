@@ -47,7 +47,7 @@ fn ask_process(process: &RunningProcess) -> Option<Vec<Answer>> {
 }
 
 fn ask(service: &RunningService) -> Answer {
-    let problem = health(&service.debug).err().map(|error| error.to_string());
+    let problem = health(&service.debug, service.debug_tls).err().map(|error| error.to_string());
     Answer { name: service.name.clone(), problem }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn service(name: &str, debug: ListenAddr) -> RunningService {
-        RunningService { name: name.to_owned(), debug }
+        RunningService { name: name.to_owned(), debug, debug_tls: false }
     }
 
     fn nothing() -> Result<Vec<RunningService>, BoxError> {

@@ -67,7 +67,8 @@ impl From<Settings> for Public {
         let variables = TlsVariables { cert: "PROXY_TRANSPORT_TLS_CERT", key: "PROXY_TRANSPORT_TLS_KEY" };
         let mut http = Http {
             addr,
-            tls: HttpTls { enabled, cert, key, variables },
+            // its clients are those of users, which have no certificate of the family
+            tls: HttpTls { enabled, cert, key, client_ca: None, variables },
             trusted_proxies: settings.trusted_proxies,
             max_header_size: settings.max_header_size,
             max_concurrent_requests: settings.max_concurrent_requests,

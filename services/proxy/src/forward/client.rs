@@ -1,9 +1,10 @@
 //! Connections to backends.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::HttpClientTls;
 use http::request::Parts;
 use http::{Extensions, Method, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use runtime::client::is_unprocessed;
-use runtime::{Context, FileSetting, FileValue, Reading, Service, TlsError};
+use runtime::{CertificateExpiry, Context, FileSetting, FileValue, Reading, Service, TlsError};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tower::util::MapResponse;
@@ -23,6 +24,8 @@ use crate::config::Config;
 
 /// The setting that names the file of authorities.
 const SETTING: &str = "PROXY_HTTPS_CACERT";
+/// The setting that names the certificate that backends are shown.
+const CERTIFICATE: &str = "OCIS_HTTP_CLIENT_TLS_CERTIFICATE";
 /// The timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: shorter than usual servers keep it, so that few are found closed.
@@ -39,6 +42,8 @@ type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<BackendConnection>>;
 pub struct Clients {
     http1: Protocol,
     http2: Protocol,
+    /// When the certificates expire that they use.
+    expiries: Vec<CertificateExpiry>,
 }
 
 /// The clients that speak one version of HTTP.
@@ -51,24 +56,32 @@ struct Protocol {
 }
 
 impl Clients {
-    /// Trusts the authorities in the file of the configuration, else the system's; any certificate where that is insecure. A file is read
-    /// again when it changes and at SIGHUP; requests that are sent already continue.
+    /// Trusts the authorities in the file of the configuration, else the system's; any certificate where that is insecure. Backends that
+    /// ask for a certificate are shown that of the configuration. Files are read again when they change and at SIGHUP; requests that are
+    /// sent already continue.
     ///
     /// # Errors
-    /// If the file cannot be used.
+    /// If a file cannot be used.
     pub(crate) fn follow(config: &Config, context: &Context) -> Result<Arc<FileValue<Self>>, TlsError> {
         let insecure = config.insecure_backends;
-        let Some(file) = config.https_cacert.clone() else { return Ok(FileValue::fixed(Self::new(None, insecure)?)) };
-        let setting = FileSetting { service: crate::Proxy::IDENTITY.name, name: SETTING, files: vec![file.clone()] };
+        let (authorities, own) = (config.https_cacert.clone(), config.http_client_tls.clone());
+        let files: Vec<PathBuf> = authorities.as_deref().into_iter().chain(own.files()).map(Path::to_owned).collect();
+        if files.is_empty() {
+            return Ok(FileValue::fixed(Self::new(None, insecure, &own)?));
+        }
+        let name = if authorities.is_some() { SETTING } else { CERTIFICATE };
+        let setting = FileSetting { service: crate::Proxy::IDENTITY.name, name, files: files.clone() };
         let read = move |_: Option<&Self>| {
-            let value = Self::new(Some(&file), insecure)?;
-            Ok::<_, TlsError>(Reading { value, files: vec![file.clone()] })
+            let value = Self::new(authorities.as_deref(), insecure, &own)?;
+            Ok::<_, TlsError>(Reading { value, files: files.clone() })
         };
-        FileValue::open(setting, read, |_, _| "new connections use it".to_owned(), context)
+        let clients = FileValue::open(setting, read, |_, _| "new connections use it".to_owned(), context)?;
+        context.certificates.follow(&clients, |clients| clients.expiries.clone(), context);
+        Ok(clients)
     }
 
-    fn new(authorities: Option<&Path>, insecure: bool) -> Result<Self, TlsError> {
-        let tls = runtime::client::https(SETTING, authorities, insecure)?;
+    fn new(authorities: Option<&Path>, insecure: bool, own: &HttpClientTls) -> Result<Self, TlsError> {
+        let tls = runtime::client::https_with_certificate(SETTING, authorities, insecure, own)?;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -76,7 +89,8 @@ impl Clients {
         let builder = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let http1 = builder().enable_http1().wrap_connector(http.clone());
         let http2 = builder().enable_http2().wrap_connector(http);
-        Ok(Self { http1: Protocol::new(&http1, false), http2: Protocol::new(&http2, true) })
+        let expiries = runtime::client::https_expiries(SETTING, authorities, own)?;
+        Ok(Self { http1: Protocol::new(&http1, false), http2: Protocol::new(&http2, true), expiries })
     }
 
     pub(super) async fn send(&self, request: Request<Upload>, http2: bool) -> Result<Response<Incoming>, Error> {

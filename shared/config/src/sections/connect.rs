@@ -1,6 +1,6 @@
 //! The internal token, and clients of other services.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -66,6 +66,25 @@ impl GrpcClientTls {
             "insecure" => ClientTls::Insecure,
             _ => ClientTls::Off,
         }
+    }
+}
+
+/// `http_client_tls`: the certificate shown to the HTTP servers of other services.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct HttpClientTls {
+    /// Path/File name of the TLS client certificate (in PEM format) shown to the http services, and to other backends that
+    /// ask for one.
+    #[schemars(extend("x-env" = ["OCIS_HTTP_CLIENT_TLS_CERTIFICATE"]))]
+    pub cert: Option<PathBuf>,
+    /// Path/File name for the TLS certificate key (in PEM format) of the client certificate shown to the http services.
+    #[schemars(extend("x-env" = ["OCIS_HTTP_CLIENT_TLS_KEY"], "x-certificate" = "cert"))]
+    pub key: Option<PrivateKeyFile>,
+}
+
+impl HttpClientTls {
+    /// The files that are set.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.cert.as_deref().into_iter().chain(self.key.as_ref().map(PrivateKeyFile::path))
     }
 }
 

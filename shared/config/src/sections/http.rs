@@ -59,7 +59,7 @@ impl Http {
 
 impl Section for Http {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("cors", &self.cors)]
+        vec![("cors", &self.cors), ("tls", &self.tls)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -85,9 +85,21 @@ pub struct HttpTls {
     /// services.
     #[schemars(extend("x-env" = ["OCIS_HTTP_TLS_KEY"], "x-certificate" = "cert"))]
     pub key: Option<PrivateKeyFile>,
+    /// Path/File name for the CA certificate (in PEM format) that must have signed the certificates of clients of the http
+    /// services, which are the edge and auth-bearer (`OCIS_HTTP_CLIENT_TLS_CERTIFICATE`). Clients need no certificate if
+    /// unset. It does not apply to the edge, whose clients are browsers and programs of users.
+    #[schemars(extend("x-env" = ["OCIS_HTTP_TLS_CLIENT_CA"]))]
+    pub client_ca: Option<PathBuf>,
     /// By which variables the operator sets both.
     #[serde(skip)]
     pub variables: TlsVariables,
+}
+
+impl Section for HttpTls {
+    fn validate(&self) -> Result<(), Invalid> {
+        let is_used = self.client_ca.is_none() || self.enabled;
+        Invalid::unless(is_used, "enabled", "must be true where clients have to show a certificate")
+    }
 }
 
 /// By which variables a server's certificate and its key are set, for errors to name them.

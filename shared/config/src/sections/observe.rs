@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Audit;
-use crate::{ListenAddr, Secret, Section};
+use crate::{ListenAddr, PrivateKeyFile, Secret, Section};
 
 /// `log`: what is logged, and how it looks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -63,4 +63,21 @@ pub struct Debug {
     /// take it out first.
     #[schemars(extend("x-env" = ["OCIS_DRAIN_DELAY", "<P>_DRAIN_DELAY"]))]
     pub drain_delay: Duration,
+    /// Its TLS.
+    pub tls: DebugTls,
+}
+
+/// `debug.tls`: the certificate of the debug server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct DebugTls {
+    /// Activates TLS for the debug server, which it needs where other machines reach it. If `OCIS_DEBUG_TLS_CERTIFICATE`
+    /// is not set, a temporary server certificate is generated, for probes and scrapers that do not verify it.
+    #[schemars(extend("x-env" = ["OCIS_DEBUG_TLS_ENABLED"]))]
+    pub enabled: bool,
+    /// Path/File name of the TLS server certificate (in PEM format) for the debug server.
+    #[schemars(extend("x-env" = ["OCIS_DEBUG_TLS_CERTIFICATE"]))]
+    pub cert: Option<PathBuf>,
+    /// Path/File name for the TLS certificate key (in PEM format) for the server certificate of the debug server.
+    #[schemars(extend("x-env" = ["OCIS_DEBUG_TLS_KEY"], "x-certificate" = "cert"))]
+    pub key: Option<PrivateKeyFile>,
 }

@@ -78,6 +78,10 @@ fn settings_that_do_not_fit() {
         "OCIS_GRPC_TLS_ENABLED must be true where clients have to show a certificate"
     );
     assert_eq!(
+        refusal(&env("OCIS_HTTP_TLS_CLIENT_CA", "a.pem")),
+        "OCIS_HTTP_TLS_ENABLED must be true where clients have to show a certificate"
+    );
+    assert_eq!(
         refusal(&env("OC_LOG_LEVEL", "loud")),
         "OCIS_LOG_LEVEL (or AUTH_APP_LOG_LEVEL) must be one of: empty, panic, fatal, error, warn, info, debug, trace; it is \"loud\""
     );

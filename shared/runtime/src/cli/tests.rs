@@ -96,12 +96,17 @@ fn health_fails_if_the_service_does_not_run() {
     assert_eq!(self::code("sample health", nowhere()).0, 1, "the debug server is off");
 }
 
+/// With TLS it has a temporary certificate here.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_asks_the_running_service() {
-    let context = Context::new(nowhere().with("SAMPLE_DEBUG_ADDR", "127.0.0.1:0"));
-    let running = start::<Sample>(&context).await.expect("starts");
-    let addr = running.debug.expect("a debug server").to_string();
-    let asked = tokio::task::spawn_blocking(move || code("sample health", nowhere().with("SAMPLE_DEBUG_ADDR", addr)));
-    assert_eq!(asked.await.expect("no panic"), (0, String::new()));
-    running.stop().await;
+    for tls in ["false", "true"] {
+        let environment = nowhere().with("OCIS_DEBUG_TLS_ENABLED", tls);
+        let context = Context::new(environment.clone().with("SAMPLE_DEBUG_ADDR", "127.0.0.1:0"));
+        let running = start::<Sample>(&context).await.expect("starts");
+        let addr = running.debug.expect("a debug server").to_string();
+        let asked = environment.with("SAMPLE_DEBUG_ADDR", addr);
+        let asked = tokio::task::spawn_blocking(move || code("sample health", asked));
+        assert_eq!(asked.await.expect("no panic"), (0, String::new()), "TLS: {tls}");
+        running.stop().await;
+    }
 }

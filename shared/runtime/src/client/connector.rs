@@ -30,7 +30,7 @@ use super::replica::{OpenConnection, State};
 use super::{CONNECT_TIMEOUT, EndpointError};
 use crate::tls::validity::{self, Dated};
 use crate::tls::{self, KEPT, TlsError};
-use crate::{Clock, Context, Reload};
+use crate::{CertificateExpiry, Clock, Context, Reload};
 use config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 
 /// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
@@ -85,6 +85,8 @@ impl Connector {
         let current = ArcSwap::from_pointee(Current { generation, config, dated });
         let clock = context.clock.clone();
         let inner = Arc::new(Inner { target, server_name, clock, tls, mode, reload, current });
+        let weak = Arc::downgrade(&inner);
+        context.certificates.add(move || Some(weak.upgrade()?.expiries()), context);
         Ok(Self { inner, replica: None })
     }
 
@@ -96,6 +98,11 @@ impl Connector {
 }
 
 impl Inner {
+    /// When the certificates expire that it uses.
+    fn expiries(&self) -> Vec<CertificateExpiry> {
+        self.current.load().dated.iter().filter_map(Dated::expiry).collect()
+    }
+
     async fn connect(self: &Arc<Self>, address: Option<SocketAddr>) -> io::Result<Stream> {
         let plain = match (&self.target.place, address) {
             (_, Some(address)) => Either::Left(tuned(TcpStream::connect(address).await?)?),

@@ -1,6 +1,7 @@
 //! What an endpoint's text means.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -31,6 +32,18 @@ impl Target {
             Place::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
             Place::Tcp(host, port) => format!("{host}:{port}"),
             Place::Unix(_) => "localhost".into(),
+        }
+    }
+
+    /// Whether no other machine is called. A name counts as another machine, as what it stands for may change, except `localhost`.
+    pub(super) fn is_local(&self) -> bool {
+        match &self.place {
+            Place::Tcp(host, _) => {
+                // the unspecified address is this machine too
+                let is_here = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+                host == "localhost" || host.parse().is_ok_and(|address: IpAddr| is_here(address.to_canonical()))
+            }
+            Place::Unix(_) => true,
         }
     }
 

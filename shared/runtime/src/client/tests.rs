@@ -8,7 +8,9 @@ use tonic::Code;
 
 use super::endpoint::{Place, Target};
 use super::*;
+use crate::StartError;
 use crate::testing::{Sections, call, code, context, echoing, say, saying};
+use config::Environment;
 
 fn read(text: &str) -> Option<(Place, bool)> {
     text.parse::<Target>().ok().map(|target| (target.place, target.is_https))
@@ -81,8 +83,39 @@ proptest! {
     }
 }
 
+/// A context whose operator permits plain text.
+fn permissive() -> Context {
+    Context::new(Environment::from([("OCIS_INSECURE_PLAINTEXT", "true")]))
+}
+
+/// `docs/security-requirements.md#d1`
+#[tokio::test]
+async fn plain_text_to_another_machine_is_refused() {
+    let to = |endpoint: &str, mode: &str, context: &Context| {
+        let tls = GrpcClientTls { mode: mode.to_owned(), ..GrpcClientTls::default() };
+        channel(endpoint, &tls, context).map(drop)
+    };
+    for other in
+        ["192.0.2.1:9142", "dns:///users:9144", "http://users.example:9144", "[2001:db8::1]:9144", "localhost.evil:1"]
+    {
+        let refused = to(other, "", &context()).expect_err(other);
+        assert!(matches!(refused, EndpointError::Plaintext(_)), "{other}: {refused}");
+        assert!(refused.to_string().contains("OCIS_GRPC_CLIENT_TLS_MODE=on"), "{refused}");
+        assert_eq!(StartError::Build(refused.into()).exit_code(), 64, "{other}");
+        to(other, "off", &context()).expect_err(other);
+        to(other, "insecure", &context()).expect(other);
+        to(other, "", &permissive()).expect(other);
+    }
+    to("https://users.example:9144", "", &context()).expect("is TLS");
+    for here in
+        ["127.0.0.1:9142", "dns:///localhost:9142", "[::1]:9142", "127.8.7.6:1", "0.0.0.0:9142", "unix:/run/users.sock"]
+    {
+        to(here, "", &context()).expect(here);
+    }
+}
+
 async fn fails_in_time(endpoint: &str) -> Code {
-    let channel = channel(endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
+    let channel = channel(endpoint, &GrpcClientTls::default(), &permissive()).expect("an endpoint");
     let before = Instant::now();
     let code = code(&channel, "hello").await;
     assert!(before.elapsed() < Duration::from_secs(2), "{:?} for {endpoint}", before.elapsed());

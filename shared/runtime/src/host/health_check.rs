@@ -3,26 +3,31 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use authn::BoxError;
 use config::ListenAddr;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::tls;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// With HTTP/1.0 the answer ends with the connection.
 const QUESTION: &[u8] = b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
 /// Fails unless `/readyz` of the debug server at this address answers 200.
-pub(super) fn run(addr: &ListenAddr) -> Result<(), BoxError> {
+pub(super) fn run(addr: &ListenAddr, has_tls: bool) -> Result<(), BoxError> {
     let answer = match addr {
         ListenAddr::Off => return Err("the debug server is off, so its health cannot be asked for".into()),
         ListenAddr::Tcp { host, port } => connect(host, *port).and_then(|stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
-            ask(stream)
+            ask_by(stream, has_tls)
         }),
         ListenAddr::Unix(path) => UnixStream::connect(path).and_then(|stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
-            ask(stream)
+            ask_by(stream, has_tls)
         }),
     };
     let answer = answer.map_err(|problem| format!("no answer from {addr}: {problem}"))?;
@@ -56,9 +61,25 @@ fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(problem)
 }
 
+fn ask_by(stream: impl Read + Write, has_tls: bool) -> io::Result<String> {
+    if has_tls { ask(encrypted(stream)?) } else { ask(stream) }
+}
+
+/// The certificate is not verified: it is for the names by which other machines reach the server, and neither the question nor the
+/// answer is a secret.
+fn encrypted<T: Read + Write>(stream: T) -> io::Result<StreamOwned<ClientConnection, T>> {
+    let config = tls::https("OCIS_DEBUG_TLS_ENABLED", None, true).map_err(io::Error::other)?;
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, stream))
+}
+
 fn ask(mut stream: impl Read + Write) -> io::Result<String> {
     stream.write_all(QUESTION)?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut answer = Vec::new();
+    match stream.take(4096).read_to_end(&mut answer) {
+        // a server may end a TLS connection without saying so; the status line is there all the same
+        Err(problem) if problem.kind() != io::ErrorKind::UnexpectedEof => Err(problem),
+        Ok(_) | Err(_) => Ok(String::from_utf8_lossy(&answer).into_owned()),
+    }
 }

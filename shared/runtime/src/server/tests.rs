@@ -10,10 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 
-use crate::client::{channel, channel_within};
+use crate::client::{channel, channel_within, https_with_certificate};
 use crate::testing::{Authority, Sections, anywhere, code, context, echoing, say};
 use crate::{Context, Running};
-use config::{GrpcClientTls, HttpTls, Mtls, PrivateKeyFile};
+use config::{GrpcClientTls, HttpClientTls, HttpTls, Mtls, PrivateKeyFile};
 
 /// A family whose members prove to each other who they are.
 struct Family {
@@ -243,6 +243,35 @@ async fn told(
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answers");
     (length, answer.split_once("\r\n\r\n").expect("a body").1.to_owned())
+}
+
+/// `docs/security-requirements.md#d1`
+#[tokio::test]
+async fn http_clients_prove_who_they_are() {
+    let (authority, strangers) = (Authority::new(), Authority::new());
+    let mut sections = Sections::default();
+    let (cert, key) = authority.sign("server", "localhost");
+    let client_ca = Some(authority.path("ca.pem"));
+    sections.http.tls = HttpTls { enabled: true, cert: Some(cert), key: Some(key), client_ca, ..HttpTls::default() };
+    let running = sections.serve(telling_certificates(), &context()).await.expect("starts");
+    let http = running.http.expect("serves");
+    let answers = async |own: Option<(PathBuf, PrivateKeyFile)>| {
+        let (cert, key) = own.unzip();
+        let own = HttpClientTls { cert, key };
+        let config = https_with_certificate("TEST", Some(&authority.path("ca.pem")), false, &own).expect("reads");
+        let stream = TcpStream::connect(http).await.expect("connects");
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        // with TLS 1.3 the client's handshake ends before the server has looked at the certificate
+        let mut stream = connector.connect("localhost".try_into().expect("a name"), stream).await.expect("begins");
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer.starts_with(b"HTTP/1.1 200")
+    };
+    assert!(answers(Some(authority.sign("edge", "spiffe://doorward/proxy"))).await);
+    assert!(!answers(None).await, "a certificate is demanded");
+    assert!(!answers(Some(strangers.sign("edge", "spiffe://doorward/proxy"))).await, "signed by another authority");
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -2,21 +2,21 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::sockets::Sockets;
 use crate::app::Task;
+use crate::certificates::seconds_until;
 use crate::debug::{self, Insight};
 use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
-use crate::server::{Listener, RedirectPort, RedirectServer, Server, Shutdown};
+use crate::server::{RedirectPort, RedirectServer, Shutdown};
 use crate::service::Listeners;
-use crate::serving::{HttpListener, Serving, limits};
+use crate::serving::{HttpListener, Serving, Socket, limits};
 use crate::{App, TrustedProxies, telemetry};
 use config::Debug;
 
@@ -44,7 +44,7 @@ impl Serving {
                 "doorward_certificate_remaining_seconds",
                 "How long the certificate of a listener is still valid, in seconds; negative when it has expired",
                 vec![("service", service.to_owned()), ("listener", listener.name().to_owned())],
-                move || Some(remaining(tls.upgrade()?.validity()?.1, clock.now())),
+                move || Some(seconds_until(tls.upgrade()?.validity()?.1, clock.now())),
             );
         }
     }
@@ -52,7 +52,7 @@ impl Serving {
     /// Serves the debug server.
     pub(super) fn debug(
         &self,
-        listener: Option<Listener>,
+        socket: Option<Socket>,
         debug: &Debug,
         readiness: &Readiness,
         shown: String,
@@ -61,12 +61,10 @@ impl Serving {
         let metrics = self.context.metrics.clone();
         let (token, spans) = (debug.token.clone(), telemetry::recent_spans());
         let insight = Insight { readiness: readiness.clone(), metrics, shown, token, spans };
-        if let Some(listener) = listener {
+        if let Some(socket) = socket {
             let limits = Limits { concurrent: DEBUG_REQUESTS, timeout: Some(debug::timeout(debug)) };
             let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, limits);
-            let (limits, random) = (self.connection_limits, self.context.random.clone());
-            Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }
-                .spawn(&self.context.background);
+            self.serve(socket, stack, self.connection_limits, &shutdown);
         }
         shutdown
     }
@@ -119,11 +117,6 @@ impl Serving {
         }
         shutdown
     }
-}
-
-/// The seconds from now to this moment.
-fn remaining(until: SystemTime, now: SystemTime) -> f64 {
-    until.duration_since(now).map_or_else(|past| -past.duration().as_secs_f64(), |left| left.as_secs_f64())
 }
 
 /// Runs a background task. If it panics, or ends before the service stops and should not, the service is no longer ready.

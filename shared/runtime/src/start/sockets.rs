@@ -11,11 +11,8 @@ use crate::server::Listener;
 use crate::service::Listeners;
 use crate::serving::Socket;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
-use crate::{Context, ListenerKind};
-use config::{Environment, ListenAddr};
-
-/// The operator's word that requests may travel over a network in plain text.
-const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];
+use crate::{Context, ListenerKind, is_plaintext_allowed};
+use config::ListenAddr;
 
 /// The kinds of listeners, as they are named.
 const GRPC: &str = "grpc";
@@ -27,7 +24,7 @@ const DEBUG: &str = "debug";
 /// The sockets of a service.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    pub(super) debug: Option<Listener>,
+    pub(super) debug: Option<Socket>,
     pub(super) grpc: Option<Socket>,
     pub(super) http: Option<Socket>,
     pub(super) mtls: Option<Socket>,
@@ -52,13 +49,15 @@ impl Sockets {
         let http = listeners.http.map(|http| (&http.addr, ServerFiles::of_http(&http.tls)));
         let mtls = listeners.mtls.zip(listeners.http);
         let mtls = mtls.map(|(mtls, http)| (&mtls.addr, ServerFiles::of_mtls(mtls, &http.tls)));
+        let debug = (&listeners.debug.addr, ServerFiles::of_debug(&listeners.debug.tls));
         let inherited = |kind| context.inherited.take(&listener_name(service, kind));
         let changes = context.reload.subscribe();
         let (grpc_tls, http_tls) = (certificate(grpc.as_ref(), context)?, certificate(http.as_ref(), context)?);
-        let mtls_tls = certificate(mtls.as_ref(), context)?;
+        let (mtls_tls, debug_tls) = (certificate(mtls.as_ref(), context)?, certificate(Some(&debug), context)?);
         let allowed = is_plaintext_allowed(&context.environment);
         Ok(Self {
-            debug: Listener::bind(&listeners.debug.addr, inherited(DEBUG)).await?,
+            debug: bind(Some(debug), inherited(DEBUG), (debug_tls, &changes), "OCIS_DEBUG_TLS_ENABLED", allowed)
+                .await?,
             grpc: bind(grpc, inherited(GRPC), (grpc_tls, &changes), "OCIS_GRPC_TLS_ENABLED", allowed).await?,
             http: bind(http, inherited(HTTP), (http_tls, &changes), "OCIS_HTTP_TLS_ENABLED", allowed).await?,
             // never in plain text
@@ -73,16 +72,19 @@ impl Sockets {
 
     /// The TLS of the listeners that have it.
     pub(super) fn tls(&self) -> impl Iterator<Item = (ListenerKind, Weak<ServerTls>)> {
-        let kinds =
-            [(ListenerKind::Grpc, &self.grpc), (ListenerKind::Http, &self.http), (ListenerKind::Mtls, &self.mtls)];
+        let kinds = [
+            (ListenerKind::Grpc, &self.grpc),
+            (ListenerKind::Http, &self.http),
+            (ListenerKind::Mtls, &self.mtls),
+            (ListenerKind::Debug, &self.debug),
+        ];
         kinds.into_iter().filter_map(|(kind, socket)| Some((kind, Arc::downgrade(socket.as_ref()?.tls.as_ref()?))))
     }
 
     pub(super) fn addrs(&self) -> Addrs {
         let of = |socket: &Option<Socket>| socket.as_ref().and_then(|socket| socket.listener.addr());
-        let debug = self.debug.as_ref().and_then(Listener::addr);
         let redirect = self.redirect.as_ref().and_then(Listener::addr);
-        Addrs { grpc: of(&self.grpc), http: of(&self.http), mtls: of(&self.mtls), redirect, debug }
+        Addrs { grpc: of(&self.grpc), http: of(&self.http), mtls: of(&self.mtls), redirect, debug: of(&self.debug) }
     }
 }
 
@@ -110,7 +112,10 @@ fn certificate(wanted: Option<&Wanted<'_>>, context: &Context) -> Result<Option<
     let Some(files) = wanted.and_then(|(_, files)| files.clone()) else { return Ok(None) };
     // before they are read, so that no change in between is missed
     files.paths().for_each(|file| context.reload.watch(file));
-    Ok(Some(Arc::new(ServerTls::new(files, context.clock.clone())?)))
+    let tls = Arc::new(ServerTls::new(files, context.clock.clone())?);
+    let weak = Arc::downgrade(&tls);
+    context.certificates.add(move || Some(weak.upgrade()?.expiries()), context);
+    Ok(Some(tls))
 }
 
 async fn bind(
@@ -129,8 +134,4 @@ async fn bind(
         return Err(StartError::Plaintext { addr, variable });
     }
     Ok(Some(Socket { listener, tls, files, changes: changes.clone() }))
-}
-
-fn is_plaintext_allowed(environment: &Environment) -> bool {
-    PLAINTEXT.iter().any(|name| environment.get(name).is_some_and(|value| matches!(value, "true" | "1")))
 }

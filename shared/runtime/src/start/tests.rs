@@ -314,6 +314,32 @@ async fn plain_text_is_refused_on_a_network() {
     sections.serve(echoing(), &context()).await.expect("TLS is on").stop().await;
 }
 
+/// `docs/security-requirements.md#d1`
+#[tokio::test]
+async fn debug_server_on_a_network_needs_tls() {
+    let mut sections = Sections::default();
+    sections.debug.addr = ListenAddr::Tcp { host: "0.0.0.0".into(), port: 0 };
+    let problem = sections.serve(echoing(), &context()).await.expect_err("is refused");
+    assert_eq!(problem.exit_code(), 64);
+    assert!(problem.to_string().contains("OCIS_DEBUG_TLS_ENABLED"), "{problem}");
+
+    let mut allowed = context();
+    allowed.environment = allowed.environment.with("OCIS_INSECURE_PLAINTEXT", "true");
+    sections.serve(echoing(), &allowed).await.expect("the operator said so").stop().await;
+
+    let authority = crate::testing::Authority::new();
+    let (cert, key) = authority.sign("server", "localhost");
+    sections.debug.tls = config::DebugTls { enabled: true, cert: Some(cert), key: Some(key) };
+    let context = context();
+    let running = sections.serve(echoing(), &context).await.expect("TLS is on");
+    let metrics = context.metrics.render();
+    assert!(
+        metrics.contains(r#"doorward_certificate_remaining_seconds{service="echo",listener="debug"}"#),
+        "{metrics}"
+    );
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn http_is_served_below_its_root_and_counted_by_route() {
     let mut sections = Sections::default();

@@ -26,6 +26,7 @@ use config::{Log, Signal, Tracing};
 use delivery::Queue;
 pub(super) use file::AuditFile;
 use otlp::OtlpLogs;
+pub(super) use syslog::CACERT as SYSLOG_CACERT;
 use syslog::Syslog;
 
 /// How often what was lost is logged.

@@ -38,7 +38,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long what is sent may take to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The setting of the authorities of an https collector.
-const CACERT: &str = "OCIS_TRACING_CACERT";
+pub(super) const CACERT: &str = "OCIS_TRACING_CACERT";
 
 type Connector = HttpsConnector<HttpConnector>;
 
@@ -62,7 +62,7 @@ fn connector(tracing: &Tracing, protocol: OtlpProtocol) -> Result<Connector, Tel
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let tls = tls::https(CACERT, tracing.cacert.as_deref(), false)?;
+    let tls = tls::https_rereading(CACERT, tracing.cacert.as_deref())?;
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     Ok(match protocol {
         OtlpProtocol::Grpc => builder.enable_http2().wrap_connector(tcp),

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::testing::{Authority, Recorder};
+use config::{ClientTls, GrpcClientTls};
 
 /// 2030-01-01.
 const NOW: Duration = Duration::from_hours(525_960);

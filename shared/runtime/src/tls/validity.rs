@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use oidc::certificate::Certificate;
 
 use super::{TlsError, certificates};
+use crate::CertificateExpiry;
 
 /// Certificates of a file of which at least one has to be valid: a server's own, or those of authorities.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Dated {
     }
 
     /// All certificates of a file.
-    pub(super) fn authorities(variable: &'static str, file: &Path) -> Result<Self, TlsError> {
+    pub(crate) fn authorities(variable: &'static str, file: &Path) -> Result<Self, TlsError> {
         let read = certificates(variable, file)?;
         let certificates = read.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         Ok(Self { variable, file: file.into(), certificates })
@@ -33,6 +34,12 @@ impl Dated {
     /// The first and the last moment of the first certificate; `None` if it cannot be read.
     pub(super) fn validity(&self) -> Option<(SystemTime, SystemTime)> {
         self.certificates.first().map(Certificate::validity)
+    }
+
+    /// When it expires: of several authorities, the one that is valid longest. `None` if none can be read.
+    pub(crate) fn expiry(&self) -> Option<CertificateExpiry> {
+        let until = self.certificates.iter().map(|certificate| certificate.validity().1).max()?;
+        Some(CertificateExpiry { setting: self.variable, file: self.file.clone(), until })
     }
 
     fn check(&self, now: SystemTime) -> Result<(), TlsError> {

@@ -17,7 +17,7 @@ impl Section for Service {
 fn options(variables: &[(&str, &str)]) -> Result<Options, String> {
     let env: Environment = variables.iter().copied().collect();
     let loaded = load::<Service>(&Identity { name: "users", prefix: "USERS" }, &env);
-    loaded.map(|loaded| loaded.config.pool.options()).map_err(|error| error.to_string())
+    loaded.map(|loaded| loaded.config.pool.options(&env)).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -40,6 +40,8 @@ fn pool_of_a_service_is_what_its_settings_say() {
     assert_eq!(default.statement_timeout, Duration::from_secs(2));
     assert_eq!(default.idle_in_transaction_timeout, Duration::from_secs(5));
     assert_eq!(default.call_timeout, Duration::from_secs(2));
+    assert!(!default.allows_plaintext, "servers elsewhere have to be verified");
+    assert!(options(&[("OCIS_INSECURE_PLAINTEXT", "true")]).expect("is read").allows_plaintext);
     for (name, value) in [
         ("USERS_DATABASE_MAX_CONNECTIONS", "0"),
         ("USERS_DATABASE_ACQUIRE_TIMEOUT", "0s"),

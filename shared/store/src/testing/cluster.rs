@@ -1,8 +1,9 @@
 //! A `PostgreSQL` cluster for one test: made by `initdb`, reached by a socket in its own folder, gone with the test.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,8 +17,11 @@ use super::{Paused, Pooler, TestDatabase};
 use crate::{Database, Options};
 
 /// Ends the server when the test's process ends, however that happens: then nothing is left at the other end of stdin.
-const WATCHED: &str = r#""$0/postgres" -D "$1/data" -k "$1" -h "" -c fsync=off -c full_page_writes=off -c max_connections=200 >"$1/log" 2>&1 &
+const WATCHED: &str = r#""$0/postgres" -D "$1/data" -k "$1" -h "$2" -p "$3" -c fsync=off -c full_page_writes=off -c max_connections=200 >"$1/log" 2>&1 &
 server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
+
+/// The port of a server that listens at its socket only.
+const SOCKET_PORT: u16 = 5432;
 
 /// A running `PostgreSQL` server with trust authentication on a socket that only this account and root reach.
 pub struct Cluster {
@@ -25,6 +29,8 @@ pub struct Cluster {
     folder: TempDir,
     /// Whose the server is, if not this process's account.
     account: Option<(u32, u32)>,
+    /// Where it answers by TLS on 127.0.0.1, if it does.
+    port: Option<u16>,
     watcher: Child,
     databases: AtomicU32,
 }
@@ -35,14 +41,30 @@ impl Cluster {
     /// # Panics
     /// If there is none and the environment does not allow for that, or if it does not start.
     pub async fn start() -> Option<Self> {
+        Self::start_at(None, |_, _| ()).await
+    }
+
+    /// Starts one that also answers by TCP and TLS on 127.0.0.1, with this certificate and its key (PEM).
+    ///
+    /// # Panics
+    /// As of [`start`](Self::start).
+    pub async fn start_with_tls(certificate: &str, key: &str) -> Option<Self> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a free port").port();
+        Self::start_at(Some(port), |data, account| write_certificate(data, account, certificate, key)).await
+    }
+
+    /// Starts one whose data folder `prepare` may change, for its account.
+    async fn start_at(port: Option<u16>, prepare: impl FnOnce(&Path, Option<(u32, u32)>)) -> Option<Self> {
         let Some(programs) = programs() else {
             report_missing("PostgreSQL", "postgresql");
             return None;
         };
         let (folder, account) = place();
         initialise(&programs, folder.path(), account);
-        let watcher = serve(&programs, folder.path(), account);
-        let cluster = Self { programs, folder, account, watcher, databases: AtomicU32::new(0) };
+        prepare(&folder.path().join("data"), account);
+        let watcher = serve(&programs, folder.path(), account, port);
+        let cluster = Self { programs, folder, account, port, watcher, databases: AtomicU32::new(0) };
         cluster.ready().await;
         Some(cluster)
     }
@@ -57,9 +79,9 @@ impl Cluster {
         copy.current_dir(folder.path()).args(["-U", "doorward", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"]);
         copy.arg(self.folder.path()).arg("-D").arg(folder.path().join("data"));
         assert!(as_account(&mut copy, account).status().expect("pg_basebackup starts").success(), "it copies");
-        let watcher = serve(&self.programs, folder.path(), account);
+        let watcher = serve(&self.programs, folder.path(), account, None);
         let databases = AtomicU32::new(self.databases.load(Ordering::Relaxed));
-        let standby = Self { programs: self.programs.clone(), folder, account, watcher, databases };
+        let standby = Self { programs: self.programs.clone(), folder, account, port: None, watcher, databases };
         standby.ready().await;
         self.streams().await;
         self.set("synchronous_standby_names", "'*'");
@@ -89,7 +111,7 @@ impl Cluster {
     /// # Panics
     /// If it does not start.
     pub async fn recover(&mut self) {
-        self.watcher = serve(&self.programs, self.folder.path(), self.account);
+        self.watcher = serve(&self.programs, self.folder.path(), self.account, self.port);
         self.ready().await;
     }
 
@@ -166,8 +188,17 @@ impl Cluster {
         self.url("postgres")
     }
 
+    /// The URL of the same database by TCP and TLS, for a server that was started so; `host` is 127.0.0.1 or a name of it.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub fn tls_url(&self, host: &str) -> String {
+        format!("postgres://doorward@{host}:{}/postgres", self.port.expect("it answers by TLS"))
+    }
+
     fn url(&self, database: &str) -> String {
-        format!("postgres://doorward@localhost/{database}?host={}", self.folder.path().display())
+        let port = self.port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("postgres://doorward@localhost{port}/{database}?host={}", self.folder.path().display())
     }
 
     async fn ready(&self) {
@@ -205,10 +236,12 @@ fn place() -> (TempDir, Option<(u32, u32)>) {
     (folder, account)
 }
 
-/// Starts a server, which ends with the result's standard input.
-fn serve(programs: &Path, folder: &Path, account: Option<(u32, u32)>) -> Child {
+/// Starts a server, which ends with the result's standard input. Without a port it listens at its socket only.
+fn serve(programs: &Path, folder: &Path, account: Option<(u32, u32)>, port: Option<u16>) -> Child {
+    let address = if port.is_some() { "127.0.0.1" } else { "" };
     let mut watcher = Command::new("sh");
-    watcher.args(["-c", WATCHED]).arg(programs).arg(folder).current_dir(folder).stdin(Stdio::piped());
+    watcher.args(["-c", WATCHED]).arg(programs).arg(folder).arg(address);
+    watcher.arg(port.unwrap_or(SOCKET_PORT).to_string()).current_dir(folder).stdin(Stdio::piped());
     as_account(&mut watcher, account).spawn().expect("sh starts")
 }
 
@@ -270,4 +303,18 @@ fn initialise(programs: &Path, folder: &Path, account: Option<(u32, u32)>) {
     let mut problem = String::new();
     running.stderr.take().expect("stderr is piped").read_to_string(&mut problem).expect("initdb speaks UTF-8");
     assert!(running.wait().expect("initdb ends").success(), "initdb failed: {problem}");
+}
+
+/// Has the server of this data folder use TLS.
+fn write_certificate(data: &Path, account: Option<(u32, u32)>, certificate: &str, key: &str) {
+    for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        let file = data.join(name);
+        std::fs::write(&file, text).expect("the data folder can be written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("sets the mode");
+        if let Some((user, group)) = account {
+            chown(&file, Some(user), Some(group)).expect("root may give a file away");
+        }
+    }
+    let settings = data.join("postgresql.auto.conf");
+    std::fs::write(settings, "ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n").expect("writes");
 }

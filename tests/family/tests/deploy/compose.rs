@@ -126,7 +126,16 @@ fn documented_variables_reach_every_service_that_reads_them() {
 #[test]
 fn values_of_containers_are_defaults() {
     let of_containers = |name: &str| {
-        let parts = ["_ADDR", "_FILE", "_TRUSTED_PROXIES", "_TRUSTED_NETWORKS", "OCIS_GRPC_", "OCIS_HTTP_TLS_"];
+        let parts = [
+            "_ADDR",
+            "_FILE",
+            "_TRUSTED_PROXIES",
+            "_TRUSTED_NETWORKS",
+            "OCIS_GRPC_",
+            "OCIS_HTTP_TLS_",
+            "OCIS_HTTP_CLIENT_TLS_",
+            "OCIS_DEBUG_TLS_",
+        ];
         parts.iter().any(|part| name.ends_with(part) || name.starts_with(part))
     };
     // from OCIS_URL, which a variable sets; or of the file system of the container
@@ -199,11 +208,16 @@ fn family_in_containers_uses_tls_with_client_certificates() {
         let environment = environment(container);
         assert!(!environment.contains_key("OCIS_INSECURE_PLAINTEXT"), "{name}");
         assert_eq!(environment["OCIS_GRPC_TLS_ENABLED"], "true", "{name}");
+        assert_eq!(environment["OCIS_DEBUG_TLS_ENABLED"], "true", "{name}");
         assert_eq!(environment["OCIS_GRPC_CLIENT_TLS_MODE"], "on", "{name}");
         assert_eq!(environment["OCIS_GRPC_CLIENT_TLS_CERTIFICATE"], "/etc/doorward/tls/tls.crt", "{name}");
         // clients of these two are not services of the family
         let is_open = ["gateway", "proxy", "account"].contains(&name.as_str());
         assert_eq!(environment.contains_key("OCIS_GRPC_TLS_CLIENT_CA"), !is_open, "{name}");
+        if ["idp", "auth-app", "auth-bearer", "account"].contains(&name.as_str()) {
+            assert_eq!(by_default(&environment["OCIS_HTTP_TLS_CLIENT_CA"]), "/etc/doorward/tls/ca.crt", "{name}");
+        }
+        assert_eq!(environment["OCIS_HTTP_CLIENT_TLS_CERTIFICATE"], "/etc/doorward/tls/tls.crt", "{name}");
         let volume = format!("./secrets/tls/{name}:/etc/doorward/tls:ro");
         assert!(
             list(&container["volumes"]).contains(&Value::String(volume)),
@@ -310,6 +324,7 @@ fn prometheus_reads_every_service_where_it_answers() {
     for name in single_services() {
         let variable = format!("{}_DEBUG_ADDR", name.to_uppercase().replace('-', "_"));
         let job = jobs.iter().find(|job| text(&job["job_name"]) == name).expect("there is a job");
+        assert_eq!(job["scheme"], "https", "{name}: its debug server has TLS");
         let found = &job["dns_sd_configs"][0];
         assert_eq!(found["names"], json!([name]));
         let address = format!("0.0.0.0:{}", found["port"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::documented::Documented;
-use crate::kubernetes::{Manifests, Workload, changed, list, overlays, text};
+use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
 use crate::read;
 
 /// How long a service finishes what is in flight once it accepts no more requests.
@@ -89,11 +89,8 @@ fn probes_use_ports_that_are_there() {
             {
                 let probe = &container[probe];
                 if probe["exec"].is_null() {
-                    assert_eq!(
-                        (text(&probe["httpGet"]["path"]), text(&probe["httpGet"]["port"])),
-                        (path, "debug"),
-                        "{place}"
-                    );
+                    let asked = ["path", "port", "scheme"].map(|key| text(&probe["httpGet"][key]));
+                    assert_eq!(asked, [path, "debug", "HTTPS"], "{place}");
                 } else {
                     assert_eq!(probe["exec"]["command"], json!([container["command"][0], "health"]), "{place}");
                 }
@@ -103,6 +100,7 @@ fn probes_use_ports_that_are_there() {
             let of_probes = if workload.name() == "doorward" { "PROXY_DEBUG_ADDR" } else { "_DEBUG_ADDR" };
             let debug = variables.iter().find(|(name, _)| name.ends_with(of_probes)).expect("it is set").1;
             assert_eq!(debug, &format!("0.0.0.0:{}", workload.port("debug").expect("a port")), "{place}");
+            assert_eq!(variables["OCIS_DEBUG_TLS_ENABLED"], "true", "{place}");
         }
     }
 }
@@ -228,6 +226,25 @@ fn mounted(workload: Workload<'_>) -> BTreeSet<String> {
     files
 }
 
+/// `docs/security-requirements.md#d1`
+#[test]
+fn callers_of_pods_show_certificates() {
+    for name in ["ha-postgres", "mtls"] {
+        let Some(manifests) = overlay(name) else { return };
+        for workload in manifests.servers() {
+            let (service, variables) = (workload.name(), workload.variables(&manifests));
+            let demands = |key: &str| variables.get(key).is_some_and(|file| file == "/etc/doorward/tls/ca.crt");
+            // programs and browsers call the gateway and the edge; account has no gRPC
+            let by_grpc = !["gateway", "proxy", "account"].contains(&service);
+            let by_http = ["auth-app", "auth-bearer", "idp", "account"].contains(&service);
+            assert_eq!(demands("OCIS_GRPC_TLS_CLIENT_CA"), by_grpc, "{name}: {service}");
+            assert_eq!(demands("OCIS_HTTP_TLS_CLIENT_CA"), by_http, "{name}: {service}");
+            let shows = variables.contains_key("OCIS_HTTP_CLIENT_TLS_CERTIFICATE");
+            assert_eq!(shows, ["proxy", "auth-bearer"].contains(&service), "{name}: {service}");
+        }
+    }
+}
+
 #[test]
 fn certificates_are_renewed_with_new_keys() {
     let overlays = overlays();
@@ -255,7 +272,7 @@ fn tls_secret<'a>(manifests: &'a Manifests, name: &str) -> &'a str {
 }
 
 /// The services that listen for changes on a connection in addition to their pool.
-const LISTENING: [&str; 3] = ["users", "auth-app", "idp"];
+const LISTENING: [&str; 4] = ["users", "auth-app", "auth-bearer", "idp"];
 
 /// PostgreSQL has a limit that autoscalers do not know.
 #[test]

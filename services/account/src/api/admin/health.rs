@@ -85,6 +85,8 @@ enum Listener {
     Https,
     /// The listener that asks clients for certificates.
     Mtls,
+    /// The debug server.
+    Debug,
 }
 
 /// Whether a certificate is valid.
@@ -157,6 +159,7 @@ impl ListenerCertificate {
                 ListenerKind::Grpc => Listener::Grpc,
                 ListenerKind::Http => Listener::Https,
                 ListenerKind::Mtls => Listener::Mtls,
+                ListenerKind::Debug => Listener::Debug,
             },
             state: match Validity::of(certificate, now) {
                 Validity::Valid => CertificateState::Valid,

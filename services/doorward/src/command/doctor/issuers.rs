@@ -1,8 +1,8 @@
 //! The issuers of tokens: our own idp, inside and at its public URL, and foreign ones.
 
 use futures_util::future::join_all;
-use outbound::Authorities;
 use outbound::issuer::{Source, SourceError};
+use outbound::{Authorities, ClientIdentity};
 use runtime::FileSetting;
 
 use super::{Finding, Installation, Subject};
@@ -66,8 +66,10 @@ fn accepted(issuer: &auth_bearer::issuer::Settings, installation: &Installation)
         let source = Source::new(name, USER_AGENT, issuer.insecure, allow_private, authorities.as_ref());
         let source = source.map_err(|problem| problem.to_string())?;
         if issuer.rules.is_own && !config.idp_backend.is_empty() {
+            let identity = ClientIdentity::follow("doctor", &config.http_client_tls, &installation.context)
+                .map_err(|problem| problem.to_string())?;
             return source
-                .reached_at(&config.idp_backend, USER_AGENT, authorities.as_ref())
+                .reached_at(&config.idp_backend, USER_AGENT, authorities.as_ref(), identity.as_ref())
                 .map_err(|problem| problem.to_string());
         }
         Ok(source)

@@ -119,7 +119,8 @@ fn former_key_of_idp_is_not_ended_before_a_start_has_sealed_anew() {
     let (made, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).expect("makes");
     let environment = Environment::from([("OCIS_BASE_DATA_PATH", data.as_str()), ("OCIS_CONFIG_DIR", "/nonexistent")]);
     let starts = |service: &str, changed| {
-        let service = RunningService { name: service.to_owned(), debug: config::ListenAddr::Off };
+        let debug = config::ListenAddr::Off;
+        let service = RunningService { name: service.to_owned(), debug, debug_tls: false };
         RunningFile::write(folder.path(), vec![service], changed).expect("writes")
     };
     let assert_refused = || {

@@ -35,7 +35,7 @@ const MAX_NAMES: (usize, usize, usize) = (255, 48, 32);
 /// Where the kernel tells the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 /// The setting of the authorities of a server.
-const CACERT: &str = "OCIS_AUDIT_LOG_SYSLOG_CACERT";
+pub(in crate::telemetry) const CACERT: &str = "OCIS_AUDIT_LOG_SYSLOG_CACERT";
 
 /// A syslog server, and the connection to it while there is one.
 pub(super) struct Syslog {
@@ -61,7 +61,7 @@ impl Syslog {
         let address = audit.syslog_address().map_err(TelemetryError::Audit)?;
         let Some(address) = address else { return Ok(None) };
         let tls = match &address {
-            SyslogAddress::Tls { .. } => Some(Arc::new(tls::https(CACERT, audit.syslog_cacert.as_deref(), false)?)),
+            SyslogAddress::Tls { .. } => Some(Arc::new(tls::https_rereading(CACERT, audit.syslog_cacert.as_deref())?)),
             SyslogAddress::Unix(_) | SyslogAddress::Udp { .. } | SyslogAddress::Tcp { .. } => None,
         };
         // a header without the name of the host is allowed

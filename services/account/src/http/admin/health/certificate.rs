@@ -36,6 +36,7 @@ impl CertificateRow {
                     ListenerKind::Grpc => "gRPC",
                     ListenerKind::Http => "HTTPS",
                     ListenerKind::Mtls => "mTLS",
+                    ListenerKind::Debug => "debug",
                 },
                 state: state_text(texts, state),
                 is_well: state == CertificateState::Valid,
@@ -68,12 +69,12 @@ mod tests {
     #[test]
     fn each_listener_has_a_row() {
         let certificate = |listener| CertificateValidity { listener, from: UNIX_EPOCH, until: UNIX_EPOCH + DAY };
-        let listeners = [ListenerKind::Grpc, ListenerKind::Http, ListenerKind::Mtls];
+        let listeners = [ListenerKind::Grpc, ListenerKind::Http, ListenerKind::Mtls, ListenerKind::Debug];
         let certificates = listeners.map(certificate).into();
         let service = ServiceHealth { name: "idp", started: UNIX_EPOCH, failing: Vec::new(), certificates };
         let texts = health_text(Language::English);
         let rows = CertificateRow::all_of(texts, Language::English, &service, UNIX_EPOCH);
-        assert_eq!(rows.iter().map(|row| row.listener).collect::<Vec<_>>(), ["gRPC", "HTTPS", "mTLS"]);
+        assert_eq!(rows.iter().map(|row| row.listener).collect::<Vec<_>>(), ["gRPC", "HTTPS", "mTLS", "debug"]);
         assert!(rows.iter().all(|row| !row.is_well && row.state == texts.certificate_ends_soon));
     }
 }

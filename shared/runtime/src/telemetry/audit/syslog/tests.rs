@@ -139,6 +139,35 @@ async fn lines_go_over_tls_to_a_server_with_a_certificate_of_the_authority_alone
     assert!(is_refused && delivered.done == 0 && delivered.problem.is_some(), "{delivered:?}");
 }
 
+/// `docs/security-requirements.md#t6`
+#[tokio::test]
+async fn changed_authorities_are_used_for_the_next_connection() {
+    let (former, next) = (Authority::new(), Authority::new());
+    let trusted = former.path("trusted.pem");
+    fs::copy(former.path("ca.pem"), &trusted).expect("copies");
+    let (certificate, key) = next.sign("syslog", "localhost");
+    let acceptor = acceptor(&certificate, &key);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let port = listener.local_addr().expect("an address").port();
+    let receive = async || {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut stream = acceptor.accept(stream).await.ok()?;
+        Some(read_frame(&mut stream).await)
+    };
+    let mut client = syslog(&format!("tls://localhost:{port}"), Some(trusted.clone()));
+    let (received, delivered) = tokio::join!(receive(), deliver(&mut client, 1));
+    assert!(received.is_none() && delivered.done == 0, "the authority is another one: {delivered:?}");
+
+    fs::copy(next.path("ca.pem"), &trusted).expect("copies");
+    let (received, delivered) = tokio::join!(receive(), deliver(&mut client, 1));
+    assert!(received.is_some() && delivered.done == 1, "{delivered:?}");
+
+    fs::write(&trusted, "no certificate").expect("writes");
+    client.connection = None;
+    let (received, delivered) = tokio::join!(receive(), deliver(&mut client, 1));
+    assert!(received.is_some() && delivered.done == 1, "what was read before stays in use: {delivered:?}");
+}
+
 fn acceptor(certificate: &std::path::Path, key: &PrivateKeyFile) -> TlsAcceptor {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
