@@ -70,7 +70,7 @@ impl LogoutStore {
     pub(crate) async fn ends(&self, unread: Option<&Unread>, now: SystemTime) -> Result<Vec<End>, StoreError> {
         let mut wanted = logout::Entity::find().filter(logout::Column::Until.gt(micros(now)));
         if let Some(unread) = unread {
-            wanted = wanted.filter(Expr::cust(unread.condition().to_owned()));
+            wanted = wanted.filter(unread.condition());
         }
         let limit = u64::try_from(PAGE).unwrap_or(u64::MAX);
         let wanted = wanted.order_by_asc(logout::Column::At).order_by_asc(logout::Column::Name).limit(limit);

@@ -216,8 +216,8 @@ async fn changed_authorities_are_trusted_from_the_next_request() {
 
 /// Writes a certificate and a key, which fits or not.
 fn write_pair(folder: &Path, fits: bool) -> HttpClientTls {
-    let make = || rcgen::generate_simple_self_signed(["edge.example".to_owned()]).expect("a certificate");
-    let (made, other) = (make(), make());
+    let generate = || rcgen::generate_simple_self_signed(["edge.example".to_owned()]).expect("a certificate");
+    let (made, other) = (generate(), generate());
     let (cert, key) = (folder.join("client.pem"), folder.join("client.key"));
     let signing_key = if fits { &made.signing_key } else { &other.signing_key };
     std::fs::write(&cert, made.cert.pem()).expect("writes");

@@ -1,4 +1,4 @@
-//! nginx, Caddy, Traefik, HAProxy and Envoy: tests of `cargo xtask test` run them, and the lines here are copied from the page with
+//! nginx, Caddy, Traefik, `HAProxy` and Envoy: tests of `cargo xtask test` run them, and the lines here are copied from the page with
 //! their results.
 
 use std::fs;

@@ -114,7 +114,7 @@ fn nothing_is_permitted_by_default() {
     }
 }
 
-/// The DNS of OpenShift is not that of other clusters, and without it no service finds another.
+/// The DNS of `OpenShift` is not that of other clusters, and without it no service finds another.
 #[test]
 fn pods_ask_the_dns_of_openshift() {
     let values = ["openshift=true"];

@@ -8,7 +8,7 @@ use crate::Migrator;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    UNIX_EPOCH + Duration::from_hours(500_000)
 }
 
 fn session(number: u128) -> Session {
