@@ -253,7 +253,7 @@ fn commands_of_operators_have_the_databases_of_the_family() {
     let has_volume =
         |name: &String| list(&containers[name]["volumes"]).contains(&json!(format!("{name}:/var/lib/doorward")));
     let stateful: Vec<_> = single_services().into_iter().filter(has_volume).collect();
-    assert_eq!(stateful, ["auth-app", "auth-basic", "auth-service", "idp", "proxy", "users"]);
+    assert_eq!(stateful, ["auth-app", "auth-basic", "auth-bearer", "auth-service", "idp", "proxy", "users"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("config");
