@@ -57,7 +57,7 @@ impl Logouts {
     /// by any replica. It is remembered until `expires`.
     ///
     /// # Errors
-    /// [`RecordError`]; then nothing counts as recorded.
+    /// [`RecordError`]; then it is not known to be recorded, and counts here all the same until the next restart.
     pub async fn record(
         &self,
         token: Name,
@@ -66,10 +66,12 @@ impl Logouts {
         now: SystemTime,
     ) -> Result<bool, RecordError> {
         let store = self.store.as_ref().ok_or(RecordError::NoStore)?;
+        // Its issuer has signed it, so it counts whatever becomes of the write: a transaction may be committed although the caller does not
+        // wait for it any more, and the same token would then be refused as a repetition.
+        self.sessions.note(ends.iter().copied(), now);
         if !store.record(token, expires, &ends).await? {
             return Ok(false);
         }
-        self.sessions.note(ends, now);
         self.sync.announce();
         Ok(true)
     }

@@ -9,7 +9,7 @@ mod service;
 use std::sync::{Arc, Weak};
 
 pub use self::config::Config;
-use ::config::{Identity, load_again};
+use ::config::{Identity, InForce};
 use authn::{AllowedCallers, Authenticator, BoxError, Directory, kind};
 pub use policy::{Decision, Policy};
 use runtime::{App, Context, Listeners, Service};
@@ -54,12 +54,13 @@ pub fn authenticator(
 
 /// Reads the keys again whenever files may have changed, as long as they are in use. What cannot be read changes nothing.
 async fn follow(keys: Weak<key::Keys>, config: Config, context: Context, mut reload: watch::Receiver<u64>) {
+    let in_force = Arc::new(InForce::new(config, AuthMachine::IDENTITY, context.environment.clone()));
     while let Some(Ok(())) = context.shutdown.run_until_cancelled(reload.changed()).await {
         let Some(keys) = keys.upgrade() else { return };
-        let (defaults, environment) = (config.clone(), context.environment.clone());
+        let in_force = Arc::clone(&in_force);
         // reading files blocks
         let read = tokio::task::spawn_blocking(move || {
-            let loaded = load_again(&defaults, &AuthMachine::IDENTITY, &environment);
+            let loaded = in_force.read_again();
             loaded.map(|loaded| keys.replace(loaded.config.keys())).map_err(|error| error.to_string())
         });
         if let Err(error) = read.await.unwrap_or_else(|error| Err(error.to_string())) {

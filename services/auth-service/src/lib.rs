@@ -15,7 +15,7 @@ mod stored_accounts;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::config::{Environment, Identity, load_again};
+use ::config::{Environment, Identity, InForce};
 use ::store::transfer::no_credentials;
 use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
@@ -82,9 +82,10 @@ fn accounts(config: &Config, context: &Context) -> Result<Arc<FileValue<Accounts
     let identity = <AuthService as runtime::Service>::IDENTITY;
     let files = config.accounts_file.iter().cloned().collect();
     let setting = FileSetting { service: identity.name, name: "AUTH_SERVICE_ACCOUNTS_FILE", files };
-    let (config, environment, random) = (config.clone(), context.environment.clone(), context.random.clone());
+    let (config, random) = (config.clone(), context.random.clone());
+    let in_force = InForce::new(config.clone(), identity, context.environment.clone());
     let read = move |before: Option<&Accounts>| {
-        let loaded = load_again(&config, &identity, &environment);
+        let loaded = in_force.read_again();
         let (current, mut files) = match (before, loaded) {
             // the configuration was read a moment ago
             (None, loaded) => (config.clone(), loaded.map(|loaded| loaded.files).unwrap_or_default()),

@@ -58,7 +58,7 @@ pub fn load_over<C: Configuration>(
 ///
 /// # Errors
 /// As of [`load`].
-pub fn load_again<C: Configuration>(
+pub(crate) fn load_again<C: Configuration>(
     in_force: &C,
     identity: &Identity,
     env: &Environment,

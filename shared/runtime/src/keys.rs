@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::{Context, Service};
-use config::{TokenManager, load_again};
+use config::{InForce, TokenManager};
 
 /// How long a caller goes on using the previous secret after a change: longer than other processes take to notice it, which would refuse
 /// a secret that they have not read yet.
@@ -28,8 +28,8 @@ pub fn key_ring<S: Service>(
 ) -> Result<Arc<KeyRing>, KeyError> {
     let (current, previous) = secrets(&token_manager(config));
     let ring = Arc::new(KeyRing::new(&current, previous.as_ref())?);
-    let (config, environment) = (config.clone(), context.environment.clone());
-    let read = move || match load_again(&config, &S::IDENTITY, &environment) {
+    let in_force = InForce::new(config.clone(), S::IDENTITY, context.environment.clone());
+    let read = move || match in_force.read_again() {
         Ok(loaded) => Ok(secrets(&token_manager(&loaded.config))),
         Err(error) => Err(error.to_string()),
     };

@@ -63,7 +63,7 @@ pub fn sqlite_url(path: &Path) -> String {
 }
 
 /// The same for every spelling of a URL by which the same user reaches the same database. A host is not looked up, and parameters are left
-/// out; a URL that is not understood is returned as it is.
+/// out except `options`, which may choose another schema; a URL that is not understood is returned as it is.
 pub fn canonical_url(url: &str) -> String {
     match parse(url) {
         Ok(Target::Sqlite(options)) => sqlite_url(&resolved(options.get_filename())),
@@ -71,7 +71,8 @@ pub fn canonical_url(url: &str) -> String {
             let socket = address.get_socket().map(|socket| socket.display().to_string());
             let host = socket.unwrap_or_else(|| address.get_host().to_ascii_lowercase());
             let (user, port) = (address.get_username(), address.get_port());
-            format!("postgres://{user}@{host}:{port}/{}", address.get_database().unwrap_or(user))
+            let options = address.get_options().map(|options| format!("?options={options}")).unwrap_or_default();
+            format!("postgres://{user}@{host}:{port}/{}{options}", address.get_database().unwrap_or(user))
         }
         Err(_) => url.to_owned(),
     }
@@ -111,6 +112,7 @@ mod tests {
         differ(url, "postgres://doorward:hush@db.example:5433/state");
         differ(url, "postgres://doorward:hush@db.example/other");
         differ(url, "postgres://users:hush@db.example/state");
+        differ(url, "postgres://doorward:hush@db.example/state?options[search_path]=users");
         assert!(!canonical_url(url).contains("hush"));
 
         let folder = tempfile::tempdir().expect("a folder");

@@ -2,7 +2,7 @@
 
 use authn::BoxError;
 use runtime::{Context, Misconfigured};
-use store::ServiceState;
+use store::{ServiceState, canonical_url};
 use store::transfer::CopiedTable;
 
 use super::{interruptible, say, table};
@@ -30,7 +30,7 @@ async fn replace(arguments: &DbCopy, settings: &Settings, context: &Context) -> 
     let states = settings.states(&context.environment).into_iter();
     let states = states.filter(|(id, _)| service.is_none_or(|only| *id == only));
     let states: Vec<ServiceState> = states.map(|(_, state)| state).collect();
-    if let Some(same) = states.iter().find(|state| state.url == to.expose()) {
+    if let Some(same) = states.iter().find(|state| canonical_url(&state.url) == canonical_url(to.expose())) {
         return Err(format!("{}: is in that database already", same.service).into());
     }
     let usage = if *online { Use::Shared } else { Use::Exclusive(Unseen::new(*stopped)) };

@@ -177,9 +177,11 @@ fn say_what_is_left(
     let has_file = |state: &ServiceState| state.file().is_some_and(|file| file.exists());
     let absent = states.iter().filter(|(_, state)| !services.contains(&state.service));
     let mut left = absent.filter(|(service, state)| enabled.contains(*service) || has_file(state));
-    left.try_for_each(|(_, state)| {
+    left.try_for_each(|(service, state)| {
         let place = state.location();
-        say(format_args!("{:13} {place}: is not in the backup; what it stores is left as it is", state.service))
+        // a backup of a version without this store cannot bring the end of what others have issued
+        let more = if *service == ServiceId::AuthBearer { "; access tokens of other issuers are not ended" } else { "" };
+        say(format_args!("{:13} {place}: is not in the backup; what it stores is left as it is{more}", state.service))
     })
 }
 

@@ -22,10 +22,13 @@ impl Settings {
     }
 
     /// Whether an enabled service always has stored something. auth-service stores accounts by default in `doorward server` only:
-    /// where no setting says so, it may run in a process of its own, which stores nothing.
+    /// where no setting says so, it may run in a process of its own, which stores nothing. Neither does auth-bearer where it has no URL
+    /// and its folder cannot be written.
     pub(crate) fn always_stores(&self, service: ServiceId, environment: &Environment) -> bool {
-        if service != ServiceId::AuthService {
-            return true;
+        match service {
+            ServiceId::AuthService => {}
+            ServiceId::AuthBearer => return !self.auth_bearer.database_url.is_empty(),
+            _ => return true,
         }
         let alone = auth_service::Config { store_accounts: false, ..self.auth_service.clone() };
         let Ok(loaded) = load_over(&alone, &auth_service::AuthService::IDENTITY, environment) else { return true };
@@ -44,7 +47,7 @@ mod tests {
     use crate::secrets::Secrets;
 
     #[test]
-    fn service_accounts_are_stored_for_certain_where_a_setting_says_so() {
+    fn services_that_may_store_nothing_do_where_a_setting_says_so() {
         let always = |variables: &[(&str, &str)], service| {
             let environment: Environment = variables.iter().copied().collect();
             let settings = Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read");
@@ -52,6 +55,8 @@ mod tests {
         };
         let set = [("AUTH_SERVICE_STORE_ACCOUNTS", "true")];
         assert!(!always(&[], ServiceId::AuthService) && always(&set, ServiceId::AuthService));
+        let url = [("AUTH_BEARER_DATABASE_URL", "sqlite:///var/lib/doorward/auth-bearer.db")];
+        assert!(!always(&[], ServiceId::AuthBearer) && always(&url, ServiceId::AuthBearer));
         assert!(always(&[], ServiceId::Users) && always(&[], ServiceId::Idp));
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use ::config::{Environment, Secret, load_again};
+use ::config::{Environment, InForce, Secret};
 use arc_swap::ArcSwap;
 use runtime::{CHANGEOVER, Context, Random, Service};
 use secrecy::SecretString;
@@ -90,6 +90,7 @@ impl MachineKey {
 
 /// Reads the keys again whenever files may have changed, as long as they are in use. What cannot be read changes nothing.
 async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment, mut reload: watch::Receiver<u64>) {
+    let in_force = Arc::new(InForce::new(config, Proxy::IDENTITY, environment));
     let mut successor: Option<[Secret; 2]> = None;
     loop {
         let changed = match successor.take() {
@@ -108,9 +109,9 @@ async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment,
         if changed.is_err() {
             return;
         }
-        let (defaults, environment) = (config.clone(), environment.clone());
+        let in_force = Arc::clone(&in_force);
         // Reading files may block.
-        let read = tokio::task::spawn_blocking(move || load_again(&defaults, &Proxy::IDENTITY, &environment));
+        let read = tokio::task::spawn_blocking(move || in_force.read_again());
         let Some(key) = key.upgrade() else { return };
         match read.await {
             Ok(Ok(loaded)) => {

@@ -236,14 +236,20 @@ fn previous_secret_ends_when_it_is_removed_from_a_yaml_file() {
     let at_start = read_ok(&folder.bare_env()).config;
     assert_eq!(at_start.token_manager.jwt_secret_previous.expose(), former);
 
-    let again = || crate::load_again(&at_start, &super::IDENTITY, &folder.bare_env()).expect("is read").config;
+    let in_force = crate::InForce::new(at_start, super::IDENTITY, folder.bare_env());
+    let again = || in_force.read_again().expect("is read").config;
     assert_eq!(again().token_manager.jwt_secret_previous.expose(), former);
     folder.write("auth-app.yaml", &lines);
     let tokens = again().token_manager;
     assert!(tokens.jwt_secret_previous.is_empty(), "the value of the start does not come back");
     assert_eq!(tokens.jwt_secret.expose(), current);
 
+    let next = "n".repeat(31) + "1";
+    folder.write("auth-app.yaml", &lines.replace(&current, &next));
+    assert_eq!(again().token_manager.jwt_secret.expose(), next);
+
     folder.write("auth-app.yaml", "debug: {}\n");
     let unset = again();
-    assert_eq!((unset.token_manager.jwt_secret.expose(), unset.machine_auth_api_key.expose()), (&*current, "key"));
+    let left = (unset.token_manager.jwt_secret.expose(), unset.machine_auth_api_key.expose());
+    assert_eq!(left, (&*next, "key"), "what was in force stays, and the value of the start does not come back");
 }
