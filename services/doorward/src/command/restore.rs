@@ -180,7 +180,8 @@ fn say_what_is_left(
     left.try_for_each(|(service, state)| {
         let place = state.location();
         // a backup of a version without this store cannot bring the end of what others have issued
-        let more = if *service == ServiceId::AuthBearer { "; access tokens of other issuers are not ended" } else { "" };
+        let more =
+            if *service == ServiceId::AuthBearer { "; access tokens of other issuers are not ended" } else { "" };
         say(format_args!("{:13} {place}: is not in the backup; what it stores is left as it is{more}", state.service))
     })
 }
