@@ -195,6 +195,19 @@ fn every_secret_of_a_container_is_made_and_mounted() {
     }
 }
 
+/// `docs/security-requirements.md#d40`
+#[test]
+fn unverified_database_is_permitted_by_the_operator_alone() {
+    for file_name in [DEFAULT, HIGHLY_AVAILABLE] {
+        let ours = |container: &Value| text(&container["image"]).contains("DOORWARD_IMAGE");
+        for (name, container) in containers(file_name).into_iter().filter(|(_, container)| ours(container)) {
+            let permission = environment(&container).remove("OCIS_INSECURE_DATABASE").expect("it is passed on");
+            assert!(permission.starts_with("${OCIS_INSECURE_DATABASE"), "{file_name}: {name}: {permission}");
+            assert_eq!(by_default(&permission), "", "{file_name}: {name}");
+        }
+    }
+}
+
 /// `docs/security-requirements.md#d1`
 #[test]
 fn family_in_containers_uses_tls_with_client_certificates() {
@@ -253,7 +266,7 @@ fn commands_of_operators_have_the_databases_of_the_family() {
     let has_volume =
         |name: &String| list(&containers[name]["volumes"]).contains(&json!(format!("{name}:/var/lib/doorward")));
     let stateful: Vec<_> = single_services().into_iter().filter(has_volume).collect();
-    assert_eq!(stateful, ["auth-app", "auth-basic", "auth-service", "idp", "proxy", "users"]);
+    assert_eq!(stateful, ["auth-app", "auth-basic", "auth-bearer", "auth-service", "idp", "proxy", "users"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("config");
