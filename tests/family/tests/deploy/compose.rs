@@ -283,6 +283,14 @@ fn commands_of_operators_have_the_databases_of_the_family() {
     }
 }
 
+/// A volume that the container of commands uses first would belong to root: the image has no folder at that place.
+#[test]
+fn volumes_of_the_family_are_made_before_a_command_restores() {
+    let page = read("docs/backup.md");
+    let place = |command: &str| page.find(&format!("family.env {command}")).expect("the page has it");
+    assert!(place("up --no-start") < place("run --rm -T command restore"));
+}
+
 #[test]
 fn services_accept_the_settings_of_their_containers() {
     let files = Files::make();
