@@ -34,8 +34,8 @@ impl From<tonic::transport::Channel> for Channel {
     }
 }
 
-/// Marks a call that changes nothing, or nothing more if it is made twice. A channel makes it again if its connection is lost, though the
-/// peer may have processed it.
+/// Marks a call that may be made twice: one that only reads, or an authentication, of which a wrong password may count twice then. A
+/// channel makes it once more if its connection is lost, though the peer may have processed it.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeatable;
 

@@ -46,8 +46,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// that ask oftener, and those that ask while they are idle.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a request is sent again because its connection ended.
+/// How often a request is sent again because its connection ended, as long as no peer has processed it.
 const MOST_ENDED: u32 = 3;
+/// The same where the peer may have processed it. Services that call each other would otherwise multiply the repetitions.
+const MOST_LOST: u32 = 1;
 const USER_AGENT: &str = concat!("doorward/", env!("CARGO_PKG_VERSION"));
 
 /// Why an endpoint is none.
@@ -88,7 +90,8 @@ impl EndpointError {
 /// `unix:/path`, `unix:///path`, `http://host:port` or `https://host:port`.
 ///
 /// Nothing is connected before the first request. A peer that cannot be reached makes requests fail as UNAVAILABLE within
-/// two seconds, and an answer must begin within two seconds. Requests to a name are balanced over all its addresses. Certificates that
+/// two seconds, and an answer must begin within two seconds. A request whose connection ends within that time is sent again, and has two
+/// seconds from then. Requests to a name are balanced over all its addresses. Certificates that
 /// changed are used for new connections. Needs a tokio runtime.
 ///
 /// # Errors
@@ -132,7 +135,7 @@ pub fn channel_within(
     };
     let connector = Connector::new(target, tls.clone(), mode, context)?;
     Ok(match name {
-        None => Channel::new(OneConnection::new(configured.connect_with_connector_lazy(connector))),
+        None => Channel::new(OneConnection::new(configured.connect_with_connector_lazy(connector), timeout)),
         Some(name) => {
             let connect =
                 Box::new(move |address, state| configured.connect_with_connector_lazy(connector.to(address, state)));
@@ -143,11 +146,15 @@ pub fn channel_within(
 }
 
 /// Whether a request whose attempt failed is sent again at once: its connection ended, and the peer has not processed it, or may process
-/// it twice.
-fn is_sent_again(error: &(dyn Error + 'static), parts: &Parts, body: &Replay) -> bool {
+/// it twice. `ended` is how often it was sent again before.
+fn is_sent_again(error: &(dyn Error + 'static), parts: &Parts, body: &Replay, ended: u32) -> bool {
     let is_unsent = !body.is_begun();
+    let is_surely_unprocessed = is_unsent || is_on_ended_connection(error);
     let is_harmless = is_unsent || parts.extensions.get::<Repeatable>().is_some();
-    (is_unsent || body.is_repeatable()) && (is_on_ended_connection(error) || (is_harmless && is_lost_connection(error)))
+    let most = if is_surely_unprocessed { MOST_ENDED } else { MOST_LOST };
+    ended < most
+        && (is_unsent || body.is_repeatable())
+        && (is_on_ended_connection(error) || (is_harmless && is_lost_connection(error)))
 }
 
 /// Whether the connection of a request was lost, by an error of its socket or by the peer's GOAWAY. What the peer has done is not known.

@@ -1,6 +1,7 @@
 //! Certificates and keys, for servers and clients.
 
 mod any_certificate;
+mod certificate_on_request;
 mod client_config;
 mod file_authorities;
 mod issued;

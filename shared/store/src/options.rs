@@ -22,8 +22,8 @@ pub struct Options {
     /// The URL of the same database by which announcements are listened to; empty for that of [`Database::connect`](crate::Database::connect). A pooler that
     /// hands out sessions transaction by transaction has none for a listener.
     pub listen_url: Secret,
-    /// Whether a server on another machine is connected to although its certificate is not verified (`OCIS_INSECURE_PLAINTEXT`).
-    pub allows_plaintext: bool,
+    /// Whether a server on another machine is connected to although its certificate is not verified (`OCIS_INSECURE_DATABASE`).
+    pub allows_unverified_server: bool,
 }
 
 impl Default for Options {
@@ -36,7 +36,7 @@ impl Default for Options {
             call_timeout: Duration::from_secs(2),
             patience: Duration::from_secs(10),
             listen_url: Secret::default(),
-            allows_plaintext: false,
+            allows_unverified_server: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{Options, StoreError, url};
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the certificate of the database server {0}, which is on another machine, is not verified; add \
-     sslmode=verify-full&sslrootcert=/path/to/ca.crt to the database URL, or set OCIS_INSECURE_PLAINTEXT=true if the network itself is \
+     sslmode=verify-full&sslrootcert=/path/to/ca.crt to the database URL, or set OCIS_INSECURE_DATABASE=true if the network itself is \
      encrypted"
 )]
 struct UnverifiedServer(String);
@@ -24,7 +24,8 @@ struct UnverifiedServer(String);
 /// [`StoreError::Misconfigured`], which names the host.
 pub(crate) fn require(address: &PgConnectOptions, options: &Options) -> Result<(), StoreError> {
     let listening = url::postgres(options.listen_url.expose()).ok();
-    let refused = |server: &&PgConnectOptions| !options.allows_plaintext && !is_local(server) && !is_verified(server);
+    let refused =
+        |server: &&PgConnectOptions| !options.allows_unverified_server && !is_local(server) && !is_verified(server);
     match [Some(address), listening.as_ref()].into_iter().flatten().find(refused) {
         Some(server) => {
             Err(StoreError::Misconfigured(Misconfigured::new(UnverifiedServer(server.get_host().to_owned()))))
@@ -58,7 +59,7 @@ mod tests {
     /// `docs/security-requirements.md#d40`
     #[test]
     fn server_on_another_machine_needs_a_verified_certificate() {
-        let (strict, lenient) = (Options::default(), Options { allows_plaintext: true, ..Options::default() });
+        let (strict, lenient) = (Options::default(), Options { allows_unverified_server: true, ..Options::default() });
         for server in ["database.example", "192.0.2.1:5432", "[2001:db8::1]", "localhost.evil"] {
             for mode in ["", "?sslmode=disable", "?sslmode=prefer", "?sslmode=require"] {
                 let url = format!("postgres://doorward:a-password@{server}/doorward{mode}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::{Environment, Invalid, Secret, Section, base_data_path};
-use runtime::is_plaintext_allowed;
+use runtime::is_unverified_database_allowed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,7 @@ impl Pool {
             statement_timeout,
             idle_in_transaction_timeout,
             call_timeout,
-            allows_plaintext: is_plaintext_allowed(environment),
+            allows_unverified_server: is_unverified_database_allowed(environment),
             ..Options::default()
         }
     }

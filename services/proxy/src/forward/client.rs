@@ -57,8 +57,8 @@ struct Protocol {
 
 impl Clients {
     /// Trusts the authorities in the file of the configuration, else the system's; any certificate where that is insecure. Backends that
-    /// ask for a certificate are shown that of the configuration. Files are read again when they change and at SIGHUP; requests that are
-    /// sent already continue.
+    /// ask for a certificate of its authority are shown that of the configuration. Files are read again when they change and at SIGHUP;
+    /// requests that are sent already continue.
     ///
     /// # Errors
     /// If a file cannot be used.

@@ -73,7 +73,7 @@ impl GrpcClientTls {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HttpClientTls {
     /// Path/File name of the TLS client certificate (in PEM format) shown to the http services, and to other backends that
-    /// ask for one.
+    /// ask for one of its authority.
     #[schemars(extend("x-env" = ["OCIS_HTTP_CLIENT_TLS_CERTIFICATE"]))]
     pub cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) of the client certificate shown to the http services.

@@ -2,7 +2,7 @@
 //!
 //! The name is resolved again and again. There is a connection to each of its addresses, and each replica is asked for its health. A request
 //! goes to one of two random replicas that serve, to that with fewer requests in flight. It is sent to another one if it was not sent, if the
-//! replica states that it has not processed it, or if its connection is lost and it may be processed twice; never if the caller's own
+//! replica states that it has not processed it, or once if its connection is lost and it may be processed twice; never if the caller's own
 //! deadline is over.
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ use tower::Service;
 use super::replay::Replay;
 use super::replica::{Health, Replica, State};
 use super::resolver::Resolve;
-use super::{MOST_ENDED, for_caller, innermost, is_own_deadline, is_sent_again, is_unprocessed};
+use super::{for_caller, innermost, is_own_deadline, is_sent_again, is_unprocessed};
 use crate::{Background, Random};
 
 /// How often a name is resolved at most.
@@ -215,7 +215,7 @@ impl Inner {
                 return Err(error.into());
             }
             // that says nothing about the replica, which may be the only one: a new connection is made
-            if ended < MOST_ENDED && is_sent_again(&error, &parts, &body) {
+            if Instant::now() < deadline && is_sent_again(&error, &parts, &body, ended) {
                 ended += 1;
                 last = Some(for_caller(error));
                 continue;

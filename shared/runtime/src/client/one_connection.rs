@@ -1,25 +1,31 @@
 //! Requests to an IP address or a Unix socket: over one connection, which is made again when it has ended.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use authn::BoxError;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
 use super::replay::Replay;
-use super::{MOST_ENDED, for_caller, is_sent_again};
+use super::{for_caller, is_sent_again};
 
 /// Sends requests over one connection. Clones share it.
 #[derive(Clone)]
-pub(super) struct OneConnection(Channel);
+pub(super) struct OneConnection {
+    channel: Channel,
+    /// How long until an answer begins; `None` for as long as it takes.
+    timeout: Option<Duration>,
+}
 
 impl OneConnection {
-    /// The connection that this channel makes when it is first used.
-    pub(super) fn new(channel: Channel) -> Self {
-        Self(channel)
+    /// The connection that this channel makes when it is first used. After `timeout`, no request is sent again.
+    pub(super) fn new(channel: Channel, timeout: Option<Duration>) -> Self {
+        Self { channel, timeout }
     }
 }
 
@@ -33,17 +39,18 @@ impl Service<Request<Body>> for OneConnection {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(send(self.0.clone(), request))
+        Box::pin(send(self.clone(), request))
     }
 }
 
 /// Sends a request, and again if the connection ended before the peer processed it, or if the peer may process it twice.
-async fn send(channel: Channel, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+async fn send(connection: OneConnection, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    let deadline = connection.timeout.map(|timeout| Instant::now() + timeout);
     let (parts, body) = request.into_parts();
     let body = Replay::new(body);
     let mut ended = 0;
     loop {
-        let mut channel = channel.clone();
+        let mut channel = connection.channel.clone();
         let attempt = Request::from_parts(parts.clone(), body.attempt());
         let outcome = match channel.ready().await {
             Ok(channel) => channel.call(attempt).await,
@@ -53,7 +60,8 @@ async fn send(channel: Channel, request: Request<Body>) -> Result<Response<Body>
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        if ended >= MOST_ENDED || !is_sent_again(&error, &parts, &body) {
+        let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late || !is_sent_again(&error, &parts, &body, ended) {
             return Err(for_caller(error));
         }
         ended += 1;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -170,7 +171,7 @@ pub(super) async fn losing_first_request(back: SocketAddr) -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         let (first, _) = listener.accept().await.expect("accepts");
-        lose_request(first).await;
+        lose_request(first, &AtomicUsize::new(0)).await;
         loop {
             let (mut client, _) = listener.accept().await.expect("accepts");
             let mut server = TcpStream::connect(back).await.expect("connects");
@@ -180,12 +181,29 @@ pub(super) async fn losing_first_request(back: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Answers questions for the health, until there is another request.
-async fn lose_request(stream: TcpStream) {
+/// A server that loses each connection on which it has received a request, with the number of those requests.
+pub(super) async fn losing_requests() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = listener.local_addr().expect("an address");
+    let lost = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&lost);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("accepts");
+            let count = Arc::clone(&count);
+            tokio::spawn(async move { lose_request(stream, &count).await });
+        }
+    });
+    (address, lost)
+}
+
+/// Answers questions for the health, until there is another request, which is counted.
+async fn lose_request(stream: TcpStream, count: &AtomicUsize) {
     let mut connection = h2::server::handshake(stream).await.expect("a client");
     while let Some(request) = connection.accept().await {
         let (request, mut respond) = request.expect("is well-formed");
         if !request.uri().path().starts_with("/grpc.health.") {
+            count.fetch_add(1, Ordering::AcqRel);
             return;
         }
         let unimplemented = http::Response::builder().header("content-type", "application/grpc");
@@ -207,6 +225,14 @@ async fn call_that_changes_nothing_is_sent_again_when_its_connection_is_lost() {
     let answer = call(channel().await, Repeatable::mark(saying("hello"))).await;
     assert!(answer.is_ok(), "{answer:?}");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn call_that_may_have_been_processed_is_sent_again_once() {
+    let (address, lost) = losing_requests().await;
+    let channel = channel(&address.to_string(), &GrpcClientTls::default(), &context()).expect("an endpoint");
+    let status = call(channel, Repeatable::mark(saying("hello"))).await.expect_err("each connection is lost");
+    assert_eq!((status.code(), lost.load(Ordering::Acquire)), (Code::Unavailable, 2), "{status}");
 }
 
 /// Connections end at their age while requests are sent to an address.

@@ -22,6 +22,9 @@ const OTHER: &str = "other";
 const MAX_ROUTES: usize = 512;
 const CANCELLED: u16 = tonic::Code::Cancelled as u16;
 const UNIMPLEMENTED: u16 = tonic::Code::Unimplemented as u16;
+const RESOURCE_EXHAUSTED: u16 = tonic::Code::ResourceExhausted as u16;
+/// The codes of gRPC requests that may have ended before a service was found for their path.
+const UNROUTED: [u16; 3] = [CANCELLED, UNIMPLEMENTED, RESOURCE_EXHAUSTED];
 /// The status that proxies log for a client that disconnected before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -256,7 +259,7 @@ impl Drop for Measurement {
         let made;
         let route = match &self.route {
             RouteOf::Known(route) => route,
-            RouteOf::Path(path) if code != UNIMPLEMENTED && code != CANCELLED => {
+            RouteOf::Path(path) if !UNROUTED.contains(&code) => {
                 made = requests.route(path.path());
                 &made
             }
@@ -291,6 +294,8 @@ mod tests {
         end(&requests, "/echo.Echo/Say", Some(16));
         end(&requests, "/made.Up/Method", Some(UNIMPLEMENTED));
         end(&requests, "/made.Up/Other", None);
+        // refused without a look at its path, as too many requests are in progress
+        end(&requests, "/made.Up/Third", Some(RESOURCE_EXHAUSTED));
         let text = metrics.render();
         let counted = |route: &str, code: &str| {
             let line = format!(
@@ -302,6 +307,7 @@ mod tests {
         counted("/echo.Echo/Say", "Unauthenticated");
         counted("other", "Unimplemented");
         counted("other", "Cancelled");
+        counted("other", "ResourceExhausted");
         assert!(!text.contains("made.Up"), "{text}");
         assert!(text.contains("doorward_requests_in_flight{service=\"echo\",protocol=\"grpc\"} 0"), "{text}");
     }

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::{Resumption, WantsClientCert};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::any_certificate::AnyCertificate;
+use super::certificate_on_request::CertificateOnRequest;
 use super::file_authorities::FileAuthorities;
 use super::validity::Dated;
 use super::{TlsError, authorities, certificates, private_key, provider};
@@ -28,7 +30,10 @@ pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<Clie
         ClientTls::On => believing(GRPC_CLIENT_CACERT, tls.cacert.as_deref())?,
         ClientTls::Insecure => believing_anyone("OCIS_GRPC_CLIENT_TLS_MODE")?,
     };
-    let mut config = showing(builder, tls.cert.as_deref().zip(tls.key.as_ref()), GRPC_CLIENT)?;
+    let mut config = match certified(tls.cert.as_deref().zip(tls.key.as_ref()), GRPC_CLIENT)? {
+        Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))),
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".into()];
     Ok(Some(config))
 }
@@ -68,7 +73,7 @@ pub(crate) fn https_rereading(variable: &'static str, file: Option<&Path>) -> Re
 }
 
 /// As [`https`] for a server of the family, or another backend: a client that shows this certificate, if it is set, to a server that asks
-/// for one.
+/// for one of its authority (`docs/security-requirements.md#d42`).
 ///
 /// # Errors
 /// When a file cannot be used, or the key is of another certificate.
@@ -79,7 +84,10 @@ pub fn https_with_certificate(
     own: &HttpClientTls,
 ) -> Result<ClientConfig, TlsError> {
     let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
-    showing(builder, own.cert.as_deref().zip(own.key.as_ref()), HTTP_CLIENT)
+    Ok(match certified(own.cert.as_deref().zip(own.key.as_ref()), HTTP_CLIENT)? {
+        Some(own) => builder.with_client_cert_resolver(Arc::new(CertificateOnRequest::from(own))),
+        None => builder.with_no_client_auth(),
+    })
 }
 
 /// When the certificates expire that [`https_with_certificate`] reads.
@@ -97,15 +105,15 @@ pub fn https_expiries(
     Ok(all.iter().filter_map(Dated::expiry).collect())
 }
 
-fn showing(
-    builder: Believing,
+/// A client's certificate with its key, if there are any.
+fn certified(
     own: Option<(&Path, &PrivateKeyFile)>,
     TlsVariables { cert: variable, key: variable_of_key }: TlsVariables,
-) -> Result<ClientConfig, TlsError> {
-    let Some((cert, key)) = own else { return Ok(builder.with_no_client_auth()) };
+) -> Result<Option<CertifiedKey>, TlsError> {
+    let Some((cert, key)) = own else { return Ok(None) };
     let (chain, key) = (certificates(variable, cert)?, private_key(variable_of_key, key)?);
     let unusable = |problem: rustls::Error| TlsError::Unusable { variable, problem: problem.to_string() };
-    builder.with_client_auth_cert(chain, key).map_err(unusable)
+    CertifiedKey::from_der(chain, key, &provider()).map(Some).map_err(unusable)
 }
 
 type Believing = ConfigBuilder<ClientConfig, WantsClientCert>;

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::testing::{Authority, Recorder};
-use config::{ClientTls, GrpcClientTls};
+use config::{ClientTls, GrpcClientTls, HttpClientTls};
 
 /// 2030-01-01.
 const NOW: Duration = Duration::from_hours(525_960);
@@ -143,4 +143,36 @@ fn validity_is_that_of_the_own_certificate_and_a_temporary_one_has_none() {
     let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
     let temporary = ServerFiles::of_grpc(&temporary).expect("TLS is enabled");
     assert_eq!(ServerTls::new(temporary, Clock::manual(now())).expect("is made").validity(), None);
+}
+
+/// Whether a server that asks for certificates by this verifier is shown that of an HTTP client.
+async fn is_shown(own: &HttpClientTls, servers: &Authority, verifier: Arc<dyn ClientCertVerifier>) -> bool {
+    let (cert, key) = servers.sign("server", "localhost");
+    let (chain, key) = (certificates("TEST", &cert).expect("reads"), private_key("TEST", &key).expect("reads"));
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.expect("versions").with_client_cert_verifier(verifier);
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).expect("fits")));
+    let config = https_with_certificate("TEST", Some(&servers.path("ca.pem")), false, own).expect("reads");
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let name = ServerName::try_from("localhost").expect("a name");
+    let (_near, far) = tokio::try_join!(connector.connect(name, near), acceptor.accept(far)).expect("speak TLS");
+    far.get_ref().1.peer_certificates().is_some()
+}
+
+/// `docs/security-requirements.md#d42`
+#[tokio::test]
+async fn certificate_of_an_http_client_is_shown_only_to_servers_that_name_its_authority() {
+    let (family, foreign) = (Authority::named("family"), Authority::named("foreign"));
+    let (cert, key) = family.sign("edge", "spiffe://doorward/proxy");
+    let own = HttpClientTls { cert: Some(cert), key: Some(key) };
+    let naming = |authority: &Authority| {
+        let roots = Arc::new(authorities("TEST", &authority.path("ca.pem")).expect("reads"));
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).allow_unauthenticated();
+        verifier.build().expect("can be used")
+    };
+    assert!(is_shown(&own, &family, client_verifier("TEST", &family.path("ca.pem")).expect("reads")).await);
+    assert!(!is_shown(&own, &foreign, naming(&foreign)).await, "names its own authority");
+    assert!(!is_shown(&own, &foreign, Arc::new(AnyCertificate(provider()))).await, "asks for any");
+    assert!(is_shown(&own, &foreign, naming(&family)).await, "another server of the operator");
 }

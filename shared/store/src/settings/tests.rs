@@ -40,8 +40,10 @@ fn pool_of_a_service_is_what_its_settings_say() {
     assert_eq!(default.statement_timeout, Duration::from_secs(2));
     assert_eq!(default.idle_in_transaction_timeout, Duration::from_secs(5));
     assert_eq!(default.call_timeout, Duration::from_secs(2));
-    assert!(!default.allows_plaintext, "servers elsewhere have to be verified");
-    assert!(options(&[("OCIS_INSECURE_PLAINTEXT", "true")]).expect("is read").allows_plaintext);
+    assert!(!default.allows_unverified_server, "servers elsewhere have to be verified");
+    let allows = |variable| options(&[(variable, "true")]).expect("is read").allows_unverified_server;
+    assert!(allows("OCIS_INSECURE_DATABASE"));
+    assert!(!allows("OCIS_INSECURE_PLAINTEXT"), "it is for listeners and gRPC, also of this machine alone");
     for (name, value) in [
         ("USERS_DATABASE_MAX_CONNECTIONS", "0"),
         ("USERS_DATABASE_ACQUIRE_TIMEOUT", "0s"),

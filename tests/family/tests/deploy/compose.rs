@@ -195,6 +195,19 @@ fn every_secret_of_a_container_is_made_and_mounted() {
     }
 }
 
+/// `docs/security-requirements.md#d40`
+#[test]
+fn unverified_database_is_permitted_by_the_operator_alone() {
+    for file_name in [DEFAULT, HIGHLY_AVAILABLE] {
+        let ours = |container: &Value| text(&container["image"]).contains("DOORWARD_IMAGE");
+        for (name, container) in containers(file_name).into_iter().filter(|(_, container)| ours(container)) {
+            let permission = environment(&container).remove("OCIS_INSECURE_DATABASE").expect("it is passed on");
+            assert!(permission.starts_with("${OCIS_INSECURE_DATABASE"), "{file_name}: {name}: {permission}");
+            assert_eq!(by_default(&permission), "", "{file_name}: {name}");
+        }
+    }
+}
+
 /// `docs/security-requirements.md#d1`
 #[test]
 fn family_in_containers_uses_tls_with_client_certificates() {
@@ -268,6 +281,14 @@ fn commands_of_operators_have_the_databases_of_the_family() {
         let line = status.stdout.lines().find(|line| line.starts_with(&format!("{name} "))).expect("a line");
         assert!(line.contains(&format!("sqlite:///var/lib/doorward/{name}/{name}.db")), "{line}{}", status.stderr);
     }
+}
+
+/// A volume that the container of commands uses first would belong to root: the image has no folder at that place.
+#[test]
+fn volumes_of_the_family_are_made_before_a_command_restores() {
+    let page = read("docs/backup.md");
+    let place = |command: &str| page.find(&format!("family.env {command}")).expect("the page has it");
+    assert!(place("up --no-start") < place("run --rm -T command restore"));
 }
 
 #[test]

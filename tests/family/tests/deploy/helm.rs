@@ -156,6 +156,17 @@ fn values_select_services() {
     }
 }
 
+/// The Job starts before there are settings: it has a variable of its own.
+#[test]
+fn permission_for_an_unverified_database_reaches_the_migration() {
+    for (values, expected) in [(&[][..], None), (&["settings.OCIS_INSECURE_DATABASE=true"], Some("true"))] {
+        let Some(manifests) = template(values) else { return };
+        let job = manifests.workloads().find(|workload| workload.name() == "doorward-migrate").expect("a Job");
+        let variables = job.variables(&manifests);
+        assert_eq!(variables.get("OCIS_INSECURE_DATABASE").map(String::as_str), expected);
+    }
+}
+
 #[test]
 fn wrong_values_are_refused() {
     if !Program::Helm.is_there() {

@@ -14,7 +14,7 @@ use tonic::transport::Endpoint;
 use super::*;
 use crate::client::connector::Connector;
 use crate::client::endpoint::Target;
-use crate::client::tests::losing_first_request;
+use crate::client::tests::{losing_first_request, losing_requests};
 use crate::testing::{Authority, Echo, Sections, call, code, context, say, saying};
 use crate::{App, Running};
 use config::{ClientTls, GrpcClientTls};
@@ -243,6 +243,18 @@ async fn call_that_changes_nothing_is_sent_again_when_its_connection_is_lost() {
     let answer = call(channel().await, authn::Repeatable::mark(saying("hello"))).await;
     assert!(answer.is_ok(), "{answer:?}");
     assert_eq!(server.take(), 1);
+}
+
+/// The number of attempts is that of all replicas together.
+#[tokio::test]
+async fn call_that_may_have_been_processed_is_sent_again_once() {
+    let ((one, lost_by_one), (two, lost_by_two)) = (losing_requests().await, losing_requests().await);
+    let resolver = Arc::new(FakeResolver::default());
+    resolver.say([one, two]);
+    let channel = authn::Channel::new(plain(&resolver));
+    let status = call(channel, authn::Repeatable::mark(saying("hello"))).await.expect_err("each connection is lost");
+    let lost = lost_by_one.load(Ordering::Acquire) + lost_by_two.load(Ordering::Acquire);
+    assert_eq!((status.code(), lost), (Code::Unavailable, 2), "{status}");
 }
 
 #[tokio::test]
