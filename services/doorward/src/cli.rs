@@ -407,8 +407,9 @@ mod tests {
             let name = argument.get_id().as_str();
             let is_choice = !argument.get_possible_values().is_empty();
             let is_named = argument.is_positional() && !["service", "path", "query", "file", "shell"].contains(&name);
-            if (is_named && !is_choice) || ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name)
-            {
+            let is_option_of_name = argument.get_action().takes_values()
+                && ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name);
+            if (is_named && !is_choice) || is_option_of_name {
                 assert!(argument.is_allow_hyphen_values_set(), "{path}: {name} cannot begin with -");
             }
         }

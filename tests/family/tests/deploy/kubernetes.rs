@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,15 +52,24 @@ pub(crate) fn changed(name: &str, without: &[&str], with: &[&str]) -> Option<Man
         text.lines().filter(|line| !is_left_out(line)).flat_map(|line| [line, "\n"]).collect::<String>();
     // the components are the last list of these overlays
     text.extend(with.iter().map(|name| format!("  - ../../components/{name}\n")));
-    rendered(&text)
+    let own = fs::read_dir(workspace().join("deploy/kubernetes/overlays").join(name)).expect("the overlay is there");
+    rendered_with(&text, &own.map(|file| file.expect("is read").path()).collect::<Vec<_>>())
 }
 
 /// What kustomize makes of the text of a `kustomization.yaml`, in which `../../` is `deploy/kubernetes`.
 pub(crate) fn rendered(text: &str) -> Option<Manifests> {
+    rendered_with(text, &[])
+}
+
+/// The same, with files in its folder.
+fn rendered_with(text: &str, files: &[PathBuf]) -> Option<Manifests> {
     if !Program::Kubectl.is_there() {
         return None;
     }
     let folder = TempDir::new().expect("a folder");
+    for file in files {
+        fs::copy(file, folder.path().join(file.file_name().expect("a name"))).expect("it can be copied");
+    }
     let place = folder.path().canonicalize().expect("it is there");
     // kustomize takes relative paths only
     let up = "../".repeat(place.components().count() - 1);

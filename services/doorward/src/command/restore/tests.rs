@@ -289,7 +289,7 @@ fn source_that_is_in_use_is_not_copied() {
         assert!(refused.map(drop).expect_err("is open").to_string().contains("another process has"));
         running.close().await?;
         let (sources, absent) = sources::open(states, Use::Exclusive(Unseen::Refused)).await?;
-        assert_eq!((sources.len(), absent), (6, Vec::new()));
+        assert_eq!((sources.len(), absent), (7, Vec::new()));
         Ok(())
     });
     outcome.expect("opens");
