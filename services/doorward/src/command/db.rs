@@ -2,8 +2,8 @@
 
 use authn::BoxError;
 use runtime::{Context, Misconfigured};
-use store::{ServiceState, canonical_url};
 use store::transfer::CopiedTable;
+use store::{ServiceState, canonical_url};
 
 use super::{interruptible, say, table};
 use crate::cli::DbCopy;
