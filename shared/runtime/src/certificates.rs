@@ -12,23 +12,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::tls::validity::Dated;
-use crate::{Background, Clock, Context, FileValue};
+use crate::{Background, CertificateExpiry, Clock, Metrics};
 
 const DAY: Duration = Duration::from_hours(24);
 /// How long before its end a certificate should have been renewed.
 const WARNING: Duration = Duration::from_hours(7 * 24);
-
-/// When the certificate in the file of a setting expires.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CertificateExpiry {
-    /// The setting that names the file.
-    pub setting: &'static str,
-    /// The file.
-    pub file: PathBuf,
-    /// The last moment: of several authorities in the file, that of the one which is valid longest.
-    pub until: SystemTime,
-}
 
 /// The certificates of what uses them; `None` once it has ended.
 type Source = Arc<dyn Fn() -> Option<Vec<CertificateExpiry>> + Send + Sync>;
@@ -51,30 +39,12 @@ struct State {
 }
 
 impl CertificatesInUse {
-    /// Adds the certificates of a value that is read from files. `expiries` says when they expire.
-    pub fn follow<T: Send + Sync + 'static>(
-        &self,
-        value: &Arc<FileValue<T>>,
-        expiries: impl Fn(&T) -> Vec<CertificateExpiry> + Send + Sync + 'static,
-        context: &Context,
-    ) {
-        let value = Arc::downgrade(value);
-        self.add(move || Some(expiries(&value.upgrade()?.current())), context);
-    }
-
-    /// Adds the authorities in the file of a setting.
-    pub(crate) fn add_authorities(&self, setting: &'static str, file: &Path, context: &Context) {
-        let file = file.to_owned();
-        let read = move || Dated::authorities(setting, &file).ok().and_then(|dated| dated.expiry());
-        self.add(move || Some(read().into_iter().collect()), context);
-    }
-
     /// Adds the certificates of what uses them, for as long as it does: `source` answers `None` when it has ended. The metric has those
     /// that there are now, as they are later.
-    pub(crate) fn add(
+    pub(crate) fn add_source(
         &self,
         source: impl Fn() -> Option<Vec<CertificateExpiry>> + Send + Sync + 'static,
-        context: &Context,
+        (metrics, clock): (&Metrics, &Clock),
     ) {
         let known = source().unwrap_or_default();
         if known.is_empty() {
@@ -82,16 +52,16 @@ impl CertificatesInUse {
         }
         self.state().sources.push(Arc::new(source));
         for CertificateExpiry { setting, file, .. } in known {
-            let (certificates, clock) = (self.clone(), context.clock.clone());
+            let (certificates, now) = (self.clone(), clock.clone());
             let labels = vec![("setting", setting.to_owned()), ("file", file.display().to_string())];
-            context.metrics.gauge_of(
+            metrics.gauge_of(
                 "doorward_certificate_file_remaining_seconds",
                 "How long the certificate in the file of a setting, of a server, a client or an authority, is still valid, in seconds; negative when it has expired",
                 labels,
-                move || Some(seconds_until(certificates.until(setting, &file)?, clock.now())),
+                move || Some(seconds_until(certificates.until(setting, &file)?, now.now())),
             );
         }
-        self.report(context.clock.now());
+        self.report(clock.now());
     }
 
     /// Reports once a day which certificates have expired or soon will, until `shutdown`; once, however often it is called.

@@ -4,6 +4,8 @@ mod access_log;
 mod app;
 mod authentications;
 mod background;
+mod certificate_expiry;
+mod certificate_sources;
 mod certificates;
 mod check;
 mod check_files;
@@ -59,7 +61,8 @@ pub use authentications::{Authentications, measured};
 pub use background::Background;
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
-pub use certificates::{CertificateExpiry, CertificatesInUse};
+pub use certificate_expiry::CertificateExpiry;
+pub use certificates::CertificatesInUse;
 pub use check::Check;
 pub use check_files::{check_files, check_loaded, inspect_certificates};
 pub use cli::main;
