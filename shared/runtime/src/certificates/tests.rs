@@ -1,6 +1,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::Context;
 use crate::client::channel;
 use crate::testing::{Authority, Recorder, Sections, context, echoing};
 use config::{GrpcClientTls, GrpcTls};
