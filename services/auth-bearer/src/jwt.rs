@@ -18,6 +18,8 @@ const AT_JWT: &str = "at+jwt";
 const OF_OTHER_TOKENS: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
 /// Claims that name the scope or the client of an access token; an ID token has none of these.
 const OF_ACCESS_TOKENS: [&str; 4] = ["scope", "scp", "client_id", "cid"];
+/// The claim in which a Kubernetes API server names the service account that it has issued a token to. It issues no ID tokens.
+const OF_SERVICE_ACCOUNTS: &str = "kubernetes.io";
 
 /// Checks a JWT against the rules. That is cheap, so it comes before any key is fetched.
 ///
@@ -76,6 +78,9 @@ fn is_access_token(jwt: &UnverifiedJwt<'_>, at_jwt_only: bool) -> bool {
     match (kind, lico) {
         (Some(false), _) | (_, Some(false)) => false,
         (Some(true), _) | (_, Some(true)) => true,
-        (None, None) => OF_ACCESS_TOKENS.iter().any(|name| said.contains_key(*name)),
+        (None, None) => {
+            let account = said.get(OF_SERVICE_ACCOUNTS).and_then(|names| names.get("serviceaccount"));
+            account.is_some_and(Value::is_object) || OF_ACCESS_TOKENS.iter().any(|name| said.contains_key(*name))
+        }
     }
 }

@@ -127,6 +127,28 @@ fn id_tokens_and_other_tokens_are_never_accepted() {
     }
 }
 
+/// As a Kubernetes API server writes it: without a type, and without the claims of access tokens.
+#[test]
+fn token_of_a_kubernetes_service_account_is_accepted_for_the_audience_alone() {
+    let rules = Rules { audiences: vec!["doorward".into()], ..rules() };
+    let names = |account: Value| json!({"namespace": "default", "serviceaccount": account});
+    let token = |aud: &str, names: Value| {
+        json!({
+            "iss": ISSUER, "sub": "system:serviceaccount:default:reporter", "aud": [aud], "kubernetes.io": names,
+            "iat": NOW, "nbf": NOW, "exp": NOW + 9, "jti": "8d2f",
+        })
+    };
+    let account = || names(json!({"name": "reporter", "uid": "7a1e"}));
+    assert_eq!(said(&token("doorward", account()), &rules), Ok(()));
+    assert_eq!(said(&token("https://kubernetes.default.svc", account()), &rules), Err(Reason::ForeignToken));
+    for other in [names(json!("reporter")), json!({"namespace": "default"}), json!("serviceaccount"), json!(null)] {
+        assert_eq!(said(&token("doorward", other.clone()), &rules), Err(Reason::Malformed), "{other}");
+    }
+    let mut id_token = token("doorward", account());
+    id_token["nonce"] = json!("n");
+    assert_eq!(said(&id_token, &rules), Err(Reason::Malformed));
+}
+
 #[test]
 fn a_token_that_is_bound_to_a_key_is_rejected() {
     for cnf in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!(null)] {
