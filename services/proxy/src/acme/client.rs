@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use authn::causes;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Request, Response};
@@ -91,14 +92,11 @@ impl HttpClient for AuthorityClient {
 }
 
 /// An error with its causes, which the client's own text leaves out.
-fn describe(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+fn describe(error: &(dyn StdError + 'static)) -> String {
+    match causes(error) {
+        causes if causes.is_empty() => error.to_string(),
+        causes => format!("{error}: {causes}"),
     }
-    text
 }
 
 /// A number of seconds or a date (RFC 9110 10.2.3).
