@@ -55,7 +55,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     }
     let auditable = AUDITABLE.find_or_build(workspace)?;
     let build = ["auditable", "build", "--release", "--locked", "--package", CRATE];
-    tools::run(workspace.program(&auditable).args(build))?;
+    // the C compiler writes this time where sources ask for that of their compilation
+    tools::run(workspace.program(&auditable).args(build).env("SOURCE_DATE_EPOCH", "0"))?;
     contents::generate(workspace, &release)?;
     let package = release.debian_package(workspace)?;
     let tarball = release.tarball(&package)?;

@@ -136,7 +136,7 @@ fn image_of_the_same_contents_has_the_same_digest() {
 
 /// `docs/security-requirements.md#d9`
 #[test]
-fn folders_of_the_machine_are_replaced_in_programs() {
+fn neither_folders_of_the_machine_nor_the_time_are_in_programs() {
     let folder = TempDir::new().expect("a folder");
     let [programs, target, recorded] = ["programs", "target", "recorded"].map(|name| folder.path().join(name));
     fs::create_dir(&programs).expect("a folder");
@@ -150,9 +150,11 @@ fn folders_of_the_machine_are_replaced_in_programs() {
         .env("CARGO_HOME", "/home/user/.cargo")
         .env("CARGO_TARGET_DIR", &target)
         .env("RECORDED", &recorded)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
         .status();
     assert!(!status.expect("a shell can be started").success(), "the build has failed");
     let environment = fs::read_to_string(&recorded).expect("cargo was called");
+    assert!(environment.lines().any(|line| line == "SOURCE_DATE_EPOCH=0"), "C sources write the time of compilation");
     let source = workspace().canonicalize().expect("it is there");
     let names = [(source.as_path(), "/source"), (target.as_path(), "/source/target")];
     let names = names.into_iter().chain([(Path::new("/home/user/.cargo"), "/cargo")]);
