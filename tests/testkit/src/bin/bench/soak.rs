@@ -25,7 +25,8 @@ use crate::{report, users};
 /// How many rounds are under way at the same time.
 const LANES: u32 = 4;
 /// How often memory is read, unless the whole is so short that it would be read too rarely. No multiple of the time between two
-/// passwords, whose memory would be seen at the same point of each then.
+/// passwords, and no part of the ten seconds after which the memory of a peak is released: both would be met at the same point again
+/// and again.
 const EVERY: Duration = Duration::from_millis(1100);
 /// How often it is read at least.
 const SAMPLES: u32 = 60;
@@ -43,8 +44,8 @@ pub(crate) struct Arguments {
     /// By how many MiB the resident memory may grow from the first sixth of the time that counts to the last one.
     #[arg(long, default_value_t = 2.0)]
     most_mib: f64,
-    /// By less than how many MiB in ten minutes it may grow: the slope of the line through the least of each minute that counts,
-    /// by least squares.
+    /// By less than how many MiB in ten minutes it may grow: the slope of the line through the medians of the minutes that
+    /// count, by least squares.
     #[arg(long, default_value_t = 1.0)]
     most_slope_mib: f64,
     /// A file for what memory was, about every second.
@@ -89,7 +90,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
         samples.growth_mib().zip(samples.slope_mib()).ok_or("too few samples to tell whether memory grows")?;
     report::line(&format!(
         "\nfrom the first sixth of the time that counts to the last one, resident memory grew by {growth:.2} MiB; {:.2} MiB are \
-         accepted\nslope of the least of each minute that counts, by least squares: {slope:.3} MiB in ten minutes; less than {:.3} MiB is \
+         accepted\nslope of the medians of the minutes that count, by least squares: {slope:.3} MiB in ten minutes; less than {:.3} MiB is \
          accepted",
         arguments.most_mib, arguments.most_slope_mib
     ))?;
