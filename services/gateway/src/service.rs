@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use authn::provider::failure;
 use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
@@ -89,7 +90,7 @@ impl GatewayApi for GatewayService {
                 }
             }
             Err(error) => AuthenticateResponse {
-                status: Some(status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id)),
+                status: Some(failure(&error, &credentials.caller.trace_id)),
                 ..AuthenticateResponse::default()
             },
         };
