@@ -6,6 +6,7 @@ use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
     causes,
 };
+use prometheus_client::metrics::counter::Counter;
 use runtime::{Authentications, Clock};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
@@ -32,6 +33,8 @@ pub(crate) struct Core {
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
     pub(crate) authentications: Authentications,
+    /// Authentications that the upstream has answered.
+    pub(crate) forwarded: Counter,
     /// The callers in other processes that may use credentials of these types.
     pub(crate) callers: [(&'static str, AllowedCallers); 2],
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use authn::provider::failure;
-use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
+use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -12,15 +12,15 @@ use proto::cs3::{
     },
     gateway::v1beta1::{
         AuthenticateRequest, AuthenticateResponse, ListAuthProvidersResponse, WhoAmIRequest, WhoAmIResponse,
-        gateway_api_client::GatewayApiClient, gateway_api_server::GatewayApi,
+        gateway_api_server::GatewayApi,
     },
     identity::user::v1beta1 as identity,
 };
 use secrecy::SecretString;
 use status::Kind;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
-use crate::{authenticate::Core, peers::Applications, upstream};
+use crate::{authenticate::Core, peers::Applications};
 
 /// The gRPC service of the gateway.
 #[derive(Clone)]
@@ -48,18 +48,6 @@ impl GatewayService {
     }
 }
 
-/// Passes credentials of a type that no service here supports to the upstream gateway.
-async fn authenticate_upstream(
-    upstream: Channel,
-    request: Request<AuthenticateRequest>,
-) -> Reply<AuthenticateResponse> {
-    let answer = GatewayApiClient::new(upstream).authenticate(request).await;
-    answer.map_err(|status| match status.code() {
-        Code::Unavailable => upstream::unavailable(&status),
-        _ => status,
-    })
-}
-
 /// A request for another service, with the information about its caller that this gateway passes on.
 fn passed_on<T>(mut request: Request<T>) -> Request<T> {
     let caller = Caller::of(request.metadata(), request.extensions());
@@ -70,9 +58,6 @@ fn passed_on<T>(mut request: Request<T>) -> Request<T> {
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
-        if let Some(upstream) = self.0.peers.upstream_for(&request.get_ref().r#type) {
-            return authenticate_upstream(upstream, request).await;
-        }
         let caller = Caller::of(request.metadata(), request.extensions());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };

@@ -115,7 +115,7 @@ mod tests {
         super::read(kind, &MetadataMap::new(), answer)
     }
 
-    /// Row G21 of `docs/security-requirements.md`.
+    /// `docs/security-requirements.md#g21`.
     #[test]
     fn acceptance_without_a_token_or_a_user_is_refused() {
         let guest = read(kind::GUEST_LINKS, answer(1)).expect("a guest").user;

@@ -1,0 +1,5 @@
+//! What this gateway does not answer itself reaches the one behind it, and comes back, as it was.
+
+mod links;
+mod methods;
+mod world;
