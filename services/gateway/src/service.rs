@@ -58,7 +58,7 @@ fn passed_on<T>(mut request: Request<T>) -> Request<T> {
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());

@@ -4,21 +4,25 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
+use std::time::{Duration, Instant};
 
-use authn::Channel;
+use authn::{Channel, Scopes};
 use axum::{Router, body::Body as AxumBody, extract::Request};
 use bytes::Bytes;
 use doorward::ServiceId;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use prost::Message;
+use proto::cs3::auth::provider::v1beta1 as provider;
+use proto::cs3::identity::user::v1beta1 as identity;
 use testkit::{Mode, TestFamily};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::body::Body;
 use tower::ServiceExt;
 
-use crate::world::{family, grpc_status, request, serve};
+use crate::world::{Call, Scripted, answered, family, gateway, grpc_status, request, serve};
 
 /// A gateway of another family: answers every call with what it was sent, and a trailer of its own.
 pub(crate) async fn other_gateway(calls: Arc<AtomicUsize>) -> String {
@@ -93,4 +97,42 @@ async fn a_dead_upstream_is_unavailable() {
     let family = family("127.0.0.1:1").await;
     let response = call(family.channel(ServiceId::Gateway), "Stat", b"").await;
     assert_eq!(grpc_status(response.headers()), Some("14"));
+}
+
+/// `docs/security-requirements.md#g22`.
+#[tokio::test(flavor = "multi_thread")]
+async fn propagated_metadata_reaches_authenticators_and_the_upstream() {
+    let id = identity::UserId { opaque_id: "1".to_owned(), r#type: 1, ..identity::UserId::default() };
+    let accepted = provider::AuthenticateResponse {
+        status: Some(status::ok()),
+        user: Some(identity::User { id: Some(id), ..identity::User::default() }),
+        token_scope: (&Scopes::full_user()).into(),
+    };
+    let accepted: &'static [u8] = accepted.encode_to_vec().leak();
+    let authenticator = Scripted::start(Some(accepted)).await;
+    // `status` (1) with the code OK
+    let upstream = Scripted::start(Some(&b"\x0a\x02\x08\x01"[..])).await;
+    let gateway = gateway(|config| {
+        config.endpoints.auth_basic.clone_from(&authenticator.address);
+        config.endpoints.upstream.clone_from(&upstream.address);
+    });
+    let has_factors = |call: &Call| call.headers.get("autoprop-mfa-authenticated").is_some_and(|value| value == "true");
+    let sent = [("autoprop-mfa-authenticated", "true")];
+
+    // `type` (2), `client_id` (3), `client_secret` (4)
+    answered(&gateway, "Authenticate", b"\x12\x05basic\x1a\x03ann\x22\x03pwd", &sent).await;
+    assert!(has_factors(&authenticator.call()));
+    answered(&gateway, "Stat", b"", &sent).await;
+    assert!(upstream.calls().iter().any(|call| call.path.ends_with("/Stat") && has_factors(call)));
+
+    // the home of the user is created by the gateway for itself, perhaps after it has answered
+    let begin = Instant::now();
+    let created = loop {
+        if let Some(call) = upstream.calls().into_iter().find(|call| call.path.ends_with("/CreateHome")) {
+            break call;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "no home is created");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(!created.headers.contains_key("autoprop-mfa-authenticated"));
 }

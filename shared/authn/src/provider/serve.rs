@@ -29,7 +29,7 @@ impl ProviderApi for Provider {
         &self,
         request: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
         let AuthenticateRequest { client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
 
