@@ -13,6 +13,7 @@ use token::{Minter, TokenError, Verifier};
 use tracing::field::display;
 
 use crate::homes::Homes;
+use crate::multi_instance;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
 use crate::roles::{Completed, Roles};
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) life: Duration,
     /// Whether no token carries groups, also one of another gateway, which does not say so.
     pub(crate) skips_groups: bool,
+    /// Whether this is one of several instances with common users.
+    pub(crate) is_multi_instance: bool,
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
     pub(crate) authentications: Authentications,
@@ -81,6 +84,9 @@ impl Core {
 
     async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Completed), AuthError> {
         let provider = self.peers.provider(kind)?;
+        if self.is_multi_instance {
+            multi_instance::check(kind)?;
+        }
         if credentials.secret.expose_secret().is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }

@@ -56,6 +56,10 @@ pub struct Config {
     /// The same for service accounts (type '`serviceaccounts`').
     #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
     pub service_callers: Vec<String>,
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not say
+    /// whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
     /// The services behind it.
     pub endpoints: Endpoints,
 }

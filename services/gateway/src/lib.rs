@@ -4,6 +4,7 @@ mod authenticate;
 mod config;
 mod foreign_authenticate;
 mod homes;
+mod multi_instance;
 pub mod peers;
 mod pending_calls;
 mod reuse;
@@ -94,6 +95,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
         clock: context.clock.clone(),
         life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
+        is_multi_instance: config.multi_instance_enabled,
         message_limit: config.grpc.max_received_message_size.unwrap_or(REQUEST_LIMIT),
     })))
 }

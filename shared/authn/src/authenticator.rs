@@ -86,6 +86,12 @@ pub enum Reason {
     Policy,
     /// The caller's certificate has no name that may authenticate here.
     Caller,
+    /// The user belongs to no tenant, or to another one than the credential says.
+    Tenant,
+    /// The user is neither a member nor a guest of this instance.
+    NotMember,
+    /// Credentials of this type do not count at one of several instances.
+    MultiInstance,
     /// The authenticator gave no reason.
     Unstated,
 }
@@ -107,6 +113,9 @@ impl Reason {
             Self::TooManyGroups => "too_many_groups",
             Self::Policy => "policy",
             Self::Caller => "caller",
+            Self::Tenant => "tenant",
+            Self::NotMember => "not_member",
+            Self::MultiInstance => "multi_instance",
             Self::Unstated => "unstated",
         }
     }
