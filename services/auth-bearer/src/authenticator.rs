@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
 use crate::logouts::Logouts;
+use crate::membership::Instance;
 use crate::remote;
 use crate::results::{Key, Outcome, Results, Verified, key};
 use crate::sessions::SessionStatus;
@@ -178,8 +179,9 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// Adds the claims of the userinfo endpoint if the claim that names the user is missing, or if the issuer has moved a claim that
-/// decides about groups or the role to that endpoint. Access is decided before, as users may control what userinfo returns.
+/// Adds the claims of the userinfo endpoint if the claim that names the user is missing, or those that name instances, or if the issuer
+/// has moved a claim that decides about groups, the role or the instance to that endpoint. Access is decided before, as users may
+/// control what userinfo returns.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
     let settings = &issuer.settings;
     let wanted = match (&settings.naming, &settings.provisioning) {
@@ -188,7 +190,8 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
         (Naming::Own { .. }, None) => None,
     };
     let is_unnamed = wanted.is_some_and(|wanted| claims.text(wanted).is_none());
-    if settings.skip_user_info || !(is_unnamed || is_left_out(issuer, &claims).await?) {
+    let is_unstated = settings.instance.as_ref().is_some_and(|instance| instance.is_unstated(&claims));
+    if settings.skip_user_info || !(is_unnamed || is_unstated || is_left_out(issuer, &claims).await?) {
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
@@ -196,12 +199,13 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
     if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
 }
 
-/// Whether a claim that decides about groups or the role was left out, and the issuer refers to its own userinfo endpoint for it.
+/// Whether a claim that decides about groups, the role or the instance was left out, and the issuer refers to its own userinfo endpoint for it.
 /// No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused then.
 async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
     let settings = &issuer.settings;
     let groups = settings.provisioning.as_ref().map(|provisioning| &provisioning.groups);
-    let needed = groups.into_iter().chain(settings.roles.as_ref().map(|roles| &roles.claim));
+    let instance = settings.instance.iter().flat_map(Instance::claims);
+    let needed = groups.into_iter().chain(settings.roles.as_ref().map(|roles| &roles.claim)).chain(instance);
     let left_out = needed.filter(|path| claims.is_left_out(path));
     let endpoints: Vec<&str> = left_out.filter_map(|path| claims.endpoint_of(path)).collect();
     if endpoints.is_empty() {
@@ -223,10 +227,17 @@ impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
+        // before accounts are created for users of other instances
+        let instance = issuer.settings.instance.as_ref();
+        let membership = instance.map(|instance| instance.membership(claims)).transpose()?;
         let user = self.users.find(&issuer, claims).await?;
         if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
             return Err(AuthError::Refused(Reason::Revoked));
         }
+        let user = match membership {
+            Some(membership) => membership.of_user(user),
+            None => user,
+        };
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
         Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
     }

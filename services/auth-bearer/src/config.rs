@@ -1,4 +1,5 @@
 mod file;
+mod multi_instance;
 mod oidc;
 mod provisioning;
 
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::FileError;
+pub use multi_instance::MultiInstance;
 pub use oidc::Oidc;
 pub use provisioning::{AutoProvision, RoleAssignment};
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub auto_provision: AutoProvision,
     /// Which roles tokens give.
     pub role_assignment: RoleAssignment,
+    /// Which of several instances this is.
+    pub multi_instance: MultiInstance,
     /// The internal address of Doorward's own idp, like `http://127.0.0.1:9130`: requests to the issuers in
     /// `own_issuers` go there instead of to their URL. 'doorward server' sets it for an idp in the same process. If
     /// empty, they go to the URL.
@@ -100,6 +104,7 @@ impl Section for Config {
             ("auth_providers.oidc", &self.auth_providers.oidc),
             ("auto_provision", &self.auto_provision),
             ("role_assignment", &self.role_assignment),
+            ("multi_instance", &self.multi_instance),
             ("", &self.database_pool),
         ]
     }
@@ -138,6 +143,8 @@ impl Config {
             all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
         self.add_profiles(&mut all);
+        let instance = self.multi_instance.instance();
+        all.iter_mut().for_each(|issuer| issuer.instance.clone_from(&instance));
         Settings::check_together(&all).map_err(FileError::Together)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
         if writes && self.minting.jwt_secret.is_empty() {

@@ -14,6 +14,7 @@ use runtime::Context;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
+use crate::membership::Instance;
 use crate::metrics::KeyRequests;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
@@ -136,6 +137,8 @@ pub struct Settings {
     pub provisioning: Option<Provisioning>,
     /// Which roles its tokens give; if none, the roles of the directory apply.
     pub roles: Option<Roles>,
+    /// The instance to which its users have to belong; if none, there is only one.
+    pub instance: Option<Instance>,
 }
 
 impl Settings {

@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod logout;
 pub mod logouts;
+pub mod membership;
 mod metrics;
 mod migration;
 pub mod provision;
@@ -38,7 +39,9 @@ use crate::logouts::Logouts;
 use crate::provision::{Provisioner, Transport, transport};
 use crate::user_directory::UserDirectory;
 
-pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
+pub use self::config::{
+    AuthProviders, AutoProvision, Config, FileError, Minting, MultiInstance, Oidc, Outbound, RoleAssignment,
+};
 pub use authenticator::Bearer;
 pub use migration::Migrator;
 

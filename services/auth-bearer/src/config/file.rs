@@ -175,6 +175,7 @@ impl Entry {
             numbers: [None, None],
             provisioning: self.auto_provision.as_ref().map(provisioning).transpose()?,
             roles: self.roles.map(mapped).transpose()?,
+            instance: None,
         })
     }
 }

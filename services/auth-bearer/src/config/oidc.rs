@@ -168,6 +168,7 @@ impl Oidc {
             numbers: [path(&self.uid_claim), path(&self.gid_claim)],
             provisioning: provision.provisioning(),
             roles: roles.roles(),
+            instance: None,
         }
     }
 }

@@ -212,3 +212,21 @@ proptest! {
         let _ = file::parse(&PARTNER.replace("@partner", &value), false);
     }
 }
+
+#[test]
+fn instance_needs_its_name_and_both_claims() {
+    let complete = [
+        ("OCIS_MULTI_INSTANCE_ENABLED", "true"),
+        ("OCIS_MULTI_INSTANCE_INSTANCEID", "a"),
+        ("OCIS_MULTI_INSTANCE_MEMBER_CLAIM", "owncloudMemberOf"),
+        ("OCIS_MULTI_INSTANCE_GUEST_CLAIM", "instances.guest"),
+    ];
+    let instance = first(&complete).instance.expect("one of several");
+    assert_eq!((instance.id.as_str(), instance.guest_claim.to_string().as_str()), ("a", "instances.guest"));
+    assert!(first(&complete[1..]).instance.is_none(), "it is not enabled");
+    for missing in 1..complete.len() {
+        let rest: Vec<_> = complete.iter().filter(|pair| **pair != complete[missing]).copied().collect();
+        let error = read(&rest).expect_err("is refused");
+        assert!(error.contains(complete[missing].0), "{error}");
+    }
+}

@@ -4,6 +4,7 @@ mod clients;
 mod issuer;
 mod logout;
 mod logout_replicas;
+mod membership;
 mod opaque;
 mod own_issuer;
 mod provisioning;
