@@ -88,6 +88,13 @@ pub struct Ldap {
         "default" = "cn=DisabledUsersGroup,ou=groups,o=libregraph-idm",
     ))]
     pub disabled_users_group_dn: String,
+    /// Whether this is one of several instances with common users.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
+    /// The value of the attribute of members (`user_schema.member`) or guests (`user_schema.guest`) that makes users belong to every
+    /// instance: they are found whatever the filter of users says, which has to be set then.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_MASTER_ID"]))]
+    pub multi_instance_master_id: String,
     /// The attributes of people.
     pub user_schema: UserSchema,
     /// The attributes of users that their profiles are made of.
@@ -128,6 +135,12 @@ pub struct UserSchema {
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
     #[schemars(extend("default" = "ownCloudUserType"))]
     pub user_type: String,
+    /// The attribute that names the instances of which a user is a member, where several have common users.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_MEMBER_ATTRIBUTE", "<P>_LDAP_USER_MEMBER_ATTRIBUTE"]))]
+    pub member: String,
+    /// The attribute that names the instances of which a user is a guest.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_GUEST_ATTRIBUTE", "<P>_LDAP_USER_GUEST_ATTRIBUTE"]))]
+    pub guest: String,
 }
 
 /// `group_schema`: which attribute of a group holds what.
@@ -161,7 +174,12 @@ impl Ldap {
     pub fn validate_in_use(&self, at: &str) -> Result<(), Invalid> {
         let can_bind = self.bind_dn.is_empty() || !self.bind_password.is_empty();
         let problem = "is not set; LDAP is in use and needs the password of the service's DN";
-        Invalid::unless(can_bind, &format!("{at}.bind_password"), problem)
+        Invalid::unless(can_bind, &format!("{at}.bind_password"), problem)?;
+        // without a filter every user is found, of whichever instance
+        let has_master = self.multi_instance_enabled && !self.multi_instance_master_id.is_empty();
+        let is_filtered = !has_master || configured(&self.user_filter).is_some();
+        let problem = "is not set; with OCIS_MULTI_INSTANCE_MASTER_ID it has to find the users of this instance";
+        Invalid::unless(is_filtered, &format!("{at}.user_filter"), problem)
     }
 }
 
@@ -207,7 +225,8 @@ impl Section for UserSchema {
             ("user_name", &self.user_name),
             ("user_enabled", &self.enabled),
         ])?;
-        if self.user_type.is_empty() { Ok(()) } else { names(&[("user_type", &self.user_type)]) }
+        let optional = [("user_type", &self.user_type), ("member", &self.member), ("guest", &self.guest)];
+        optional.iter().filter(|(_, name)| !name.is_empty()).try_for_each(|setting| names(&[*setting]))
     }
 }
 

@@ -11,6 +11,7 @@ mod groups;
 mod known_support;
 mod listing;
 mod mapping;
+mod multi_instance;
 mod password_change;
 mod pool;
 mod profile;

@@ -11,7 +11,8 @@ use crate::attribute::IdAttribute;
 use crate::config::scope;
 use crate::entry::Entry;
 use crate::failure::Failure;
-use crate::filter::{all, any, configured, contains, equals, not};
+use crate::filter::{all, any, contains, equals, not};
+use crate::multi_instance;
 use crate::pool::{Limit, Pool, Search};
 use crate::server::Server;
 use crate::tls::Tls;
@@ -107,7 +108,7 @@ impl UserSearch {
         limit: Limit,
         attributes: &[String],
     ) -> Result<Vec<Entry>, Failure> {
-        let configured = configured(&self.config.user_filter);
+        let configured = multi_instance::user_filter(&self.config);
         let class = equals("objectClass", &self.config.user_object_class);
         let filter = all(&configured.into_iter().chain([class]).chain(filters).collect::<Vec<_>>());
         let search = Search {
