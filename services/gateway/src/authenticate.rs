@@ -13,10 +13,10 @@ use token::{Minter, TokenError, Verifier};
 use tracing::field::display;
 
 use crate::homes::Homes;
-use crate::multi_instance;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
 use crate::roles::{Completed, Roles};
+use crate::{multi_instance, tenants};
 
 /// Exchanges credentials for internal tokens, and finds the user of an internal token.
 pub(crate) struct Core {
@@ -33,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) skips_groups: bool,
     /// Whether this is one of several instances with common users.
     pub(crate) is_multi_instance: bool,
+    /// Whether every user belongs to a tenant.
+    pub(crate) is_multi_tenant: bool,
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
     pub(crate) authentications: Authentications,
@@ -97,6 +99,9 @@ impl Core {
         let answer = provider.authenticator.authenticate(credentials).await?;
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
+        }
+        if self.is_multi_tenant {
+            tenants::check(kind, &answer.user)?;
         }
         let completed = self.roles.complete(answer).await;
         let Completed { answer, is_final } = &completed;

@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
 use crate::authenticate::Core;
-use crate::upstream::forward;
+use crate::upstream::{UPSTREAM, forward};
 
 /// The bytes before a message: whether it is compressed, and its length (`Length-Prefixed-Message` of gRPC over HTTP/2).
 const PREFIX: usize = 5;
@@ -45,9 +45,8 @@ impl Core {
     ) -> Result<Identified, AuthError> {
         let (begin, upstream) = (Instant::now(), Remote::new(upstream));
         let answer = tokio::time::timeout(DEADLINE, upstream.token(kind, credentials)).await;
-        let verdict = answer.unwrap_or_else(|elapsed| {
-            Err(AuthError::Unavailable { service: "the upstream gateway", source: Box::new(elapsed) })
-        });
+        let verdict = answer
+            .unwrap_or_else(|elapsed| Err(AuthError::Unavailable { service: UPSTREAM, source: Box::new(elapsed) }));
         self.authentications.record(kind, &verdict, begin.elapsed());
         verdict
     }
@@ -68,7 +67,7 @@ where
         Err(status) => return Ok(status.into_http()),
     };
     match kind.and_then(|kind| core.foreign_upstream(&kind)) {
-        Some(upstream) => forward(upstream, request).await,
+        Some(upstream) => forward(upstream, UPSTREAM, request).await,
         None => own.oneshot(request).await,
     }
 }

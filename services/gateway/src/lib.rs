@@ -10,6 +10,7 @@ mod pending_calls;
 mod reuse;
 mod roles;
 mod service;
+mod tenants;
 mod upstream;
 
 use std::sync::Arc;
@@ -96,6 +97,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
         life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
         is_multi_instance: config.multi_instance_enabled,
+        is_multi_tenant: config.multi_tenant_enabled,
         message_limit: config.grpc.max_received_message_size.unwrap_or(REQUEST_LIMIT),
     })))
 }

@@ -3,4 +3,5 @@
 mod instances;
 mod links;
 mod methods;
+mod tenants;
 mod world;
