@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
+use authn::directory::Searchable;
 use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
     causes,
@@ -151,9 +152,12 @@ impl Core {
         self.peers.directory.as_ref().ok_or_else(missing)
     }
 
-    /// Whether the bearer of an internal token may search for users; credentials of limited scope do not allow that.
-    pub(crate) fn may_search(&self, token: &str) -> bool {
-        self.verifier.verify(self.clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
+    /// The users that the bearer of an internal token may find; `None` if it may not search, which credentials of limited scope do not
+    /// allow.
+    pub(crate) fn may_search(&self, token: &str) -> Option<Searchable> {
+        let claims = self.verifier.verify(self.clock.now(), token).ok()?;
+        let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
+        claims.scopes.allow(&Access::Other).then_some(searchable)
     }
 }
 

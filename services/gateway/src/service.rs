@@ -151,8 +151,8 @@ impl GatewayApi for GatewayService {
 
     async fn find_users(&self, request: Request<identity::FindUsersRequest>) -> Reply<identity::FindUsersResponse> {
         let trace = trace_id(request.metadata());
-        let token = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
-        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &token, &trace).await))
+        let searcher = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
+        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &searcher, &trace).await))
     }
 }
 

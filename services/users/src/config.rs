@@ -106,6 +106,12 @@ impl Section for Config {
         if self.is_ldap() {
             self.ldap.validate_in_use("ldap")?;
         }
+        let has_tenants = self.is_ldap() || !self.ldap.multi_tenant_enabled;
+        Invalid::unless(
+            has_tenants,
+            "driver",
+            "must be ldap where every user belongs to a tenant (OCIS_MULTI_TENANT_ENABLED)",
+        )?;
         store::validate_url(&self.database_url)?;
         store::validate_listen_url(&self.database_listen_url)
     }

@@ -12,6 +12,7 @@ use crate::filter::configured;
 use crate::profile::ProfileSchema;
 
 /// How to reach an LDAP server, and how people and groups are kept there.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
     /// The LDAP server: `ldaps://host:port`, `ldap://host:port` or `ldapi://socket`.
@@ -95,6 +96,9 @@ pub struct Ldap {
     /// instance: they are found whatever the filter of users says, which has to be set then.
     #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_MASTER_ID"]))]
     pub multi_instance_master_id: String,
+    /// Whether every user belongs to a tenant, which `user_schema.tenant_id` names.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
     /// The attributes of people.
     pub user_schema: UserSchema,
     /// The attributes of users that their profiles are made of.
@@ -141,6 +145,9 @@ pub struct UserSchema {
     /// The attribute that names the instances of which a user is a guest.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_GUEST_ATTRIBUTE", "<P>_LDAP_USER_GUEST_ATTRIBUTE"]))]
     pub guest: String,
+    /// The attribute with the identifier of a user's tenant. It is set where every user belongs to a tenant, and nowhere else.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_TENANT_ID", "<P>_LDAP_USER_SCHEMA_TENANT_ID"]))]
+    pub tenant_id: String,
 }
 
 /// `group_schema`: which attribute of a group holds what.
@@ -179,7 +186,15 @@ impl Ldap {
         let has_master = self.multi_instance_enabled && !self.multi_instance_master_id.is_empty();
         let is_filtered = !has_master || configured(&self.user_filter).is_some();
         let problem = "is not set; with OCIS_MULTI_INSTANCE_MASTER_ID it has to find the users of this instance";
-        Invalid::unless(is_filtered, &format!("{at}.user_filter"), problem)
+        Invalid::unless(is_filtered, &format!("{at}.user_filter"), problem)?;
+        let problem = match (self.multi_tenant_enabled, self.user_schema.tenant_id.is_empty()) {
+            (true, true) => "is not set; OCIS_MULTI_TENANT_ENABLED needs the attribute with a user's tenant",
+            (false, false) => {
+                "is set, but OCIS_MULTI_TENANT_ENABLED is not: users of all tenants would find each other"
+            }
+            _ => return Ok(()),
+        };
+        Err(Invalid::new(format!("{at}.user_schema.tenant_id"), problem))
     }
 }
 
@@ -225,7 +240,12 @@ impl Section for UserSchema {
             ("user_name", &self.user_name),
             ("user_enabled", &self.enabled),
         ])?;
-        let optional = [("user_type", &self.user_type), ("member", &self.member), ("guest", &self.guest)];
+        let optional = [
+            ("user_type", &self.user_type),
+            ("member", &self.member),
+            ("guest", &self.guest),
+            ("tenant_id", &self.tenant_id),
+        ];
         optional.iter().filter(|(_, name)| !name.is_empty()).try_for_each(|setting| names(&[*setting]))
     }
 }

@@ -16,6 +16,7 @@ mod password_change;
 mod pool;
 mod profile;
 mod server;
+mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
