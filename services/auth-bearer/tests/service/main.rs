@@ -9,4 +9,5 @@ mod opaque;
 mod own_issuer;
 mod provisioning;
 mod support;
+mod tenants;
 mod tokens;
