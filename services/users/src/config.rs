@@ -66,6 +66,8 @@ pub struct Config {
     pub self_service_attributes: Vec<String>,
     /// The LDAP server, for the driver `ldap`.
     pub ldap: Ldap,
+    /// Tenants in it, for services that look them up.
+    pub tenants: ldap::Tenants,
 }
 
 config::impl_default!(Config);
@@ -95,6 +97,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("", &self.database_pool),
             ("ldap", &self.ldap),
+            ("tenants", &self.tenants),
         ]
     }
 

@@ -203,7 +203,11 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     routes = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
         (None, Backend::Ldap(directory, _)) => {
-            routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
+            let (directory, settings) = (directory.clone(), config.tenants.clone());
+            let tenants =
+                service::tenants::Tenants { directory: directory.ldap.clone(), settings, authority: authority.clone() };
+            let routes = routes.add_service(service::tenants::serve(tenants, limit));
+            routes.add_service(service::read_only::serve(directory, authority, limit))
         }
         (None, Backend::Sql(..)) => routes,
     };

@@ -9,6 +9,9 @@ use authn::{
 };
 use config::load;
 use ldap::testing::{EINSTEIN, MARIE, Slapd};
+use proto::cs3::identity::tenant::v1beta1::{
+    GetTenantByClaimRequest, GetTenantRequest, tenant_api_client::TenantApiClient,
+};
 use proto::cs3::identity::user::v1beta1::{FindUsersRequest, user_api_client::UserApiClient};
 use proto::doorward::users::v1::{
     GetMailChangePolicyRequest, GetUserRequest, ListUserNamesRequest, NotePasswordChangeRequest, PersonRef,
@@ -179,4 +182,61 @@ async fn users_find_those_of_their_tenant_and_services_all() {
         let found = answer.expect("answers").into_inner().users;
         assert_eq!(found.len(), expected, "{kind:?} {tenant:?}");
     }
+}
+
+/// `docs/security-requirements.md#d43`
+#[tokio::test]
+async fn services_look_tenants_up_and_users_do_not() {
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    // users are the tenants of this test
+    let tenants = [
+        ("OCIS_LDAP_TENANT_BASE_DN", "ou=people,dc=example,dc=org"),
+        ("OCIS_LDAP_TENANT_OBJECTCLASS", "inetOrgPerson"),
+        ("OCIS_LDAP_TENANT_SCHEMA_ID", "uid"),
+        ("OCIS_LDAP_TENANT_SCHEMA_EXTERNAL_ID", "mail"),
+        ("OCIS_LDAP_TENANT_SCHEMA_NAME", "displayName"),
+    ];
+    let (_directory, routes) = start_with(&slapd, &data, &tenants).await;
+    let mut client = TenantApiClient::new(routes);
+    let caller = |kind| {
+        let user = User { id: UserId { kind, ..id("caller") }, username: "caller".to_owned(), ..User::default() };
+        Authenticated::full(Arc::new(user), "service")
+    };
+    let by = |claim: &str, value: &str| GetTenantByClaimRequest { claim: claim.to_owned(), value: value.to_owned() };
+    let service = caller(UserType::Service);
+    for (claim, value, code) in [
+        ("externalid", "einstein@example.org", 1),
+        ("id", "einstein", 1),
+        ("name", "Albert Einstein", 1),
+        ("externalid", "EINSTEIN@example.org", 6),
+        ("externalid", "*", 6),
+        ("externalid", "einstein@example.org)(uid=*", 6),
+        ("externalid", "*)(b", 6),
+        ("externalid", "", 6),
+        // several users have it
+        ("externalid", "office@example.org", 15),
+        ("uid", "einstein", 4),
+    ] {
+        let answer = client.get_tenant_by_claim(request_of(&service, by(claim, value))).await;
+        let answer = answer.expect("answers").into_inner();
+        assert_eq!(answer.status.unwrap_or_default().code, code, "{claim} {value:?}");
+        let expected = (code == 1).then(|| ["einstein", "Albert Einstein", "einstein@example.org"].map(str::to_owned));
+        assert_eq!(answer.tenant.map(|tenant| [tenant.id, tenant.name, tenant.external_id]), expected);
+    }
+    let message = GetTenantRequest { tenant_id: "marie".to_owned() };
+    let found = client.get_tenant(request_of(&service, message.clone())).await.expect("answers").into_inner();
+    assert_eq!(found.tenant.expect("a tenant").id, "marie");
+
+    let refused = client.get_tenant(request_of(&caller(UserType::Primary), message.clone())).await;
+    assert_eq!(refused.expect_err("is a user").code(), Code::PermissionDenied);
+    let refused = client.get_tenant(request_of(&token::profile_reader("idp"), message.clone())).await;
+    assert_eq!(refused.expect_err("is for something else").code(), Code::PermissionDenied);
+    let refused = client.get_tenant(message.clone()).await;
+    assert_eq!(refused.expect_err("has no token").code(), Code::Unauthenticated);
+
+    let (_directory, routes) = start(&slapd, &data).await;
+    let nowhere = TenantApiClient::new(routes).get_tenant(request_of(&service, message)).await.expect("answers");
+    assert_eq!(nowhere.into_inner().status.unwrap_or_default().code, 6, "nothing says where tenants are");
 }

@@ -198,7 +198,7 @@ impl Ldap {
     }
 }
 
-const SCOPES: [&str; 3] = ["base", "one", "sub"];
+pub(crate) const SCOPES: [&str; 3] = ["base", "one", "sub"];
 
 /// The scope with this name, which [`SCOPES`] has.
 pub(crate) fn scope(name: &str) -> Scope {
@@ -257,7 +257,7 @@ impl Section for GroupSchema {
 }
 
 /// These settings become part of filters, so they must be names and nothing else.
-fn names(settings: &[(&str, &String)]) -> Result<(), Invalid> {
+pub(crate) fn names(settings: &[(&str, &String)]) -> Result<(), Invalid> {
     let problem = "must be the name of an LDAP attribute or object class";
     settings.iter().try_for_each(|(key, name)| Invalid::unless(is_name(name), key, problem))
 }

@@ -30,3 +30,4 @@ pub use listing::Listing;
 pub use mapping::{MappedAttribute, Mapping};
 pub use password_change::{PasswordChange, PasswordChangeError, Refusal};
 pub use profile::ProfileSchema;
+pub use tenants::{Tenant, TenantKey, TenantSchema, Tenants};
