@@ -244,6 +244,16 @@ async fn searches_find_a_page_of_people() {
 }
 
 #[tokio::test]
+async fn groups_that_name_logins_are_those_of_a_user() {
+    let Some(slapd) = Slapd::start() else { return };
+    let mut config = Ldap { group_object_class: "posixGroup".into(), ..slapd.config() };
+    config.group_schema.member = "memberUid".into();
+    let directory = directory(&config);
+    assert_eq!(directory.groups(&id(&MARIE)).await.expect("her groups"), [STAFF]);
+    assert!(directory.groups(&id(&EINSTEIN)).await.expect("his groups").is_empty());
+}
+
+#[tokio::test]
 async fn a_page_may_be_cut_short_by_the_server() {
     let Some(slapd) = Slapd::start_with(ldap::testing::Options { size_limit: 3, ..Default::default() }) else { return };
     let found = directory(&slapd.config()).find(&[], Groups::Skip, "").await.expect("what the server gives");
