@@ -53,6 +53,13 @@ pub mod cs3 {
     }
     /// Who there is.
     pub mod identity {
+        /// Tenants.
+        pub mod tenant {
+            package! {
+                /// `cs3.identity.tenant.v1beta1`
+                v1beta1, "cs3.identity.tenant.v1beta1"
+            }
+        }
         /// Users.
         pub mod user {
             package! {

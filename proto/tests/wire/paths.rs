@@ -9,6 +9,7 @@ use proto::cs3::auth::applications::v1beta1 as applications;
 use proto::cs3::auth::provider::v1beta1 as provider;
 use proto::cs3::auth::registry::v1beta1 as registry;
 use proto::cs3::gateway::v1beta1 as gateway;
+use proto::cs3::identity::tenant::v1beta1 as tenant;
 use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::storage::provider::v1beta1 as storage;
 use proto::doorward::{apptokens, idp, passwords, serviceaccounts, users};
@@ -121,6 +122,11 @@ async fn service_paths() {
         "cs3.identity.user.v1beta1.UserAPI",
         &["GetUser", "GetUserByClaim", "GetUserGroups", "FindUsers"],
     );
+
+    let found = paths!(tenant::tenant_api_client::TenantApiClient;
+        get_tenant(tenant::GetTenantRequest),
+        get_tenant_by_claim(tenant::GetTenantByClaimRequest));
+    assert_paths(&found, "cs3.identity.tenant.v1beta1.TenantAPI", &["GetTenant", "GetTenantByClaim"]);
 }
 
 #[tokio::test]

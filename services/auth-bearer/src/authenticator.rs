@@ -18,9 +18,11 @@ use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
 use crate::logouts::Logouts;
+use crate::membership::Instance;
 use crate::remote;
 use crate::results::{Key, Outcome, Results, Verified, key};
 use crate::sessions::SessionStatus;
+use crate::tenants::{self, Tenants};
 use crate::user_directory::UserDirectory;
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
@@ -29,22 +31,24 @@ pub struct Bearer {
     results: Results,
     pub(crate) logouts: Arc<Logouts>,
     users: UserDirectory,
+    /// Looks tenants up, if there are any.
+    tenants: Option<Tenants>,
     /// The sessions of our own provider.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     pub(crate) clock: Clock,
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `users`. `logouts` are what the issuers have reported as ended,
-    /// and `ended_sessions` the sessions of our own provider, if they are known.
+    /// Verifies tokens of these issuers and finds their users with `users`, and tenants with `tenants`, if there are any. `logouts` are
+    /// what the issuers have reported as ended, and `ended_sessions` the sessions of our own provider, if they are known.
     pub fn new(
         issuers: Arc<FileValue<Issuers>>,
-        users: UserDirectory,
+        (users, tenants): (UserDirectory, Option<Tenants>),
         logouts: Arc<Logouts>,
         ended_sessions: Option<Arc<dyn EndedSessions>>,
         clock: Clock,
     ) -> Self {
-        Self { issuers, results: Results::default(), logouts, users, ended_sessions, clock }
+        Self { issuers, results: Results::default(), logouts, users, tenants, ended_sessions, clock }
     }
 
     /// How often the result of a verification was known.
@@ -178,17 +182,11 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// Adds the claims of the userinfo endpoint if the claim that names the user is missing, or if the issuer has moved a claim that
-/// decides about groups or the role to that endpoint. Access is decided before, as users may control what userinfo returns.
+/// Adds the claims of the userinfo endpoint if a claim is missing without which no user is accepted, or if the issuer has moved a claim that
+/// decides about groups, the role, the instance or the tenant to that endpoint. Access is decided before, as users may control what
+/// userinfo returns.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
-    let settings = &issuer.settings;
-    let wanted = match (&settings.naming, &settings.provisioning) {
-        (Naming::Directory { claim, .. }, _) => Some(claim),
-        (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
-        (Naming::Own { .. }, None) => None,
-    };
-    let is_unnamed = wanted.is_some_and(|wanted| claims.text(wanted).is_none());
-    if settings.skip_user_info || !(is_unnamed || is_left_out(issuer, &claims).await?) {
+    if issuer.settings.skip_user_info || !(lacks_claims(issuer, &claims) || is_left_out(issuer, &claims).await?) {
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
@@ -196,12 +194,30 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
     if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
 }
 
-/// Whether a claim that decides about groups or the role was left out, and the issuer refers to its own userinfo endpoint for it.
-/// No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused then.
+/// Whether a claim is missing without which no user is accepted: the one that names the user, those that name instances, or the one
+/// that names the tenant.
+fn lacks_claims(issuer: &Issuer, claims: &Claims) -> bool {
+    let settings = &issuer.settings;
+    let wanted = match (&settings.naming, &settings.provisioning) {
+        (Naming::Directory { claim, .. }, _) => Some(claim),
+        (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
+        (Naming::Own { .. }, None) => None,
+    };
+    wanted.is_some_and(|wanted| claims.text(wanted).is_none())
+        || settings.instance.as_ref().is_some_and(|instance| instance.is_unstated(claims))
+        || settings.tenant.as_ref().is_some_and(|tenant| claims.value(&tenant.path).is_none())
+}
+
+/// Whether a claim that decides about groups, the role, the instance or the tenant was left out, and the issuer refers to its own userinfo
+/// endpoint for it. No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused
+/// then.
 async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
     let settings = &issuer.settings;
     let groups = settings.provisioning.as_ref().map(|provisioning| &provisioning.groups);
-    let needed = groups.into_iter().chain(settings.roles.as_ref().map(|roles| &roles.claim));
+    let instance = settings.instance.iter().flat_map(Instance::claims);
+    let named =
+        settings.roles.iter().map(|roles| &roles.claim).chain(settings.tenant.iter().map(|tenant| &tenant.path));
+    let needed = groups.into_iter().chain(named).chain(instance);
     let left_out = needed.filter(|path| claims.is_left_out(path));
     let endpoints: Vec<&str> = left_out.filter_map(|path| claims.endpoint_of(path)).collect();
     if endpoints.is_empty() {
@@ -223,10 +239,18 @@ impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
+        // before accounts are created for users of other instances
+        let instance = issuer.settings.instance.as_ref();
+        let membership = instance.map(|instance| instance.membership(claims)).transpose()?;
         let user = self.users.find(&issuer, claims).await?;
         if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
             return Err(AuthError::Refused(Reason::Revoked));
         }
+        tenants::check(self.tenants.as_ref(), &issuer, claims, &user).await?;
+        let user = match membership {
+            Some(membership) => membership.of_user(user),
+            None => user,
+        };
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
         Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
     }

@@ -14,7 +14,9 @@ use runtime::Context;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
+use crate::membership::Instance;
 use crate::metrics::KeyRequests;
+use crate::tenants::TenantClaim;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;
@@ -136,6 +138,10 @@ pub struct Settings {
     pub provisioning: Option<Provisioning>,
     /// Which roles its tokens give; if none, the roles of the directory apply.
     pub roles: Option<Roles>,
+    /// The instance to which its users have to belong; if none, there is only one.
+    pub instance: Option<Instance>,
+    /// The claim that names the tenant of a user; if none, tokens say nothing of tenants.
+    pub tenant: Option<TenantClaim>,
 }
 
 impl Settings {

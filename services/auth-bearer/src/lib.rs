@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod logout;
 pub mod logouts;
+pub mod membership;
 mod metrics;
 mod migration;
 pub mod provision;
@@ -18,6 +19,7 @@ mod remote;
 pub mod results;
 pub mod sessions;
 mod store;
+pub mod tenants;
 pub mod user_directory;
 
 use std::io::ErrorKind;
@@ -30,15 +32,19 @@ use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
 use outbound::{Authorities, ClientIdentity};
 use runtime::{
     App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, Task, client,
+    is_registry_name,
 };
 use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
 use crate::logouts::Logouts;
 use crate::provision::{Provisioner, Transport, transport};
+use crate::tenants::Tenants;
 use crate::user_directory::UserDirectory;
 
-pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
+pub use self::config::{
+    AuthProviders, AutoProvision, Config, FileError, Minting, MultiInstance, Oidc, Outbound, RoleAssignment,
+};
 pub use authenticator::Bearer;
 pub use migration::Migrator;
 
@@ -163,6 +169,7 @@ pub fn open(
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
     let issuers = issuers(config, context)?;
+    let tenants = tenants_of(config, &users, context)?;
     let provisioner = if config.may_write_users() {
         let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
         Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
@@ -171,9 +178,25 @@ pub fn open(
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let users = UserDirectory::new(directory, groups, provisioner);
-    let bearer = Bearer::new(issuers, users, logouts, ended_sessions, context.clock.clone());
+    let bearer = Bearer::new(issuers, (users, tenants), logouts, ended_sessions, context.clock.clone());
     context.metrics.cache("verified_tokens", bearer.lookups());
     Ok(Arc::new(bearer))
+}
+
+/// Looks tenants up, where users belong to tenants and there is a secret for that.
+fn tenants_of(config: &Config, users: &Transport, context: &Context) -> Result<Option<Tenants>, BoxError> {
+    if !config.multi_tenant_enabled || config.minting.jwt_secret.is_empty() {
+        return Ok(None);
+    }
+    let reva = &config.reva;
+    let is_gateway = config.users_endpoint.is_empty() && !reva.address.is_empty() && !is_registry_name(&reva.address);
+    let service = if is_gateway {
+        (transport(client::channel(&reva.address, &reva.tls, context)?), tenants::Service::Gateway)
+    } else {
+        (users.clone(), tenants::Service::Users)
+    };
+    let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
+    Ok(Some(Tenants::new(service, keys, context.clock.clone(), context.random.clone())))
 }
 
 /// The same authenticator with its answers measured, for callers.

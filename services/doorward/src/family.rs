@@ -351,6 +351,8 @@ impl Builder<'_> {
         peers.directory = self.directory.clone().or(remote.directory);
         peers.upstream = remote.upstream;
         peers.settings = remote.settings;
+        let users = self.administration.clone().filter(|_| peers.upstream.is_none());
+        peers.tenants = remote.tenants.or_else(|| users.map(authn::Channel::new));
         Ok(peers)
     }
 }

@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
+use authn::directory::Searchable;
 use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
     causes,
 };
+use prometheus_client::metrics::counter::Counter;
 use runtime::{Authentications, Clock};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
@@ -15,6 +17,7 @@ use crate::homes::Homes;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
 use crate::roles::{Completed, Roles};
+use crate::{multi_instance, tenants};
 
 /// Exchanges credentials for internal tokens, and finds the user of an internal token.
 pub(crate) struct Core {
@@ -29,9 +32,15 @@ pub(crate) struct Core {
     pub(crate) life: Duration,
     /// Whether no token carries groups, also one of another gateway, which does not say so.
     pub(crate) skips_groups: bool,
+    /// Whether this is one of several instances with common users.
+    pub(crate) is_multi_instance: bool,
+    /// Whether every user belongs to a tenant.
+    pub(crate) is_multi_tenant: bool,
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
     pub(crate) authentications: Authentications,
+    /// Authentications that the upstream has answered.
+    pub(crate) forwarded: Counter,
     /// The callers in other processes that may use credentials of these types.
     pub(crate) callers: [(&'static str, AllowedCallers); 2],
 }
@@ -78,6 +87,9 @@ impl Core {
 
     async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Completed), AuthError> {
         let provider = self.peers.provider(kind)?;
+        if self.is_multi_instance {
+            multi_instance::check(kind)?;
+        }
         if credentials.secret.expose_secret().is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
@@ -88,6 +100,9 @@ impl Core {
         let answer = provider.authenticator.authenticate(credentials).await?;
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
+        }
+        if self.is_multi_tenant {
+            tenants::check(kind, &answer.user)?;
         }
         let completed = self.roles.complete(answer).await;
         let Completed { answer, is_final } = &completed;
@@ -137,9 +152,12 @@ impl Core {
         self.peers.directory.as_ref().ok_or_else(missing)
     }
 
-    /// Whether the bearer of an internal token may search for users; credentials of limited scope do not allow that.
-    pub(crate) fn may_search(&self, token: &str) -> bool {
-        self.verifier.verify(self.clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
+    /// The users that the bearer of an internal token may find; `None` if it may not search, which credentials of limited scope do not
+    /// allow.
+    pub(crate) fn may_search(&self, token: &str) -> Option<Searchable> {
+        let claims = self.verifier.verify(self.clock.now(), token).ok()?;
+        let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
+        claims.scopes.allow(&Access::Other).then_some(searchable)
     }
 }
 

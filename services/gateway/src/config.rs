@@ -56,6 +56,13 @@ pub struct Config {
     /// The same for service accounts (type '`serviceaccounts`').
     #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
     pub service_callers: Vec<String>,
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not say
+    /// whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
+    /// Whether every user belongs to a tenant. Users without one are refused then; service accounts need none.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -87,6 +94,9 @@ pub struct Endpoints {
     #[schemars(description = endpoint("the users service"))]
     #[schemars(extend("x-env" = ["GATEWAY_USERS_ENDPOINT"], "default" = "127.0.0.1:9144"))]
     pub users: String,
+    /// The tenants.
+    #[schemars(description = endpoint("a service that has tenants (TenantAPI). If it is empty, the gateway at GATEWAY_UPSTREAM_ENDPOINT is asked, and without one the users service"), extend("x-env" = ["GATEWAY_TENANTS_ENDPOINT"]))]
+    pub tenants: String,
     /// The gateway that answers every other call.
     #[schemars(description = endpoint("another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)"), extend("x-env" = ["GATEWAY_UPSTREAM_ENDPOINT"]))]
     pub upstream: String,

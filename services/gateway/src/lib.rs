@@ -2,12 +2,15 @@
 
 mod authenticate;
 mod config;
+mod foreign_authenticate;
 mod homes;
+mod multi_instance;
 pub mod peers;
 mod pending_calls;
 mod reuse;
 mod roles;
 mod service;
+mod tenants;
 mod upstream;
 
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use ::config::Identity;
 use async_trait::async_trait;
 use authn::gateway::Identified;
 use authn::{AllowedCallers, AuthError, BoxError, Credentials, kind};
+use prometheus_client::metrics::counter::Counter;
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
     gateway::v1beta1::gateway_api_server::GatewayApiServer,
@@ -83,10 +87,17 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
             (kind::SERVICE, AllowedCallers::parse(&config.service_callers)?),
         ],
         authentications: Authentications::new(&context.metrics, Gateway::IDENTITY.name, &kind::ALL),
+        forwarded: context.metrics.counter(
+            "doorward_forwarded_authentications",
+            "Authentications of types that are not ours, which the upstream gateway answers",
+            Counter::default(),
+        ),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),
         life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
+        is_multi_instance: config.multi_instance_enabled,
+        is_multi_tenant: config.multi_tenant_enabled,
         message_limit: config.grpc.max_received_message_size.unwrap_or(REQUEST_LIMIT),
     })))
 }
@@ -94,12 +105,11 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
 impl InProcessGateway {
     /// The service around it.
     pub fn app(&self) -> App {
-        let upstream = self.0.peers.upstream.clone();
         let service = GatewayService(self.0.clone());
         let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(self.0.message_limit);
         let own = GatewayApiServer::new(service).max_decoding_message_size(self.0.message_limit);
-        let streaming = upstream.is_some();
-        let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
+        let streaming = self.0.peers.upstream.is_some();
+        let routes = Routes::new(WithUpstream { own, core: Arc::clone(&self.0) }).add_service(registry);
         App { streaming, ..App::grpc(routes) }
     }
 }
@@ -107,6 +117,9 @@ impl InProcessGateway {
 #[async_trait]
 impl authn::Gateway for InProcessGateway {
     async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError> {
+        if let Some(upstream) = self.0.foreign_upstream(kind) {
+            return self.0.authenticate_at(upstream, kind, credentials).await;
+        }
         let (token, answer) = self.0.authenticate(kind, credentials).await?;
         Ok(Identified { token, user: answer.user })
     }

@@ -149,6 +149,16 @@ mod tests {
         minted.keep(key, &Fresh { token: &"token".into(), answer, generation, life }, START);
     }
 
+    /// `docs/security-requirements.md#g22`: no token contains it.
+    #[test]
+    fn propagated_metadata_is_no_part_of_the_key() {
+        let mut metadata = tonic::metadata::MetadataMap::new();
+        metadata.insert("autoprop-mfa-authenticated", tonic::metadata::MetadataValue::from_static("true"));
+        let plain = Credentials::new("a", "b");
+        let caller = Caller::default().with_propagated(&metadata);
+        assert!(Key::of("basic", &plain) == Key::of("basic", &Credentials { caller, ..Credentials::new("a", "b") }));
+    }
+
     /// An answer that is valid while its flag is set.
     #[derive(Debug)]
     struct Holding(AtomicBool);

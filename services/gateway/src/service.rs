@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
+use authn::provider::failure;
+use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -11,15 +12,15 @@ use proto::cs3::{
     },
     gateway::v1beta1::{
         AuthenticateRequest, AuthenticateResponse, ListAuthProvidersResponse, WhoAmIRequest, WhoAmIResponse,
-        gateway_api_client::GatewayApiClient, gateway_api_server::GatewayApi,
+        gateway_api_server::GatewayApi,
     },
     identity::user::v1beta1 as identity,
 };
 use secrecy::SecretString;
 use status::Kind;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
-use crate::{authenticate::Core, peers::Applications, upstream};
+use crate::{authenticate::Core, peers::Applications};
 
 /// The gRPC service of the gateway.
 #[derive(Clone)]
@@ -47,18 +48,6 @@ impl GatewayService {
     }
 }
 
-/// Passes credentials of a type that no service here supports to the upstream gateway.
-async fn authenticate_upstream(
-    upstream: Channel,
-    request: Request<AuthenticateRequest>,
-) -> Reply<AuthenticateResponse> {
-    let answer = GatewayApiClient::new(upstream).authenticate(request).await;
-    answer.map_err(|status| match status.code() {
-        Code::Unavailable => upstream::unavailable(&status),
-        _ => status,
-    })
-}
-
 /// A request for another service, with the information about its caller that this gateway passes on.
 fn passed_on<T>(mut request: Request<T>) -> Request<T> {
     let caller = Caller::of(request.metadata(), request.extensions());
@@ -69,10 +58,7 @@ fn passed_on<T>(mut request: Request<T>) -> Request<T> {
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
-        if let Some(upstream) = self.0.peers.upstream_for(&request.get_ref().r#type) {
-            return authenticate_upstream(upstream, request).await;
-        }
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
@@ -89,7 +75,7 @@ impl GatewayApi for GatewayService {
                 }
             }
             Err(error) => AuthenticateResponse {
-                status: Some(status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id)),
+                status: Some(failure(&error, &credentials.caller.trace_id)),
                 ..AuthenticateResponse::default()
             },
         };
@@ -165,8 +151,8 @@ impl GatewayApi for GatewayService {
 
     async fn find_users(&self, request: Request<identity::FindUsersRequest>) -> Reply<identity::FindUsersResponse> {
         let trace = trace_id(request.metadata());
-        let token = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
-        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &token, &trace).await))
+        let searcher = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
+        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &searcher, &trace).await))
     }
 }
 

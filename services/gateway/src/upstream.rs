@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -10,6 +11,16 @@ use http::{Request, Response};
 use status::Kind;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::{Service, ServiceExt};
+
+use crate::{authenticate::Core, foreign_authenticate, tenants};
+
+/// What messages call the gateway behind this one.
+pub(crate) const UPSTREAM: &str = "the upstream gateway";
+/// What messages call the service that has tenants.
+const TENANTS: &str = "the service with tenants";
+
+/// The method of which credentials of some types are answered by the upstream.
+const AUTHENTICATE: &str = "/cs3.gateway.v1beta1.GatewayAPI/Authenticate";
 
 /// The methods of `GatewayAPI` that this gateway answers itself. Of them only `Authenticate` of a type that this family does not understand
 /// ever reaches another one.
@@ -32,7 +43,7 @@ const OWN: [&str; 11] = [
 #[derive(Clone)]
 pub(crate) struct WithUpstream<S> {
     pub(crate) own: S,
-    pub(crate) upstream: Option<Channel>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl<S: NamedService> NamedService for WithUpstream<S> {
@@ -41,7 +52,7 @@ impl<S: NamedService> NamedService for WithUpstream<S> {
 
 impl<S> Service<Request<Body>> for WithUpstream<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -53,8 +64,15 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &self.upstream {
-            Some(upstream) if !is_own(request.uri().path()) => Box::pin(forward(upstream.clone(), request)),
+        let path = request.uri().path();
+        if let Some(tenants) = self.core.peers.tenants.as_ref().filter(|_| tenants::is_method(path)) {
+            return Box::pin(forward(tenants.clone(), TENANTS, tenants::rewritten(request)));
+        }
+        match &self.core.peers.upstream {
+            Some(_) if path == AUTHENTICATE => {
+                Box::pin(foreign_authenticate::authenticate(self.own.clone(), Arc::clone(&self.core), request))
+            }
+            Some(upstream) if !is_own(path) => Box::pin(forward(upstream.clone(), UPSTREAM, request)),
             _ => Box::pin(self.own.call(request)),
         }
     }
@@ -64,17 +82,22 @@ fn is_own(path: &str) -> bool {
     path.rsplit_once('/').is_some_and(|(_, method)| OWN.contains(&method))
 }
 
-async fn forward(upstream: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    match upstream.oneshot(request).await {
+/// The answer of the service of this name to a request.
+pub(crate) async fn forward(
+    service: Channel,
+    name: &'static str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible> {
+    match service.oneshot(request).await {
         Ok(response) => Ok(response),
-        Err(error) => Ok(unavailable(error.as_ref()).into_http()),
+        Err(error) => Ok(unavailable(name, error.as_ref()).into_http()),
     }
 }
 
-/// What callers are answered when the upstream cannot be reached; the cause is for the log.
-pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Status {
-    tracing::error!(error, "the upstream gateway cannot be reached");
-    status::grpc(Kind::Unavailable, "the upstream gateway is not available")
+/// What callers are answered when a service cannot be reached; the cause is for the log.
+fn unavailable(name: &str, error: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(error, "{name} cannot be reached");
+    status::grpc(Kind::Unavailable, format!("{name} is not available"))
 }
 
 #[cfg(test)]

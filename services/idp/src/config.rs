@@ -1,5 +1,6 @@
 mod account_mail;
 mod multi_factor;
+pub(crate) mod webfinger;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use crate::lifetimes::Lifetimes;
 
 pub use account_mail::AccountMailSettings;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
+pub use webfinger::Webfinger;
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
 /// installed, half of what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a
@@ -150,6 +152,8 @@ pub struct Config {
     pub account_url: String,
     /// Second factors.
     pub mfa: MultiFactor,
+    /// What programs learn before they sign in.
+    pub webfinger: Webfinger,
     /// How mail is sent. Without it users cannot reset forgotten passwords.
     pub mail: MailSettings,
     /// Mail to users about their accounts.
@@ -233,6 +237,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("mfa", &self.mfa),
+            ("webfinger", &self.webfinger),
             ("mail", &self.mail),
             ("", &self.pages),
             ("", &self.database_pool),

@@ -39,7 +39,7 @@ mod sign_in;
 mod status_code;
 mod token;
 mod userinfo;
-mod webfinger;
+pub(crate) mod webfinger;
 
 #[cfg(test)]
 mod tests;

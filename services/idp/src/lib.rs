@@ -44,7 +44,7 @@ use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy};
+pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy, Webfinger};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
@@ -188,6 +188,7 @@ pub async fn open(
         deliveries: Arc::default(),
         audit_events,
     });
+    http::webfinger::warn_of_unknown_clients(&provider).await;
     Ok(IdpService { provider, context: context.clone() })
 }
 

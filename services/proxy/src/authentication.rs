@@ -198,9 +198,11 @@ fn caller(info: &RequestInfo<'_>) -> Caller {
 
 fn verdict(error: &AuthError) -> Verdict {
     match error {
-        AuthError::Refused(_) | AuthError::UnknownUser | AuthError::UnknownType { .. } | AuthError::Malformed(_) => {
-            Verdict::Unauthenticated(CredentialError::Invalid)
-        }
+        AuthError::Refused(_)
+        | AuthError::Explained(_)
+        | AuthError::UnknownUser
+        | AuthError::UnknownType { .. }
+        | AuthError::Malformed(_) => Verdict::Unauthenticated(CredentialError::Invalid),
         AuthError::NotPermitted(_) => Verdict::Forbidden,
         AuthError::Busy { retry_after } => Verdict::Busy { retry_after: *retry_after },
         AuthError::Unavailable { .. } | AuthError::Internal(_) => {

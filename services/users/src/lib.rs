@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::{Environment, Identity};
-use authn::{Access, BoxError, Directory, directory::MaySearch};
+use authn::directory::{MaySearch, Searchable};
+use authn::{Access, BoxError, Directory};
 use runtime::{App, Check, Context, Listeners, Service, Task};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
@@ -178,8 +179,11 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     let verifier = Verifier::new(keys);
     let (clock, searchers) = (context.clock.clone(), verifier.clone());
     // not by a credential that is for something else, like one folder
+    let is_multi_tenant = config.ldap.multi_tenant_enabled;
     let may_search: MaySearch = Arc::new(move |token: &str| {
-        searchers.verify(clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
+        let claims = searchers.verify(clock.now(), token).ok()?;
+        let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
+        claims.scopes.allow(&Access::Other).then_some(searchable)
     });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
@@ -199,7 +203,11 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     routes = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
         (None, Backend::Ldap(directory, _)) => {
-            routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
+            let (directory, settings) = (directory.clone(), config.tenants.clone());
+            let tenants =
+                service::tenants::Tenants { directory: directory.ldap.clone(), settings, authority: authority.clone() };
+            let routes = routes.add_service(service::tenants::serve(tenants, limit));
+            routes.add_service(service::read_only::serve(directory, authority, limit))
         }
         (None, Backend::Sql(..)) => routes,
     };

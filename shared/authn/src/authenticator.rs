@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bounded_cache::HeapSize;
 use status::Kind;
 
-use crate::{Caller, Credentials, Scopes, User};
+use crate::{Caller, Credentials, Explanation, Scopes, User};
 
 /// An error of whatever kind, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -86,6 +86,12 @@ pub enum Reason {
     Policy,
     /// The caller's certificate has no name that may authenticate here.
     Caller,
+    /// The user belongs to no tenant, or to another one than the credential says.
+    Tenant,
+    /// The user is neither a member nor a guest of this instance.
+    NotMember,
+    /// Credentials of this type do not count at one of several instances.
+    MultiInstance,
     /// The authenticator gave no reason.
     Unstated,
 }
@@ -107,6 +113,9 @@ impl Reason {
             Self::TooManyGroups => "too_many_groups",
             Self::Policy => "policy",
             Self::Caller => "caller",
+            Self::Tenant => "tenant",
+            Self::NotMember => "not_member",
+            Self::MultiInstance => "multi_instance",
             Self::Unstated => "unstated",
         }
     }
@@ -118,6 +127,9 @@ pub enum AuthError {
     /// The credential is not valid. The text is the same for every reason.
     #[error("invalid credentials")]
     Refused(Reason),
+    /// The credential is not valid, and the gateway of another system has stated the cause for its clients.
+    #[error("invalid credentials")]
+    Explained(Box<Explanation>),
     /// The key is valid but the user does not exist; only auth-machine may return this.
     #[error("user not found")]
     UnknownUser,
@@ -159,7 +171,7 @@ impl AuthError {
     /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Refused(_) => Kind::Unauthenticated,
+            Self::Refused(_) | Self::Explained(_) => Kind::Unauthenticated,
             Self::UnknownUser => Kind::NotFound,
             Self::NotPermitted(_) => Kind::PermissionDenied,
             Self::UnknownType { .. } | Self::Malformed(_) => Kind::InvalidArgument,
@@ -173,6 +185,7 @@ impl AuthError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Refused(reason) | Self::NotPermitted(reason) => reason.code(),
+            Self::Explained(_) => "explained",
             Self::UnknownUser => Reason::UnknownUser.code(),
             Self::UnknownType { .. } => "unknown_type",
             Self::Malformed(_) => Reason::Malformed.code(),

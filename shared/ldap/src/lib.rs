@@ -11,10 +11,12 @@ mod groups;
 mod known_support;
 mod listing;
 mod mapping;
+mod multi_instance;
 mod password_change;
 mod pool;
 mod profile;
 mod server;
+mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
@@ -28,3 +30,4 @@ pub use listing::Listing;
 pub use mapping::{MappedAttribute, Mapping};
 pub use password_change::{PasswordChange, PasswordChangeError, Refusal};
 pub use profile::ProfileSchema;
+pub use tenants::{Tenant, TenantKey, TenantSchema, Tenants};

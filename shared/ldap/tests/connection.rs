@@ -1,5 +1,6 @@
 //! TLS, and what happens when the server does not do what it should.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,33 @@ async fn a_port_that_never_answers_is_given_up() {
         Some(Kind::Unavailable)
     );
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+}
+
+/// Answers a TLS handshake as a server that speaks TLS 1.1 does, and returns what the client has sent after that.
+fn answer_with_tls_1_1(listener: &TcpListener) -> Vec<u8> {
+    let (mut connection, _) = listener.accept().expect("a connection");
+    connection.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let mut hello = [0; 16 * 1024];
+    assert!(connection.read(&mut hello).expect("a ClientHello") > 0);
+    // a record of a handshake (22) with a ServerHello (2): version 3.2, random, no session, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+    let record = [&[22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
+    connection.write_all(&record).expect("is sent");
+    let mut rest = Vec::new();
+    // the client may close the connection with bytes unread
+    let _ = connection.read_to_end(&mut rest);
+    rest
+}
+
+#[tokio::test]
+async fn server_that_answers_with_tls_1_1_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("ldaps://{}", listener.local_addr().expect("its address"));
+    let server = tokio::task::spawn_blocking(move || answer_with_tls_1_1(&listener));
+    let config = Ldap { uri, insecure: true, bind_password: "x".into(), ..Ldap::default() };
+    look(&directory(&config)).await.expect_err("no connection");
+    let sent = server.await.expect("the server ends");
+    // a fatal alert (2) `protocol_version` (70), RFC 5246 7.2
+    assert!(sent.ends_with(&[2, 70]), "{sent:?}");
 }
 
 #[tokio::test]

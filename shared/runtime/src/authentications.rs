@@ -83,7 +83,9 @@ impl Authentications {
 fn outcome<T>(result: &Result<T, AuthError>) -> &'static str {
     match result {
         Ok(_) => "accepted",
-        Err(AuthError::Refused(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => "refused",
+        Err(AuthError::Refused(_) | AuthError::Explained(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => {
+            "refused"
+        }
         Err(AuthError::UnknownType { .. } | AuthError::Malformed(_)) => "invalid",
         Err(AuthError::Busy { .. }) => "busy",
         Err(AuthError::Unavailable { .. }) => "unavailable",

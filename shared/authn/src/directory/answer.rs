@@ -5,6 +5,7 @@ use proto::{
     find_users::{UserFilter, decode_filters},
 };
 
+use super::Searchable;
 use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType, causes, wire::from_directory};
 
 fn wanted(skip: bool) -> Groups {
@@ -80,17 +81,23 @@ pub async fn get_user_groups(
     }
 }
 
-/// Answers `FindUsers`, whichever generation of the interface asks. The caller has checked `token`.
+/// Answers `FindUsers`, whichever generation of the interface asks. The caller has checked the token, and found out which users it may
+/// find (`docs/security-requirements.md#d43`).
 pub async fn find_users(
     directory: &dyn Directory,
     request: identity::FindUsersRequest,
-    token: &str,
+    (token, searchable): &(String, Searchable),
     trace: &str,
 ) -> identity::FindUsersResponse {
     let found = match decode_filters(&request.filters) {
         Ok(filters) => {
             let filters: Vec<Filter> = filters.into_iter().map(Filter::from).collect();
-            directory.find(&filters, wanted(request.skip_fetching_user_groups), token).await
+            let groups = wanted(request.skip_fetching_user_groups);
+            match searchable {
+                Searchable::All => directory.find(&filters, groups, token).await,
+                Searchable::Tenant(tenant) if tenant.is_empty() => Ok(Vec::new()),
+                Searchable::Tenant(tenant) => directory.find_in_tenant(tenant, &filters, groups, token).await,
+            }
         }
         Err(_) => Err(DirectoryError::Malformed("a filter cannot be read")),
     };

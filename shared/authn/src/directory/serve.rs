@@ -8,14 +8,14 @@ use proto::cs3::identity::user::v1beta1::{
 use status::Kind;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-use super::answer;
+use super::{Searchable, answer};
 use crate::{Directory, caller::trace_id};
 
 /// Largest request the directory reads unless another limit is set, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
-/// Decides whether the bearer of this internal token may search the directory.
-pub type MaySearch = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// The users that the bearer of this internal token may find; `None` if it may not search the directory.
+pub type MaySearch = Arc<dyn Fn(&str) -> Option<Searchable> + Send + Sync>;
 
 /// A CS3 `UserAPI` whose every answer comes from one [`Directory`].
 pub struct Users {
@@ -56,22 +56,24 @@ impl UserApi for Users {
 
     async fn find_users(&self, request: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
         let trace = trace_id(request.metadata());
-        let token = searcher(request.metadata(), &*self.may_search)?;
-        Ok(Response::new(answer::find_users(&*self.directory, request.into_inner(), &token, &trace).await))
+        let searcher = searcher(request.metadata(), &*self.may_search)?;
+        Ok(Response::new(answer::find_users(&*self.directory, request.into_inner(), &searcher, &trace).await))
     }
 }
 
-/// The token of the person who searches, if it may.
+/// The token of the user who searches, if it may, and which users it may find.
 ///
 /// # Errors
 /// `UNAUTHENTICATED` without a token, `PERMISSION_DENIED` with one that is not good: as the systems that call us expect.
-pub fn searcher(metadata: &MetadataMap, may_search: &dyn Fn(&str) -> bool) -> Result<String, Status> {
+pub fn searcher(
+    metadata: &MetadataMap,
+    may_search: &dyn Fn(&str) -> Option<Searchable>,
+) -> Result<(String, Searchable), Status> {
     let token = metadata.get("x-access-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if token.is_empty() {
         return Err(status::grpc(Kind::Unauthenticated, "core access token not found"));
     }
-    if !may_search(token) {
-        return Err(status::grpc(Kind::PermissionDenied, "core access token is invalid"));
-    }
-    Ok(token.to_owned())
+    let searchable = may_search(token);
+    let searchable = searchable.ok_or_else(|| status::grpc(Kind::PermissionDenied, "core access token is invalid"))?;
+    Ok((token.to_owned(), searchable))
 }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tonic::{Request, Response, Status};
 use tracing::field::display;
 
-use super::extras;
+use super::{extras, failure};
 use crate::audit::Event;
 use crate::{AuthError, Authenticator, Caller, Credentials, causes};
 
@@ -29,7 +29,7 @@ impl ProviderApi for Provider {
         &self,
         request: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
         let AuthenticateRequest { client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
 
@@ -49,8 +49,7 @@ impl ProviderApi for Provider {
                     tracing::error!(%error, cause, "authentication came to no verdict");
                 }
                 audit(&credentials, &error);
-                let failure = status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id);
-                response.get_mut().status = Some(failure);
+                response.get_mut().status = Some(failure(&error, &credentials.caller.trace_id));
             }
         }
         Ok(response)

@@ -146,6 +146,26 @@ async fn strict_issuer_takes_codes_with_pkce_only() {
     }
 }
 
+/// lico can sign users in by a signed request, without a page; here nothing but a session does.
+#[tokio::test]
+async fn parameters_of_lico_sign_no_user_in() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    let query = [
+        ("client_id", "app"),
+        ("response_type", "code"),
+        ("redirect_uri", BACK),
+        ("scope", "openid"),
+        ("prompt", "none"),
+        ("claims_scope", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJlaW5zdGVpbiJ9.AAAA"),
+    ];
+    let reply = authorize(&bench, &mut browser, &query).await;
+    assert_eq!(answered(&reply, "error").as_deref(), Some("login_required"), "{reply:?}");
+    assert_eq!(answered(&reply, "code"), None);
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    assert!(answered(&authorize(&bench, &mut browser, &query).await, "code").is_some(), "a session does");
+}
+
 /// The code of a request for `app` that was decided before `end` and is answered after it.
 async fn code_decided_before(bench: &Bench, end: impl AsyncFnOnce()) -> String {
     let (provider, endpoints) = (&bench.provider, bench.endpoints());

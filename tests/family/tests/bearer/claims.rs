@@ -1,0 +1,157 @@
+//! Claims of another provider that decide who a user is, and where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ldap::testing::{EINSTEIN, Slapd};
+use reqwest::{Method, StatusCode};
+use runtime::Clock;
+use serde_json::json;
+use status::Kind;
+use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
+use token::{Claims, KeyRing, Verifier};
+use tokio::net::TcpListener;
+
+use crate::foreign_issuer::ForeignIssuer;
+use crate::{set_clients, sign_in};
+
+/// An application that answers with the internal token of a request.
+async fn application() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("an address").to_string();
+    let answer = |request: Request| {
+        let token = request.headers().get(token::METADATA_KEY).and_then(|value| value.to_str().ok());
+        std::future::ready(token.unwrap_or_default().to_owned())
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    address
+}
+
+fn claims_of(family: &TestFamily, token: &str) -> Claims {
+    note_secret(token);
+    let keys = Arc::new(KeyRing::new(&family.layout.jwt_secret.as_str().into(), None).expect("a secret"));
+    Verifier::new(keys).verify(Clock::system().now(), token).expect("the token is good")
+}
+
+/// A claim of its own names the user of OpenID Connect tokens; passwords and app tokens have no claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn custom_claim_leaves_passwords_and_app_tokens_alone() {
+    let issuer = ForeignIssuer::start().await;
+    let mut layout = issuer.layout("bearer-custom-claim");
+    let routes = layout.folder().join("routes.yaml");
+    let backend = application().await;
+    std::fs::write(&routes, format!("routes:\n  - {{ path: /, backend: 'http://{backend}' }}\n")).expect("writes");
+    for (name, value) in [
+        ("PROXY_USER_OIDC_CLAIM", "employee.number"),
+        ("PROXY_USER_CS3_CLAIM", "userid"),
+        ("PROXY_ROUTES_FILE", &routes.display().to_string()),
+        ("PROXY_TLS", "false"),
+        ("PROXY_URL", "http://cloud.example"),
+        ("PROXY_ENABLE_BASIC_AUTH", "true"),
+    ] {
+        layout.set(name, value);
+    }
+    let edge = format!("http://{}/a", layout.variables()["PROXY_HTTP_ADDR"]);
+    let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
+    let password = family.layout.password.clone();
+    let (einstein, _) = family.authenticate("basic", "einstein", &password).await.expect("the password is right");
+    let id = einstein.id.expect("an identifier").opaque_id;
+    let app = family.app_token("einstein").await;
+    let access = issuer.token(json!({ "preferred_username": "somebody-else", "employee": { "number": id } }));
+
+    let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("einstein:{secret}")));
+    let mut roles = Vec::new();
+    for authorization in [basic(&password), basic(&app), format!("Bearer {app}"), format!("Bearer {access}")] {
+        let headers = [("authorization", authorization.as_str())];
+        let answer = Browser::new().request(Method::GET, &edge, &headers).await.expect("answers");
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let user = claims_of(&family, &answer.page).user;
+        assert_eq!((user.id.opaque_id.as_str(), user.username.as_str()), (id.as_str(), "einstein"));
+        roles.push(user.roles);
+    }
+    assert!(!roles[0].is_empty() && roles.iter().all(|of_one| *of_one == roles[0]), "{roles:?}");
+    let unknown = issuer.token(json!({ "preferred_username": "einstein", "employee": { "number": "nobody" } }));
+    assert!(family.authenticate("bearer", "", &unknown).await.is_err(), "the usual claim does not count");
+}
+
+/// `docs/security-requirements.md#g24`, `#r23`
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_refuses_basic_and_app_tokens_and_admits_its_members() {
+    let issuer = ForeignIssuer::start().await;
+    let mut layout = issuer.layout("bearer-instance");
+    let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+    let idp = format!("http://localhost:{port}");
+    set_clients(&mut layout, "http://127.0.0.1:9/backchannel_logout");
+    for (name, value) in [
+        ("IDP_ISS", idp.as_str()),
+        ("IDP_ALLOW_PRIVATE_ADDRESSES", "true"),
+        ("OCIS_MULTI_INSTANCE_ENABLED", "true"),
+        ("OCIS_MULTI_INSTANCE_INSTANCEID", "cloud-1"),
+        ("OCIS_MULTI_INSTANCE_MEMBER_CLAIM", "owncloudMemberOf"),
+        ("OCIS_MULTI_INSTANCE_GUEST_CLAIM", "owncloudGuestOf"),
+    ] {
+        layout.set(name, value);
+    }
+    let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
+    let password = family.layout.password.clone();
+    let app = family.app_token("einstein").await;
+    for (kind, secret) in [("basic", &password), ("appauth", &app)] {
+        let refused = family.authenticate(kind, "einstein", secret).await.expect_err(kind);
+        assert_eq!(refused, (Kind::Unauthenticated, "invalid credentials".to_owned()));
+    }
+    let token =
+        |claim: &str, instances: &[&str]| issuer.token(json!({ "preferred_username": "einstein", claim: instances }));
+    let (member, _) =
+        family.authenticate("bearer", "", &token("owncloudMemberOf", &["cloud-0", "cloud-1"])).await.expect("a member");
+    let (guest, jwt) =
+        family.authenticate("bearer", "", &token("owncloudGuestOf", &["cloud-1"])).await.expect("a guest");
+    let kind = |user: proto::cs3::identity::user::v1beta1::User| user.id.expect("an identifier").r#type;
+    assert_eq!((kind(member), kind(guest)), (1, 5), "a primary user, and a guest");
+    assert_eq!(claims_of(&family, &jwt).user.id.kind, authn::UserType::Guest);
+    let other = family.authenticate("bearer", "", &token("owncloudMemberOf", &["cloud-2"])).await;
+    assert_eq!(other.map(drop), Err((Kind::Unauthenticated, "invalid credentials".to_owned())));
+    let machine = family.layout.machine_key.clone();
+    family.authenticate("machine", "username:einstein", &machine).await.expect("services act for users all the same");
+    // the page of idp takes passwords: idp does not call the gateway for that
+    sign_in(&mut Browser::new(), &idp, "einstein", &password).await;
+}
+
+/// `docs/security-requirements.md#r22`, `#g23`
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_another_tenant_is_refused() {
+    let Some(slapd) = Slapd::start() else { return };
+    let issuer = ForeignIssuer::start().await;
+    let mut layout = issuer.layout("bearer-tenants");
+    for name in slapd.environment().names() {
+        layout.set(name, slapd.environment().get(name).unwrap_or_default());
+    }
+    for (name, value) in [
+        ("USERS_DRIVER", "ldap"),
+        ("AUTH_BASIC_AUTH_MANAGER", "ldap"),
+        ("OCIS_MULTI_TENANT_ENABLED", "true"),
+        // the attribute that is Guest for the visitor and Member for all others
+        ("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "ownCloudUserType"),
+        ("PROXY_TENANT_OIDC_CLAIM", "organization.tenant"),
+    ] {
+        layout.set(name, value);
+    }
+    let family = TestFamily::start_empty(layout, Mode::Inside).await;
+    let token = |tenant: &str| {
+        issuer.token(json!({ "preferred_username": EINSTEIN.uid, "organization": { "tenant": tenant } }))
+    };
+    let (user, jwt) = family.authenticate("bearer", "", &token("Member")).await.expect("his tenant");
+    assert_eq!(user.id.expect("an identifier").tenant_id, "Member");
+    assert_eq!(claims_of(&family, &jwt).user.id.tenant_id, "Member");
+    for other in ["Guest", "member", ""] {
+        let refused = family.authenticate("bearer", "", &token(other)).await.expect_err(other);
+        assert_eq!(refused, (Kind::Unauthenticated, "invalid credentials".to_owned()), "{other:?}");
+    }
+    family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await.expect("a password says nothing of tenants");
+    let other = |layout: &mut Layout| layout.set("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "departmentNumber");
+    let family = family.restart(Mode::Inside, other).await;
+    let refused = family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await;
+    assert_eq!(refused.expect_err("no user has a tenant").0, Kind::Unauthenticated);
+}
