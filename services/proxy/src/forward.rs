@@ -4,6 +4,7 @@ mod client;
 mod connection;
 mod upgrade;
 mod upload;
+mod user_header;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -187,12 +188,12 @@ impl Forwarder {
             return Err(Refusal::body_too_long());
         }
         let upgrade = upgrade::requested(parts);
-        let (upload, progress) = Upload::new(body, route.max_body, Arc::clone(&self.entrypoint.filter));
+        let (upload, progress) = Upload::new(body, route, Arc::clone(&self.entrypoint.filter));
         let mut request = http::Request::new(upload);
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = target;
         *request.version_mut() = if route.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        *request.headers_mut() = self.request_headers(parts, host, identity, route);
+        *request.headers_mut() = self.request_headers(parts, host, identity, route)?;
         if is_multi_factor && !route.is_builtin {
             request.headers_mut().insert(multi_factor::HEADER, multi_factor::DONE);
         }
@@ -234,7 +235,7 @@ impl Forwarder {
         host: &HeaderValue,
         identity: Option<&Identity>,
         route: &Route,
-    ) -> HeaderMap {
+    ) -> Result<HeaderMap, Refusal> {
         let mut headers = std::mem::take(&mut parts.headers);
         let internal_token = if route.keeps_internal_token { self.internal_token(&headers) } else { None };
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
@@ -248,6 +249,7 @@ impl Forwarder {
         if !route.keeps_authorization() {
             headers.remove(AUTHORIZATION);
         }
+        user_header::remove(&mut headers, route);
         route.request_headers.apply(&mut headers);
         if route.http2 {
             if wants_trailers {
@@ -265,10 +267,11 @@ impl Forwarder {
         if let Some(token) = internal_token {
             headers.insert(ACCESS_TOKEN, token);
         }
-        if let Some(identity) = identity {
+        if let Some(identity) = identity.filter(|_| !route.skips_access_token) {
             headers.insert(ACCESS_TOKEN, identity.token.clone());
         }
-        headers
+        user_header::set(&mut headers, route, identity)?;
+        Ok(headers)
     }
 
     /// The internal token of the client, if it is valid.

@@ -43,10 +43,12 @@ pub(crate) fn follow(
 fn routing(file: RoutesFile, backends: &Backends, metrics: &Metrics) -> Result<Routing, InvalidBackend> {
     let RoutesFile { routes, rules } = file;
     let routes = builtin_routes::with_account(routes, backends)?;
+    // a backend may be reached by several routes, and must believe the header of none of its clients
+    let user_headers: Arc<[_]> = routes.iter().filter_map(|route| route.user_header.clone()).collect();
     let routes = builtin_routes::routes(backends)?.into_iter().chain(routes);
     let measured = |route: Route| {
         let metrics = metrics.of_route(&route.name);
-        (route, metrics)
+        (Route { user_headers: Arc::clone(&user_headers), ..route }, metrics)
     };
     Ok(Routing { routes: routes.map(measured).collect(), rules })
 }
