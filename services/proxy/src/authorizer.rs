@@ -48,6 +48,13 @@ impl Authorizer {
         }
     }
 
+    /// The policy of routes that the issuer names in the sign-in of a request's user.
+    pub(crate) async fn policy(&self, info: &RequestInfo<'_>) -> Option<String> {
+        // The session's user need not be that of a signed URL.
+        let sign_in = if SignedUrls::is_one(info) { None } else { self.multi_factor.sign_in(info).await };
+        sign_in?.policy
+    }
+
     async fn identify(&self, info: &RequestInfo<'_>) -> Result<Arc<Identity>, Verdict> {
         match Credential::of(info) {
             Ok(Some(credential)) => self.authentication.identify(info, credential).await,

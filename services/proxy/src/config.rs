@@ -1,5 +1,6 @@
 mod acme;
 mod multi_factor;
+mod proxy_yaml;
 mod public;
 mod session;
 
@@ -19,6 +20,8 @@ pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
+pub(crate) use proxy_yaml::Product;
+pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
 pub use session::Session;
 
@@ -104,6 +107,8 @@ pub struct Config {
     /// it changes.
     #[schemars(extend("x-env" = ["<P>_ROUTES_FILE"]))]
     pub routes_file: Option<PathBuf>,
+    /// The routes of an oCIS or OpenCloud.
+    pub proxy_yaml: ProxyYaml,
     /// The family's own backends.
     pub backends: Backends,
     /// Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https
@@ -183,6 +188,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("acme", &self.acme),
+            ("proxy_yaml", &self.proxy_yaml),
             ("backends", &self.backends),
             ("doors", &self.doors),
             ("session", &self.session),

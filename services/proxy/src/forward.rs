@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod policy;
 mod upgrade;
 mod upload;
 mod user_header;
@@ -13,7 +14,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, SET_COOKIE, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use runtime::{AccessDetails, FileValue};
@@ -35,7 +36,7 @@ use crate::request_head;
 use crate::request_info::{RequestInfo, source};
 use crate::route_metrics::RouteMetrics;
 use crate::routes::Route;
-use crate::routing::Routing;
+use crate::routing::{self, Routes, Routing};
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
 use crate::signed_url::{SignedUrls, logout};
@@ -64,6 +65,14 @@ pub struct Forwarder {
 struct AccessRecord<'a> {
     route: &'a RouteMetrics,
     identity: Option<Arc<Identity>>,
+}
+
+impl<'a> AccessRecord<'a> {
+    fn take(&mut self, found: Option<&'a (Route, RouteMetrics)>) {
+        if let Some((_, metrics)) = found {
+            self.route = metrics;
+        }
+    }
 }
 
 /// The response to a refused request. The connection is closed after a request that was not read to its end, since the start of
@@ -114,32 +123,41 @@ impl Forwarder {
         }
         request_head::check_target(&uri)?;
         request_head::check_framing(&parts.headers)?;
-        let (route, target, is_multi_factor, is_logout) = {
+        let (route, target, is_multi_factor, is_logout, policy_cookie) = {
             let info = RequestInfo::received(parts, host, paths.literal(), self.entrypoint.is_https);
-            let route = route_of(routing, &paths, &info)?.map(|(route, metrics)| {
-                record.route = metrics;
-                route
-            });
-            let verdict = match self.decide(routing, &paths, &info, route).await {
+            let found = route_of(routing.routes_for(info.headers), &paths, &info)?;
+            record.take(found);
+            let verdict = match self.decide(routing, &paths, &info, found.map(|(route, _)| route)).await {
                 Ok(verdict) => verdict,
                 Err(refusal) => {
                     upload::drain(body, parts.version, &parts.headers).await;
                     return Err(refusal);
                 }
             };
-            let route = route.ok_or_else(Refusal::not_found)?;
+            let of_user = self.route_of_user(routing, &paths, &info, &verdict).await?;
+            let (found, cookie) = of_user.map_or((found, None), |of_user| (of_user.route, of_user.cookie));
+            record.take(found);
+            let (route, _) = found.ok_or_else(Refusal::not_found)?;
+            let verdict = if route.unprotected { Verdict::Allowed(None) } else { verdict };
             let target = uri.path_and_query().and_then(|target| route.uri(target).ok());
             let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "invalid path\n"))?;
             let is_multi_factor = self.entrypoint.authorizer.multi_factor.was_done(&info, &verdict).await;
             record.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            (route, target, is_multi_factor, logout::is_one(&info, route))
+            (route, target, is_multi_factor, logout::is_one(&info, route), cookie)
         };
+        if let Some(policies) = &routing.policies {
+            cookie::remove(&mut parts.headers, &policies.selector.cookie);
+        }
         let (host, identity) = (&host_value, record.identity.as_deref());
         let permitted = PermittedRequest { parts, body, host, identity, is_multi_factor, route, target };
-        match &self.entrypoint.authorizer.signed_urls {
+        let mut response = match &self.entrypoint.authorizer.signed_urls {
             Some(signed_urls) if is_logout => self.send_logout(signed_urls, permitted).await,
             _ => self.send(permitted).await,
+        }?;
+        if let Some(cookie) = policy_cookie {
+            response.headers_mut().append(SET_COOKIE, cookie);
         }
+        Ok(response)
     }
 
     /// Forwards a logout token to auth-bearer, and ends the keys of signed URLs that it concerns if auth-bearer accepts it.
@@ -284,11 +302,11 @@ impl Forwarder {
 
 /// The route of a request. An ambiguous path needs one that forwards such paths, and the same for every reading.
 fn route_of<'a>(
-    routing: &'a Routing,
+    routes: &'a Routes,
     paths: &Paths<'_>,
     info: &RequestInfo<'_>,
 ) -> Result<Option<&'a (Route, RouteMetrics)>, Refusal> {
-    let find = |path: &Path<'_>| routing.route(&RequestInfo { path, ..*info });
+    let find = |path: &Path<'_>| routing::route(routes, &RequestInfo { path, ..*info });
     let found = find(paths.literal());
     let is_same = |path: &Path<'_>| match (found, find(path)) {
         (Some(found), Some(route)) => std::ptr::eq(found, route) && route.0.is_opaque(path),

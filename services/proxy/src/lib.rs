@@ -21,6 +21,8 @@ mod pages;
 pub mod path;
 pub mod path_scopes;
 pub mod pattern;
+mod policies_file;
+mod policy_selector;
 pub mod refusal;
 mod request_body;
 mod request_head;
@@ -54,7 +56,7 @@ use crate::acme::Acme;
 pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, ProxyYaml, Public, Session};
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
@@ -64,7 +66,6 @@ use crate::identity_headers::IdentityHeaders;
 use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
-use crate::routes_file::RoutesFile;
 use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
@@ -90,7 +91,7 @@ impl Service for Proxy {
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         acme::check_files(config).map_err(Misconfigured::new)?;
-        Ok(routes_file(config)?.warnings())
+        routing_file::check(config)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -206,9 +207,4 @@ fn edge(
         })
     });
     Ok(Edge { entrypoint: Arc::clone(entrypoint), forward_auth, token_review, forwarder })
-}
-
-/// The routes and access rules of the file that the configuration names.
-fn routes_file(config: &Config) -> Result<RoutesFile, Misconfigured> {
-    config.routes_file.as_deref().map_or(Ok(RoutesFile::default()), routes_file::read).map_err(Misconfigured::new)
 }

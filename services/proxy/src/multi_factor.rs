@@ -80,7 +80,8 @@ impl MultiFactor {
         self.sign_in(info).await.is_some_and(|sign_in| self.is_enough(&sign_in))
     }
 
-    async fn sign_in(&self, info: &RequestInfo<'_>) -> Option<SignIn> {
+    /// The sign-in of a request's user, as far as the issuer describes it.
+    pub(crate) async fn sign_in(&self, info: &RequestInfo<'_>) -> Option<SignIn> {
         match (Credential::of(info), &self.sessions) {
             (Ok(Some(Credential::Bearer(token))), _) => of_access_token(token.expose_secret()),
             (Ok(None), Some(sessions)) => sessions.sign_in(info.headers).await,

@@ -64,6 +64,11 @@ impl Refusal {
         self
     }
 
+    /// For a request that its user may not send.
+    pub(crate) fn not_permitted() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not permitted\n")
+    }
+
     /// For a path without a route, and for one of the edge's own that has no endpoint.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no route matches\n")
@@ -99,7 +104,7 @@ impl Refusal {
         Some(match verdict {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
-            Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::Forbidden => Self::not_permitted(),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
                 Self::insufficient(acr_values.as_deref(), *max_age, info)
             }

@@ -146,6 +146,13 @@ pub struct Backend {
     path: String,
 }
 
+impl Backend {
+    /// The host and perhaps the port.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+}
+
 /// The text is not the URL of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be like http://host:port or https://host:port/path")]

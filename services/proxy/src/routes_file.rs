@@ -266,6 +266,7 @@ fn pattern(fields: MatchFields) -> Result<Pattern, String> {
         host: fields.host.map(|host| canonical_host(&host).into_owned()),
         path,
         methods: fields.methods.iter().map(method).collect::<Result<_, _>>()?,
+        except_methods: Vec::new(),
         query: fields.query.into_iter().collect(),
         networks: fields.networks.iter().map(network).collect::<Result<_, _>>()?,
     })

@@ -94,3 +94,49 @@ async fn changed_file_replaces_routes_and_rules_together_and_an_invalid_one_neit
     let changes = changes(&first, &second);
     assert!(changes.ends_with("1 access rules; added: /two; removed: /one"), "{changes}");
 }
+
+/// Rows [E30](../../../../docs/security-requirements.md#e30), [E46](../../../../docs/security-requirements.md#e46).
+#[tokio::test]
+async fn routes_file_and_proxy_yaml_are_replaced_together_or_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (routes, policies) = (folder.path().join("routes.yaml"), folder.path().join("proxy.yaml"));
+    let policy = |endpoint: &str| {
+        let route = format!("{{ endpoint: {endpoint}, backend: 'http://app.example' }}");
+        std::fs::write(&policies, format!("policies: [{{ name: ocis, routes: [{route}] }}]\n")).expect("writes");
+    };
+    write(&routes, "/one", "deny");
+    policy("/theirs");
+    let backends = Backends { account: String::new(), ..config::defaults() };
+    let proxy_yaml = crate::config::ProxyYaml { file: Some(policies.clone()), ..config::defaults() };
+    let config = Config { routes_file: Some(routes.clone()), proxy_yaml, backends, ..Config::default() };
+    let context = Context { clock: Clock::system(), ..Context::new(Environment::default()) };
+    let routing = follow(&config, Metrics::new(&context.metrics), &context).expect("valid files");
+    let mut readings = routing.readings();
+    let mut reread = async || -> Arc<Routing> {
+        context.reload.announce();
+        tokio::time::timeout(PATIENCE, readings.changed()).await.expect("in time").expect("is followed");
+        routing.current()
+    };
+    let named = |routing: &Routing, path: &str| ruling(routing, path).0;
+    let first = routing.current();
+    assert_eq!(
+        (named(&first, "/one"), named(&first, "/theirs/a")),
+        (Some("/one".to_owned()), Some("/theirs".to_owned()))
+    );
+    assert!(ruling(&first, "/theirs").1, "the access rules hold for them");
+
+    write(&routes, "/two", "deny");
+    std::fs::write(&policies, "policies: [{ name: ocis, routes: [{ endpoint: /x, service: com.x.y }] }]\n")
+        .expect("writes");
+    let same = reread().await;
+    assert_eq!((named(&same, "/one"), named(&same, "/two")), (Some("/one".to_owned()), None));
+
+    policy("/other");
+    let second = reread().await;
+    for (path, name) in [("/two", Some("/two")), ("/other", Some("/other")), ("/theirs", None), ("/one", None)] {
+        assert_eq!(named(&second, path).as_deref(), name, "{path}");
+    }
+    assert_eq!(check(&config).expect("valid files"), Vec::<String>::new());
+    std::fs::write(&policies, "role_quotas: { a: 1 }\n").expect("writes");
+    assert!(check(&config).expect("valid files")[0].starts_with("PROXY_POLICIES_FILE: role_quotas is not read"));
+}

@@ -11,6 +11,7 @@ mod long_tokens;
 mod many_groups;
 mod opencloud;
 mod paths;
+mod policies;
 mod pooled;
 mod presigned_urls;
 mod raw;
