@@ -1,4 +1,5 @@
 mod acme;
+mod links;
 mod multi_factor;
 mod proxy_yaml;
 mod public;
@@ -18,6 +19,7 @@ use web::page::PageSettings;
 
 pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
+pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
 pub(crate) use proxy_yaml::Product;
@@ -128,6 +130,8 @@ pub struct Config {
     pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
+    /// Credentials of links.
+    pub links: LinkSettings,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -194,6 +198,7 @@ impl Section for Config {
             ("session", &self.session),
             ("", &self.pages),
             ("mfa", &self.mfa),
+            ("links", &self.links),
         ]
     }
 

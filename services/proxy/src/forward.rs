@@ -148,8 +148,12 @@ impl Forwarder {
         if let Some(policies) = &routing.policies {
             cookie::remove(&mut parts.headers, &policies.selector.cookie);
         }
+        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(&paths);
+        if let Some(name) = hidden_cookie {
+            cookie::remove(&mut parts.headers, name);
+        }
         let (host, identity) = (&host_value, record.identity.as_deref());
-        let permitted = PermittedRequest { parts, body, host, identity, is_multi_factor, route, target };
+        let permitted = PermittedRequest { parts, body, host, identity, is_multi_factor, hidden_cookie, route, target };
         let mut response = match &self.entrypoint.authorizer.signed_urls {
             Some(signed_urls) if is_logout => self.send_logout(signed_urls, permitted).await,
             _ => self.send(permitted).await,
@@ -200,7 +204,7 @@ impl Forwarder {
     }
 
     async fn send(&self, request: PermittedRequest<'_>) -> Result<Response, Refusal> {
-        let PermittedRequest { parts, body, host, identity, is_multi_factor, route, target } = request;
+        let PermittedRequest { parts, body, host, identity, is_multi_factor, hidden_cookie, route, target } = request;
         let length = request_head::content_length(&parts.headers);
         if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
             return Err(Refusal::body_too_long());
@@ -238,6 +242,9 @@ impl Forwarder {
         let mut response = response.map(Body::new);
         strip_hop_by_hop(response.headers_mut());
         cookie::strip_set(response.headers_mut(), route.is_builtin);
+        if let Some(name) = hidden_cookie {
+            cookie::remove_set(response.headers_mut(), name);
+        }
         if upgraded {
             upgrade::set(response.headers_mut());
         }
@@ -326,6 +333,8 @@ struct PermittedRequest<'a> {
     identity: Option<&'a Identity>,
     /// Whether its user has signed in with several factors.
     is_multi_factor: bool,
+    /// A cookie that its backend must neither see nor set.
+    hidden_cookie: Option<&'a str>,
     route: &'a Route,
     target: http::Uri,
 }

@@ -16,6 +16,7 @@ pub mod forward_auth;
 pub mod headers;
 pub mod identity;
 pub mod identity_headers;
+pub mod links;
 pub mod multi_factor;
 mod pages;
 pub mod path;
@@ -56,13 +57,16 @@ use crate::acme::Acme;
 pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, ProxyYaml, Public, Session};
+pub use crate::config::{
+    Acme as AcmeSettings, Backends, Config, Doors, LinkSettings, MultiFactor, ProxyYaml, Public, Session,
+};
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};
 use crate::forward_auth::{ForwardAuth, RequestSource};
 use crate::identity_headers::IdentityHeaders;
+use crate::links::Links;
 use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
@@ -161,6 +165,7 @@ pub async fn app(
                 config.session.leeway,
                 context.clock.clone(),
             ),
+            links: Links::new(config),
             sessions,
         },
         routing,

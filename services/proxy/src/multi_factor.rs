@@ -45,10 +45,9 @@ impl MultiFactor {
         if !self.settings.enabled {
             return true;
         }
-        if !matches!(verdict, Verdict::Allowed(Some(_))) {
-            return false;
-        }
-        self.is_sufficient(info).await
+        // an ended session says nothing about the user of a link
+        let is_account = matches!(verdict, Verdict::Allowed(Some(identity)) if identity.link.is_none());
+        is_account && self.is_sufficient(info).await
     }
 
     /// The verdict on a permitted request that demands something of the sign-in, whether or not backends may demand several factors:

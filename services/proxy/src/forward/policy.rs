@@ -29,7 +29,7 @@ impl Forwarder {
         verdict: &Verdict,
     ) -> Result<Option<OfUser<'a>>, Refusal> {
         let (Some(policies), Verdict::Allowed(Some(identity))) = (&routing.policies, verdict) else { return Ok(None) };
-        let claim = self.claimed_policy(policies, info).await;
+        let claim = if identity.link.is_none() { self.claimed_policy(policies, info).await } else { None };
         let name = policies.name_for(&identity.claims.user, claim.as_deref());
         let Some(routes) = policies.named(name) else {
             tracing::warn!(policy = name, "refused: the sign-in names a policy that does not exist");

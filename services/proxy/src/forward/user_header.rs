@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::headers::remove_spellings;
-use crate::identity::Identity;
+use crate::identity::{Identity, Link};
 use crate::refusal::Refusal;
 use crate::routes::Route;
 
@@ -12,11 +12,13 @@ pub(super) fn remove(headers: &mut HeaderMap, route: &Route) {
     route.user_headers.iter().for_each(|name| remove_spellings(headers, name));
 }
 
-/// Sets the header to the identifier of the verified user, if there is one.
+/// Sets the header to the identifier of the verified user, if there is one who has sent the request.
 ///
 /// # Errors
 /// A refusal, if the identifier cannot stand in a header: without one the backend could take the request for another user's.
 pub(super) fn set(headers: &mut HeaderMap, route: &Route, identity: Option<&Identity>) -> Result<(), Refusal> {
+    // the user of a public link is the owner of what it shares, and not who has sent the request
+    let identity = identity.filter(|identity| identity.link != Some(Link::Public));
     let (Some(name), Some(identity)) = (&route.user_header, identity) else { return Ok(()) };
     let id = identity.claims.user.id.opaque_id.as_str();
     let Some(value) = value_of(id) else {

@@ -89,14 +89,24 @@ fn remove_where(headers: &mut HeaderMap, is_removed: impl Fn(&[u8]) -> bool) {
 
 /// Removes Doorward's cookies from a backend's response: it could fix the session of a user.
 pub fn strip_set(headers: &mut HeaderMap, of_family: bool) {
-    let is_ours = |value: &HeaderValue| {
+    remove_set_where(headers, |name| is_ours(name, of_family));
+}
+
+/// Removes the cookie with this name from a backend's response.
+pub fn remove_set(headers: &mut HeaderMap, name: &str) {
+    remove_set_where(headers, |other| other.trim_ascii() == name.as_bytes());
+}
+
+/// Removes cookies from a response by their names.
+fn remove_set_where(headers: &mut HeaderMap, is_removed: impl Fn(&[u8]) -> bool) {
+    let is_removed = |value: &HeaderValue| {
         let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family)
+        is_removed(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
     };
-    if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
+    if !headers.get_all(SET_COOKIE).iter().any(is_removed) {
         return;
     }
-    let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|value| !is_ours(value)).cloned().collect();
+    let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|value| !is_removed(value)).cloned().collect();
     headers.remove(SET_COOKIE);
     for line in lines {
         headers.append(SET_COOKIE, line);
@@ -132,6 +142,9 @@ mod tests {
         let mut sent = headers(&COOKIE, &["a=1; selector=b ; selectors=c", "selector=d", " selector=e"]);
         remove(&mut sent, "selector");
         assert_eq!(sent.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; selectors=c"]);
+        let mut set = headers(&SET_COOKIE, &["selector=a; Path=/", " selector =b", "selectors=c"]);
+        remove_set(&mut set, "selector");
+        assert_eq!(set.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["selectors=c"]);
     }
 
     #[test]
