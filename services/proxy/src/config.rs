@@ -1,4 +1,5 @@
 mod acme;
+mod csp;
 mod links;
 mod multi_factor;
 mod proxy_yaml;
@@ -19,6 +20,7 @@ use web::page::PageSettings;
 
 pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
+pub use csp::ContentSecurityPolicy;
 pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
@@ -130,6 +132,8 @@ pub struct Config {
     pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
+    /// The Content Security Policy of what is forwarded.
+    pub csp: ContentSecurityPolicy,
     /// Credentials of links.
     pub links: LinkSettings,
 }
@@ -198,6 +202,7 @@ impl Section for Config {
             ("session", &self.session),
             ("", &self.pages),
             ("mfa", &self.mfa),
+            ("csp", &self.csp),
             ("links", &self.links),
         ]
     }

@@ -23,6 +23,7 @@ use web::header::single;
 
 pub use client::Clients;
 
+use crate::csp::SecurityHeaders;
 use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
@@ -55,6 +56,8 @@ pub struct Forwarder {
     pub unmatched: RouteMetrics,
     /// Connections to backends.
     pub clients: Arc<FileValue<Clients>>,
+    /// Headers for browsers that responses of backends may lack; `None` if none are configured.
+    pub(crate) security_headers: Option<Arc<FileValue<SecurityHeaders>>>,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
     /// Ends upgraded connections.
@@ -247,6 +250,9 @@ impl Forwarder {
         }
         if upgraded {
             upgrade::set(response.headers_mut());
+        }
+        if let Some(security_headers) = self.security_headers.as_ref().filter(|_| !route.is_builtin) {
+            security_headers.current().apply(response.headers_mut());
         }
         route.response_headers.apply(response.headers_mut());
         Ok(response)

@@ -6,6 +6,7 @@ pub mod authorizer;
 mod builtin_routes;
 mod config;
 pub mod credential;
+mod csp;
 mod database;
 pub mod destination;
 mod endpoint;
@@ -58,8 +59,10 @@ pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_re
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{
-    Acme as AcmeSettings, Backends, Config, Doors, LinkSettings, MultiFactor, ProxyYaml, Public, Session,
+    Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProxyYaml, Public,
+    Session,
 };
+use crate::csp::SecurityHeaders;
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
@@ -95,6 +98,7 @@ impl Service for Proxy {
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         acme::check_files(config).map_err(Misconfigured::new)?;
+        csp::check(config)?;
         routing_file::check(config)
     }
 
@@ -197,6 +201,7 @@ fn edge(
         entrypoint: Arc::clone(entrypoint),
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::follow(config, context)?,
+        security_headers: SecurityHeaders::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
         shutdown: context.shutdown.clone(),
     });
