@@ -14,6 +14,7 @@ use runtime::Clock;
 use secrecy::SecretString;
 use token::{LEEWAY, Verifier};
 
+use crate::config::Config;
 use crate::credential::Credential;
 use crate::identity::Identity;
 use crate::request_info::RequestInfo;
@@ -68,6 +69,15 @@ pub struct CredentialTypes {
     pub basic: bool,
     /// App tokens.
     pub app: bool,
+}
+
+impl CredentialTypes {
+    /// Those of the configuration. At one of several instances there are none: passwords and app tokens do not say whether their user
+    /// belongs to it.
+    pub fn of(config: &Config) -> Self {
+        let is_single = !config.multi_instance_enabled;
+        Self { basic: config.enable_basic_auth && is_single, app: config.enable_app_auth && is_single }
+    }
 }
 
 /// Why the credential of a link is not accepted.

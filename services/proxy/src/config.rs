@@ -2,6 +2,7 @@ mod acme;
 mod csp;
 mod links;
 mod multi_factor;
+mod picture;
 mod proxy_yaml;
 mod public;
 mod session;
@@ -24,6 +25,7 @@ pub use csp::ContentSecurityPolicy;
 pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
+pub use picture::ProfilePicture;
 pub(crate) use proxy_yaml::Product;
 pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
@@ -84,6 +86,10 @@ pub struct Config {
     /// must be running for this feature to work.
     #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"], "default" = true))]
     pub enable_app_auth: bool,
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not
+    /// say whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
     /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
     /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
     #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
@@ -132,6 +138,8 @@ pub struct Config {
     pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
+    /// The pictures of users of an issuer.
+    pub oidc_profile_picture: ProfilePicture,
     /// The Content Security Policy of what is forwarded.
     pub csp: ContentSecurityPolicy,
     /// Credentials of links.
@@ -202,6 +210,7 @@ impl Section for Config {
             ("session", &self.session),
             ("", &self.pages),
             ("mfa", &self.mfa),
+            ("oidc_profile_picture", &self.oidc_profile_picture),
             ("csp", &self.csp),
             ("links", &self.links),
         ]

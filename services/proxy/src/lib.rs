@@ -59,8 +59,8 @@ pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_re
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{
-    Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProxyYaml, Public,
-    Session,
+    Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProfilePicture,
+    ProxyYaml, Public, Session,
 };
 use crate::csp::SecurityHeaders;
 pub use crate::database::state;
@@ -143,7 +143,7 @@ pub async fn app(
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
     let metrics = route_metrics::Metrics::new(&context.metrics);
     let routing = routing_file::follow(config, metrics.clone(), context)?;
-    let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let types = CredentialTypes::of(config);
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;

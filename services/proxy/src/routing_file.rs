@@ -7,15 +7,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use authn::BoxError;
+use http::Method;
 use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, Service};
 
 use crate::builtin_routes;
 use crate::config::{Backends, Config};
+use crate::pattern::{PathPattern, Pattern};
 use crate::policies_file::{self, PoliciesFile, Selection};
 use crate::route_metrics::Metrics;
 use crate::routes::{InvalidBackend, Route};
 use crate::routes_file::{self, RoutesFile};
 use crate::routing::{Policies, Routes, Routing};
+use crate::rules::{Action, Rule};
 
 /// The settings that name the files.
 const SETTINGS: [&str; 3] = ["PROXY_ROUTES_FILE", "PROXY_POLICIES_FILE", "PROXY_ROUTES_FILE, PROXY_POLICIES_FILE"];
@@ -26,7 +29,12 @@ struct Source {
     policies_file: Option<PathBuf>,
     policies: policies_file::Reader,
     backends: Backends,
+    /// Whether users are refused to change their pictures.
+    fixes_pictures: bool,
 }
+
+/// Where users change their pictures.
+const PICTURE: &str = r".*/graph/v1\.0/me/photo/\$value/?";
 
 /// Those of the configuration and its files, which are read again when one changes and at SIGHUP.
 ///
@@ -70,6 +78,7 @@ impl Source {
             policies_file: config.proxy_yaml.file.clone(),
             policies: policies_file::Reader::new(config).map_err(Misconfigured::new)?,
             backends: config.backends.clone(),
+            fixes_pictures: config.oidc_profile_picture.disable_local_changes,
         })
     }
 
@@ -82,8 +91,19 @@ impl Source {
     fn read(&self, metrics: &Metrics) -> Result<Routing, BoxError> {
         let (routes, policies) = self.files()?;
         warnings(&routes, policies.as_ref()).for_each(|warning| tracing::warn!("{warning}"));
-        Ok(routing(routes, policies, &self.backends, metrics)?)
+        let mut routing = routing(routes, policies, &self.backends, metrics)?;
+        if self.fixes_pictures {
+            routing.rules.rules.insert(0, fixed_pictures()?);
+        }
+        Ok(routing)
     }
+}
+
+/// The access rule by which users cannot change their pictures, before those of the file.
+fn fixed_pictures() -> Result<Rule, regex::Error> {
+    let path = PathPattern::regex(PICTURE, true)?;
+    let methods = vec![Method::PUT, Method::PATCH, Method::POST, Method::DELETE];
+    Ok(Rule { pattern: Pattern { path: Some(path), methods, ..Pattern::default() }, action: Action::Deny })
 }
 
 fn warnings(routes: &RoutesFile, policies: Option<&PoliciesFile>) -> impl Iterator<Item = String> {

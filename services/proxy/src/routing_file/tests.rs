@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use config::Environment;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use runtime::Clock;
 
 use super::*;
@@ -139,4 +139,30 @@ async fn routes_file_and_proxy_yaml_are_replaced_together_or_not() {
     assert_eq!(check(&config).expect("valid files"), Vec::<String>::new());
     std::fs::write(&policies, "role_quotas: { a: 1 }\n").expect("writes");
     assert!(check(&config).expect("valid files")[0].starts_with("PROXY_POLICIES_FILE: role_quotas is not read"));
+}
+
+/// Row [E52](../../../../docs/security-requirements.md#e52).
+#[tokio::test]
+async fn pictures_of_an_issuer_cannot_be_changed_here() {
+    let with = |disable_local_changes| {
+        let oidc_profile_picture = crate::config::ProfilePicture { disable_local_changes, ..config::defaults() };
+        let config = Config { oidc_profile_picture, ..Config::default() };
+        let context = Context::new(Environment::default());
+        follow(&config, Metrics::new(&context.metrics), &context).expect("is valid").current()
+    };
+    let (fixed, free) = (with(true), with(false));
+    let is_denied = |routing: &Routing, method: &str, path: &str| {
+        let (method, headers) = (method.parse().expect("a method"), HeaderMap::new());
+        let (path, is_https, query) = (RequestPath::parse(path, Leniency::default()).expect("a path"), true, None);
+        let (host, source) = ("cloud.example", None);
+        let info = RequestInfo { method: &method, is_https, host, path: &path, query, headers: &headers, source };
+        matches!(routing.rules.ruling(&info), Ruling::Deny)
+    };
+    for method in ["PUT", "PATCH", "DELETE"] {
+        for path in ["/graph/v1.0/me/photo/$value", "/graph/v1.0/me/photo/%24value", "/Graph/v1.0/Me/photo/$VALUE/"] {
+            assert!(is_denied(&fixed, method, path) && !is_denied(&free, method, path), "{method} {path}");
+        }
+    }
+    assert!(!is_denied(&fixed, "GET", "/graph/v1.0/me/photo/$value"));
+    assert!(!is_denied(&fixed, "PUT", "/graph/v1.0/me/photos/$value"));
 }
