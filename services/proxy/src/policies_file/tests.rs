@@ -184,6 +184,22 @@ fn documented_files_are_read() {
 }
 
 #[test]
+fn example_and_its_page_are_read() {
+    let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let reader = reader("opencloud", &[]);
+    let file = reader.read(&root.join("deploy/opencloud/proxy.yaml")).expect("is read");
+    assert_eq!(file.warnings, Vec::<String>::new());
+    let page = std::fs::read_to_string(root.join("docs/move-from-ocis-proxy.md")).expect("the page exists");
+    let snippets = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let snippets: Vec<_> = snippets.map(|text| reader.parse(text).expect("is read")).collect();
+    assert_eq!(snippets.len(), 1);
+    for file in [&file, &snippets[0]] {
+        let route = route_of(&file.policies[0].routes, "GET", "/magic_guest_link_auth/a").expect("there is one");
+        assert_eq!((route.backend.authority(), route.unprotected), ("127.0.0.1:9266", true));
+    }
+}
+
+#[test]
 fn backends_are_joined_and_their_host_is_sent_where_it_is_wanted() {
     let text = r"
 policies:
