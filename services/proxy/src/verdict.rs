@@ -39,7 +39,7 @@ pub enum Verdict {
 /// Why the session of a guest is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestRefusal {
-    /// The name of the cookie, which the browser shall forget.
+    /// The name of the cookie, which the response deletes.
     pub cookie: Arc<str>,
     /// The share whose session has expired; `None` if the session is invalid for another reason.
     pub expired: Option<String>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use authn::{UserType, kind};
+use http::HeaderMap;
 use secrecy::SecretString;
 use url::Url;
 use web::origin;
@@ -51,8 +52,8 @@ impl Guests {
         PATHS.iter().any(|path| below(info.path.decoded(), path).is_some())
     }
 
-    /// The guest. A session that the gateway refuses ends the request: nothing else is tried, and the browser is told to forget the
-    /// cookie. Where no verdict was reached it stays.
+    /// The guest. A session that the gateway refuses ends the request: nothing else is tried, and the response deletes the cookie. Where
+    /// no verdict was reached, the cookie stays.
     ///
     /// # Errors
     /// The verdict that refuses the request.
@@ -61,16 +62,7 @@ impl Guests {
         authentication: &Authentication,
         info: &RequestInfo<'_>,
     ) -> Result<Arc<Identity>, Verdict> {
-        let mut values = web::cookie::all(info.headers).filter(|(name, _)| *name == &*self.cookie);
-        let Some((_, value)) = values.next() else {
-            return Err(Verdict::Unauthenticated(CredentialError::Missing));
-        };
-        if value.is_empty() && values.next().is_none() {
-            return Err(Verdict::Unauthenticated(CredentialError::Invalid));
-        }
-        if value.len() > LONGEST || values.next().is_some() || value.is_empty() {
-            return Err(self.refusal(None));
-        }
+        let value = self.value(info.headers)?;
         if !origin::may_use_cookie(info.method, info.headers, &[&self.origin, &info.origin()]) {
             return Err(Verdict::CrossSite);
         }
@@ -88,6 +80,18 @@ impl Guests {
             }
             Err(LinkError::Refused(explanation)) => Err(self.refusal(explanation.as_ref().and_then(expired_share))),
             Err(LinkError::Undecided(verdict)) => Err(verdict),
+        }
+    }
+
+    /// The value of the cookie.
+    fn value<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Verdict> {
+        let values = web::cookie::all(headers).filter(|(name, _)| *name == &*self.cookie).map(|(_, value)| value);
+        let values: Vec<&str> = values.take(2).collect();
+        match values[..] {
+            [] => Err(Verdict::Unauthenticated(CredentialError::Missing)),
+            [""] => Err(Verdict::Unauthenticated(CredentialError::Invalid)),
+            [value] if value.len() <= LONGEST => Ok(value),
+            _ => Err(self.refusal(None)),
         }
     }
 
