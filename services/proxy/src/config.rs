@@ -1,5 +1,9 @@
 mod acme;
+mod csp;
+mod links;
 mod multi_factor;
+mod picture;
+mod proxy_yaml;
 mod public;
 mod session;
 
@@ -17,8 +21,13 @@ use web::page::PageSettings;
 
 pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
+pub use csp::ContentSecurityPolicy;
+pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
+pub use picture::ProfilePicture;
+pub(crate) use proxy_yaml::Product;
+pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
 pub use session::Session;
 
@@ -77,6 +86,10 @@ pub struct Config {
     /// must be running for this feature to work.
     #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"], "default" = true))]
     pub enable_app_auth: bool,
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not
+    /// say whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
     /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
     /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
     #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
@@ -104,6 +117,8 @@ pub struct Config {
     /// it changes.
     #[schemars(extend("x-env" = ["<P>_ROUTES_FILE"]))]
     pub routes_file: Option<PathBuf>,
+    /// The routes of an oCIS or OpenCloud.
+    pub proxy_yaml: ProxyYaml,
     /// The family's own backends.
     pub backends: Backends,
     /// Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https
@@ -123,6 +138,12 @@ pub struct Config {
     pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
+    /// The pictures of users of an issuer.
+    pub oidc_profile_picture: ProfilePicture,
+    /// The Content Security Policy of what is forwarded.
+    pub csp: ContentSecurityPolicy,
+    /// Credentials of links.
+    pub links: LinkSettings,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -183,11 +204,15 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("acme", &self.acme),
+            ("proxy_yaml", &self.proxy_yaml),
             ("backends", &self.backends),
             ("doors", &self.doors),
             ("session", &self.session),
             ("", &self.pages),
             ("mfa", &self.mfa),
+            ("oidc_profile_picture", &self.oidc_profile_picture),
+            ("csp", &self.csp),
+            ("links", &self.links),
         ]
     }
 

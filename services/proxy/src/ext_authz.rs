@@ -132,7 +132,7 @@ fn denied(refusal: &Refusal) -> CheckResponse {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(refusal.status.as_u16()) }),
         headers: headers.collect(),
-        body: refusal.body.to_owned(),
+        body: refusal.body.to_string(),
     };
     response(code, refusal.body.trim_end(), HttpResponse::DeniedResponse(denied))
 }

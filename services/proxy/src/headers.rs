@@ -7,7 +7,8 @@ use http::header::{CONNECTION, HOST, HeaderMap, HeaderName};
 
 pub use names::{EXEMPT, LISTED};
 pub use pattern::NoName;
-use pattern::{Patterns, is_same_name};
+use pattern::Patterns;
+pub(crate) use pattern::is_same_name;
 
 /// The header that carries the internal token to backends.
 pub const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");

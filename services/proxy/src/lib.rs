@@ -6,6 +6,7 @@ pub mod authorizer;
 mod builtin_routes;
 mod config;
 pub mod credential;
+mod csp;
 mod database;
 pub mod destination;
 mod endpoint;
@@ -16,11 +17,14 @@ pub mod forward_auth;
 pub mod headers;
 pub mod identity;
 pub mod identity_headers;
+pub mod links;
 pub mod multi_factor;
 mod pages;
 pub mod path;
 pub mod path_scopes;
 pub mod pattern;
+mod policies_file;
+mod policy_selector;
 pub mod refusal;
 mod request_body;
 mod request_head;
@@ -54,17 +58,21 @@ use crate::acme::Acme;
 pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::config::{
+    Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProfilePicture,
+    ProxyYaml, Public, Session,
+};
+use crate::csp::SecurityHeaders;
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};
 use crate::forward_auth::{ForwardAuth, RequestSource};
 use crate::identity_headers::IdentityHeaders;
+use crate::links::Links;
 use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
-use crate::routes_file::RoutesFile;
 use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
@@ -90,7 +98,8 @@ impl Service for Proxy {
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         acme::check_files(config).map_err(Misconfigured::new)?;
-        Ok(routes_file(config)?.warnings())
+        csp::check(config)?;
+        routing_file::check(config)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -134,7 +143,7 @@ pub async fn app(
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
     let metrics = route_metrics::Metrics::new(&context.metrics);
     let routing = routing_file::follow(config, metrics.clone(), context)?;
-    let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let types = CredentialTypes::of(config);
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
@@ -160,6 +169,7 @@ pub async fn app(
                 config.session.leeway,
                 context.clock.clone(),
             ),
+            links: Links::new(config),
             sessions,
         },
         routing,
@@ -191,6 +201,7 @@ fn edge(
         entrypoint: Arc::clone(entrypoint),
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::follow(config, context)?,
+        security_headers: SecurityHeaders::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
         shutdown: context.shutdown.clone(),
     });
@@ -206,9 +217,4 @@ fn edge(
         })
     });
     Ok(Edge { entrypoint: Arc::clone(entrypoint), forward_auth, token_review, forwarder })
-}
-
-/// The routes and access rules of the file that the configuration names.
-fn routes_file(config: &Config) -> Result<RoutesFile, Misconfigured> {
-    config.routes_file.as_deref().map_or(Ok(RoutesFile::default()), routes_file::read).map_err(Misconfigured::new)
 }

@@ -18,6 +18,8 @@ pub struct Pattern {
     pub path: Option<PathPattern>,
     /// The methods; any if empty.
     pub methods: Vec<Method>,
+    /// Methods that it does not match.
+    pub except_methods: Vec<Method>,
     /// Query parameters and their values.
     pub query: Vec<(String, String)>,
     /// The networks of clients; any if empty.
@@ -33,6 +35,10 @@ pub enum PathPattern {
     Prefix(String),
     /// Paths that a regular expression matches as a whole.
     Regex(Regex),
+    /// Paths that begin with this text, within a segment too: `/pub` matches `/public`. oCIS's proxy compares so.
+    Starts(String),
+    /// Paths of which a regular expression matches a part.
+    Search(Regex),
 }
 
 impl PathPattern {
@@ -57,13 +63,22 @@ impl PathPattern {
         RegexBuilder::new(&whole).case_insensitive(ignore_case).build().map(Self::Regex)
     }
 
+    /// Paths of which an expression matches a part.
+    ///
+    /// # Errors
+    /// If the expression is invalid.
+    pub fn search(expression: &str) -> Result<Self, regex::Error> {
+        Regex::new(expression).map(Self::Search)
+    }
+
     /// Whether it matches a decoded path.
     pub fn fits(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => path == exact,
             Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
             Self::Prefix(prefix) => below(path, prefix).is_some(),
-            Self::Regex(regex) => regex.is_match(path),
+            Self::Starts(start) => path.starts_with(start.as_str()),
+            Self::Regex(regex) | Self::Search(regex) => regex.is_match(path),
         }
     }
 }
@@ -91,6 +106,7 @@ impl Pattern {
         let fits = self.path.as_ref().is_none_or(|path| path.fits(info.path.decoded()))
             && self.host.as_ref().is_none_or(|host| info.is_for(host))
             && (self.methods.is_empty() || self.methods.contains(info.method))
+            && !self.except_methods.contains(info.method)
             && (self.networks.is_empty() || info.source.is_some_and(in_network));
         if !fits {
             return Fit::No;
@@ -134,6 +150,15 @@ mod tests {
         ] {
             assert_eq!(prefix(pattern).fits(path), fits, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn paths_compare_as_in_the_proxy_of_ocis() {
+        let starts = PathPattern::Starts("/status".to_owned());
+        assert!(starts.fits("/status") && starts.fits("/status.php") && !starts.fits("/a/status"));
+        let search = PathPattern::search("/ocs/v[12].php/config").expect("an expression");
+        assert!(search.fits("/ocs/v1.php/config/a") && search.fits("/a/ocs/v2.php/config"));
+        assert!(!search.fits("/ocs/v3.php/config") && PathPattern::search("(").is_err());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Responses of the edge to requests that it refuses.
 
+mod guest;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,6 +12,7 @@ use crate::path::PathError;
 use crate::request_info::{RequestInfo, is_host};
 use crate::verdict::{CredentialError, Verdict};
 
+const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 /// Where nginx and `HAProxy` find the address of the sign-in.
 const LOGIN: HeaderName = HeaderName::from_static("x-doorward-login");
@@ -33,7 +37,7 @@ pub struct Refusal {
     /// The headers.
     pub headers: HeaderMap,
     /// The text.
-    pub body: &'static str,
+    pub body: Cow<'static, str>,
 }
 
 impl Refusal {
@@ -42,7 +46,7 @@ impl Refusal {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, headers, body }
+        Self { status, headers, body: Cow::Borrowed(body) }
     }
 
     /// Redirects a browser to the sign-in.
@@ -62,6 +66,11 @@ impl Refusal {
             self.headers.insert(LOGIN, to);
         }
         self
+    }
+
+    /// For a request that its user may not send.
+    pub(crate) fn not_permitted() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not permitted\n")
     }
 
     /// For a path without a route, and for one of the edge's own that has no endpoint.
@@ -99,10 +108,11 @@ impl Refusal {
         Some(match verdict {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
-            Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::Forbidden => Self::not_permitted(),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
                 Self::insufficient(acr_values.as_deref(), *max_age, info)
             }
+            Verdict::GuestSession(refusal) => guest::refusal(refusal, is_dav(info)),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
             Verdict::Busy { retry_after } => {
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
@@ -116,8 +126,8 @@ impl Refusal {
     fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
         if is_dav(info) {
-            refusal.body = DAV_ERROR;
-            refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+            refusal.body = Cow::Borrowed(DAV_ERROR);
+            refusal.headers.insert(CONTENT_TYPE, XML);
         }
         // With a challenge, browsers show a password dialog for a request of a script.
         if info.header(&REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest")) {

@@ -1,6 +1,7 @@
 //! Routes to backends.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -45,6 +46,13 @@ pub struct Route {
     pub request_headers: HeaderRules,
     /// Changes to the response's headers.
     pub response_headers: HeaderRules,
+    /// The header in which the backend reads the identifier of the verified user.
+    pub user_header: Option<HeaderName>,
+    /// The headers in which any backend reads it. They are removed from the client's request in every spelling, on every route: a
+    /// backend may be reached by several routes (`docs/security-requirements.md#e45`).
+    pub user_headers: Arc<[HeaderName]>,
+    /// Whether the backend gets no internal token: neither that of the verified user, nor a valid one of the client.
+    pub skips_access_token: bool,
 }
 
 impl Route {
@@ -68,6 +76,9 @@ impl Route {
             timeout: Self::TIMEOUT,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
+            user_header: None,
+            user_headers: Arc::default(),
+            skips_access_token: false,
         }
     }
 
@@ -133,6 +144,13 @@ pub struct Backend {
     authority: Authority,
     /// Without trailing `/`.
     path: String,
+}
+
+impl Backend {
+    /// The host and perhaps the port.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
 }
 
 /// The text is not the URL of a backend.

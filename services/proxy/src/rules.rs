@@ -150,11 +150,41 @@ impl Rules {
         }
     }
 
+    /// Whether nothing is demanded beyond a credential.
+    pub fn demand_nothing(demands: &[Option<&Demands>]) -> bool {
+        let is_none = |demands: &&Demands| {
+            let Demands { groups, roles, scopes, multi_factor, max_age } = demands;
+            groups.is_empty() && roles.is_empty() && scopes.is_empty() && !multi_factor && max_age.is_none()
+        };
+        demands.iter().flatten().all(is_none)
+    }
+
     /// Whether the user and the credential meet the demands, apart from those on the sign-in.
     pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, info: &RequestInfo<'_>) -> bool {
         demands.iter().all(|demands| match demands {
             Some(demands) => demands.are_met_by(identity, info, &self.path_scopes),
             None => self.path_scopes.permit(identity, info),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_demanded_where_no_rule_demands_more_than_a_credential() {
+        let nothing = Demands::default();
+        assert!(Rules::demand_nothing(&[None, Some(&nothing)]) && Rules::demand_nothing(&[]));
+        let one = vec!["a".to_owned()];
+        for demands in [
+            Demands { groups: one.clone(), ..Demands::default() },
+            Demands { roles: one, ..Demands::default() },
+            Demands { scopes: vec![Grants::parse(["user"]).expect("a scope")], ..Demands::default() },
+            Demands { multi_factor: true, ..Demands::default() },
+            Demands { max_age: Some(Duration::from_mins(1)), ..Demands::default() },
+        ] {
+            assert!(!Rules::demand_nothing(&[None, Some(&demands)]), "{demands:?}");
+        }
     }
 }

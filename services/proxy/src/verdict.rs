@@ -30,8 +30,19 @@ pub enum Verdict {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The session of a guest is not accepted. No other credential is asked for (`docs/security-requirements.md#e49`).
+    GuestSession(GuestRefusal),
     /// The gateway or the store does not answer.
     Unavailable,
+}
+
+/// Why the session of a guest is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestRefusal {
+    /// The name of the cookie, which the response deletes.
+    pub cookie: Arc<str>,
+    /// The share whose session has expired; `None` if the session is invalid for another reason.
+    pub expired: Option<String>,
 }
 
 /// Whether a credential is accepted.

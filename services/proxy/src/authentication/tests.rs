@@ -123,3 +123,14 @@ async fn credential_is_never_tried_as_a_machine_key_or_service_account() {
     let (_, info) = identify_as(refused, false, Credential::Bearer(secret.to_owned().into())).await;
     assert_eq!(info, [kind::BEARER]);
 }
+
+#[test]
+fn one_of_several_instances_accepts_neither_passwords_nor_app_tokens() {
+    let types = |multi_instance_enabled| {
+        let config =
+            Config { enable_basic_auth: true, enable_app_auth: true, multi_instance_enabled, ..Config::default() };
+        let CredentialTypes { basic, app } = CredentialTypes::of(&config);
+        (basic, app)
+    };
+    assert_eq!((types(false), types(true)), ((true, true), (false, false)));
+}

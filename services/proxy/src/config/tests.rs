@@ -65,3 +65,39 @@ fn database_of_signing_keys_is_checked_without_sessions() {
     assert!(!read(&off).expect("a configuration").accepts_signed_urls());
     assert!(!read(&[]).expect("a configuration").accepts_signed_urls(), "without the machine key");
 }
+
+/// Row [E52](../../../../docs/security-requirements.md#e52).
+#[test]
+fn claim_with_a_picture_is_refused() {
+    let problem = read(&[("PROXY_OIDC_PROFILE_PICTURE_CLAIM", "picture")]).expect_err("pictures are not copied");
+    assert!(problem.starts_with("PROXY_OIDC_PROFILE_PICTURE_CLAIM is not supported"), "{problem}");
+    assert!(read(&[("PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES", "true")]).is_ok());
+}
+
+#[test]
+fn settings_of_an_opencloud_are_read() {
+    let config = read(&[
+        ("PROXY_POLICIES_FILE", "/etc/ocis/proxy.yaml"),
+        ("PROXY_SERVICE_BACKENDS", "ocdav=http://ocdav:9350, web=http://web:9100"),
+        ("PROXY_POLICIES_DEFAULT", "ocis"),
+        ("PROXY_CSP_CONFIG_FILE_LOCATION", "/etc/ocis/csp.yaml"),
+        ("PROXY_GUEST_LINKS_ENABLED", "true"),
+        ("AUTH_GUEST_JWT_COOKIE_NAME", "__Host-guest"),
+        ("OC_MULTI_INSTANCE_ENABLED", "true"),
+    ])
+    .expect("a configuration");
+    assert_eq!(config.proxy_yaml.services().map(|services| services.len()), Ok(2));
+    assert_eq!((config.proxy_yaml.product(), config.csp.paths().len()), (Product::Ocis, 1));
+    assert!(
+        config.links.guests_enabled && config.links.guest_cookie == "__Host-guest" && config.multi_instance_enabled
+    );
+    for (name, value) in [
+        ("PROXY_POLICIES_DEFAULT", "nextcloud"),
+        ("PROXY_SERVICE_BACKENDS", "ocdav"),
+        ("PROXY_GUEST_COOKIE", "guest"),
+        ("PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION", "/etc/ocis/*.yaml"),
+    ] {
+        let problem = read(&[(name, value)]).expect_err(value);
+        assert!(problem.contains(name), "{problem}");
+    }
+}

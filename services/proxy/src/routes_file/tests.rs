@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::*;
 use crate::path::{Leniency, Path};
@@ -239,6 +239,22 @@ fn what_is_odd_is_refused_with_its_place() {
         ("routes: [{ path: /verify, backend: 'http://a' }]", "route 1: path \"/verify\" is one of the edge's own"),
         ("routes: [{ path: /_doorward/x, backend: 'http://a' }]", "the edge's own"),
         ("routes: [{ path: /tokenreview/, backend: 'http://a' }]", "the edge's own"),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { X-Access-Token: a } }]",
+            "additional_headers: x-access-token is set by",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { 'a b': c } }]",
+            "additional_headers: \"a b\" is not",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { x_a: b }, request_headers: { set: { X-A: c } } }]",
+            "additional_headers: x_a is in request_headers too",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', skip_x_access_token: true, internal_token: verify }]",
+            "exclude each other",
+        ),
         ("access: [{ host: a, ignore_case: true, action: deny }]", "ignore_case needs a path"),
         ("routes: [{ path: /a, backend: 'http://a', paths: any }]", "any"),
         ("routes: [{ path: /a, backend: 'http://a', internal_token: keep }]", "keep"),
@@ -263,6 +279,40 @@ fn what_is_odd_is_refused_with_its_place() {
     ] {
         let problem = problem(text);
         assert!(problem.contains(expected), "{text}: {problem}");
+    }
+}
+
+/// Row [E45](../../../../docs/security-requirements.md#e45).
+#[test]
+fn keys_of_the_go_proxy_are_read_in_routes() {
+    let text = r"
+routes:
+  - { path: /a, backend: 'http://a', remote_user_header: X-Remote-User, skip_x_access_token: true, additional_headers: { X-B: c }, request_headers: { set: { X-D: e } } }
+  - { path: /, backend: 'http://a' }
+";
+    let routes = parse(text).expect("routes").routes;
+    assert_eq!(routes[0].user_header.as_ref().map(HeaderName::as_str), Some("x-remote-user"));
+    assert!(routes[0].skips_access_token && !routes[1].skips_access_token && routes[1].user_header.is_none());
+    let set: Vec<_> = routes[0].request_headers.set.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(set, ["x-d", "x-b"]);
+    for name in [
+        "X-Access-Token",
+        "x_forwarded_for",
+        "Host",
+        "authorization",
+        "Cookie",
+        "Content-Length",
+        "te",
+        "a b",
+        "",
+        "-_",
+        "X-Set",
+        "x_removed",
+    ] {
+        let problem = problem(&format!(
+            "routes: [{{ path: /, backend: 'http://a', remote_user_header: '{name}', request_headers: {{ set: {{ X-Set: a }}, remove: [X-Removed] }} }}]"
+        ));
+        assert!(problem.starts_with("route 1: remote_user_header: "), "{name}: {problem}");
     }
 }
 
