@@ -89,12 +89,12 @@ pub(crate) async fn validate(
         Some(_) => return Err(Rejection::page(ErrorCode::InvalidRequest, "client_id is another client's")),
         None => {
             let unknown = || Rejection::page(ErrorCode::InvalidClient, "there is no such client");
-            provider.clients.find(&named.client_id).await?.ok_or_else(unknown)?
+            provider.clients.find_to_authorize(&named.client_id).await?.ok_or_else(unknown)?
         }
     };
     let EffectiveParameters { parameters, pushed } =
         request_object::expand(provider, endpoints, &client, parameters, pushed_by.is_some()).await?;
-    let valid = check(&client, &parameters)?;
+    let valid = check(provider, &client, &parameters)?;
     if endpoints.is_strict() {
         strictly_allowed(&valid)?;
     }
@@ -105,12 +105,12 @@ pub(crate) async fn validate(
 pub(crate) async fn resume(provider: &Provider, pending: &PendingRequest) -> Result<ValidRequest, Rejection> {
     let named = Addressee::read(&pending.parameters).map_err(Rejection::Page)?;
     let unknown = || Rejection::page(ErrorCode::InvalidClient, "there is no such client any more");
-    let client = provider.clients.find(&named.client_id).await?.ok_or_else(unknown)?;
-    let valid = check(&client, &pending.parameters)?;
+    let client = provider.clients.find_to_authorize(&named.client_id).await?.ok_or_else(unknown)?;
+    let valid = check(provider, &client, &pending.parameters)?;
     if valid.redirect.as_str() != pending.redirect_uri {
         return Err(Rejection::page(ErrorCode::InvalidRequest, "redirect_uri is not registered any more"));
     }
-    let resources = pending.resources.iter().filter(|uri| client.may_target(uri)).cloned().collect();
+    let resources = pending.resources.iter().filter(|uri| provider.clients.may_target(&client, uri)).cloned().collect();
     Ok(ValidRequest {
         resources,
         dpop_jkt: pending.dpop_jkt.clone(),
@@ -120,7 +120,11 @@ pub(crate) async fn resume(provider: &Provider, pending: &PendingRequest) -> Res
     })
 }
 
-fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<ValidRequest, Rejection> {
+fn check(
+    provider: &Provider,
+    client: &Arc<Client>,
+    parameters: &[(String, String)],
+) -> Result<ValidRequest, Rejection> {
     let redirect = redirect_uri::find(client, parameters)?;
     let request = AuthorizationRequest::read(parameters).map_err(|error| Rejection::of(error, client, &redirect))?;
     let valid = ValidRequest {
@@ -133,7 +137,7 @@ fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<ValidR
         request,
     };
     allowed(&valid)?;
-    let (resources, dpop_jkt) = further(&valid, parameters)?;
+    let (resources, dpop_jkt) = further(provider, &valid, parameters)?;
     Ok(ValidRequest { resources, dpop_jkt, ..valid })
 }
 
@@ -175,7 +179,11 @@ fn strictly_allowed(valid: &ValidRequest) -> Result<(), Rejection> {
 }
 
 /// The parameters of other specifications: `resource` (RFC 8707) and `dpop_jkt` (RFC 9449 10).
-fn further(valid: &ValidRequest, parameters: &[(String, String)]) -> Result<(Vec<String>, Option<String>), Rejection> {
+fn further(
+    provider: &Provider,
+    valid: &ValidRequest,
+    parameters: &[(String, String)],
+) -> Result<(Vec<String>, Option<String>), Rejection> {
     let all = |name: &'static str| {
         let values = parameters.iter().filter(move |(given, value)| given == name && !value.is_empty());
         values.map(|(_, value)| value.clone()).collect::<Vec<_>>()
@@ -184,7 +192,7 @@ fn further(valid: &ValidRequest, parameters: &[(String, String)]) -> Result<(Vec
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(valid.refused(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
     }
-    if !resources.iter().all(|uri| valid.client.may_target(uri)) {
+    if !resources.iter().all(|uri| provider.clients.may_target(&valid.client, uri)) {
         return Err(valid.refused(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
     }
     let is_thumbprint = |text: &String| text.len() == THUMBPRINT && text.bytes().all(is_base64url);

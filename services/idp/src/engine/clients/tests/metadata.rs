@@ -1,7 +1,7 @@
 use oidc::error::ErrorCode;
 use oidc::jose::Algorithm;
 use oidc::pkce;
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -186,6 +186,27 @@ fn algorithms_are_known_ones() {
     ] {
         assert_eq!(wrong(&more), member, "{more}");
     }
+}
+
+#[test]
+fn response_modes_are_known_and_fit_a_response_type() {
+    assert_eq!(added(&json!({})).response_modes, None);
+    let listed = added(&json!({ "response_modes": ["jwt", "form_post"] })).response_modes;
+    assert_eq!(listed, Some([ResponseMode::Jwt, ResponseMode::FormPost].into()));
+    for (modes, responses) in [(["post"], ["code"]), (["query"], ["id_token"])] {
+        let more = json!({ "response_modes": modes, "response_types": responses });
+        assert_eq!(wrong(&more), "response_modes", "{more}");
+    }
+}
+
+#[test]
+fn profile_is_one_that_is_known_and_survives_an_update_by_the_client() {
+    assert_eq!(wrong(&json!({ "profile": "fapi1" })), "profile");
+    assert!(!added(&json!({})).is_fapi2());
+    let stored = Metadata::parse(br#"{"profile": "fapi2", "client_name": "old"}"#).expect("metadata");
+    let sent = Metadata::parse(br#"{"client_name": "new"}"#).expect("metadata");
+    let updated = sent.with_ours_of(&stored).expect("metadata").to_members();
+    assert_eq!(Value::Object(updated), json!({ "profile": "fapi2", "client_name": "new" }));
 }
 
 #[test]
