@@ -353,6 +353,7 @@ impl Metadata {
         self.grant_types = names(client.grants.iter().map(|grant| grant.name().to_owned()).collect());
         self.response_types = names(client.responses.iter().map(ToString::to_string).collect());
         self.subject_type.get_or_insert_with(|| "public".to_owned());
+        let algorithm = client.signatures.id_token.unwrap_or(algorithm);
         self.id_token_signed_response_alg.get_or_insert_with(|| algorithm.name().to_owned());
     }
 }

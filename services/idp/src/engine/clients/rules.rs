@@ -2,6 +2,7 @@
 
 mod addresses;
 mod certificate;
+mod fapi2;
 mod flows;
 mod redirects;
 mod signatures;
@@ -45,7 +46,7 @@ impl Client {
         if redirects.is_empty && !responses.is_empty() {
             return Err(MetadataError::new("redirect_uris", "must name at least one"));
         }
-        Ok(Self {
+        let mut client = Self {
             presentation: presentation(metadata, source, &id)?,
             secrets: Vec::new(),
             sealed_secret: None,
@@ -87,7 +88,11 @@ impl Client {
             grants,
             response_modes: flows::response_modes(metadata, &responses)?,
             responses,
-        })
+        };
+        if client.is_fapi2() {
+            fapi2::apply(metadata, &mut client)?;
+        }
+        Ok(client)
     }
 }
 
@@ -229,6 +234,7 @@ fn lifetimes(metadata: &Metadata) -> Result<ClientLifetimes, MetadataError> {
         refresh_token: within("refresh_token", own.refresh_token, long)?,
         refresh_token_absolute: within("refresh_token_absolute", own.refresh_token_absolute, long)?,
         code: within("code", own.code, Duration::from_mins(10))?,
+        code_at_most: None,
     })
 }
 
