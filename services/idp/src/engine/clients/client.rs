@@ -440,6 +440,14 @@ impl Client {
         self.may_ask_for(scope) && (self.scopes.is_some() || KNOWN.contains(&scope) || is_api_scope(scope))
     }
 
+    /// Whether it may sign with this algorithm, where its registration names `registered` for what is signed.
+    pub fn may_sign_with(&self, algorithm: Algorithm, registered: Option<Algorithm>) -> bool {
+        match registered {
+            Some(registered) => algorithm == registered,
+            None => !self.is_fapi2() || Algorithm::FAPI.contains(&algorithm),
+        }
+    }
+
     /// Whether it may use this grant type.
     pub fn may(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
