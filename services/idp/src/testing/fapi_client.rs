@@ -1,5 +1,7 @@
 //! A client that keeps to FAPI 2.0: its keys, and what it signs with them.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::assertion::CLIENT_ASSERTION_TYPE;
 use oidc::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
@@ -12,12 +14,14 @@ pub(crate) struct FapiClient {
     pub(crate) id: String,
     /// By which it proves who it is.
     pub(crate) key: SigningKey,
+    /// To which its tokens are bound.
+    pub(crate) dpop: SigningKey,
 }
 
 impl FapiClient {
     /// Adds one; `more` is added to its metadata.
     pub(crate) async fn add(bench: &Bench, id: &str, more: &Value) -> Self {
-        let key = SigningKey::generate(Algorithm::Es256, "key").expect("a key");
+        let [key, dpop] = ["key", "dpop"].map(|kid| SigningKey::generate(Algorithm::Es256, kid).expect("a key"));
         let metadata = json!({
             "profile": "fapi2",
             "token_endpoint_auth_method": "private_key_jwt",
@@ -25,7 +29,7 @@ impl FapiClient {
             "consent": "trusted",
         });
         bench.add(id, &changed(metadata, more)).await;
-        Self { id: id.to_owned(), key }
+        Self { id: id.to_owned(), key, dpop }
     }
 
     /// A client assertion for the first issuer, with these claims changed.
@@ -43,6 +47,31 @@ impl FapiClient {
         let proof = [("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", assertion)];
         [more, proof.as_slice()].concat()
     }
+
+    /// A request object for the first issuer, with these claims changed.
+    pub(crate) fn request_object(&self, bench: &Bench, more: &Value) -> String {
+        let now = seconds(bench.clock.now());
+        let claims = json!({
+            "iss": self.id, "client_id": self.id, "aud": bench.endpoints().issuer, "nbf": now, "exp": now + 60,
+        });
+        self.key.jwt("oauth-authz-req+jwt", &changed(claims, more))
+    }
+
+    /// A proof of its key for this request, with these claims changed.
+    pub(crate) fn proof(&self, bench: &Bench, method: &str, url: &str, more: &Value) -> String {
+        dpop_proof(&self.dpop, bench, (method, url), more)
+    }
+}
+
+/// A proof of this key for a request with this method to this URL, with these claims changed.
+fn dpop_proof(key: &SigningKey, bench: &Bench, (method, url): (&str, &str), more: &Value) -> String {
+    let header = json!({ "typ": "dpop+jwt", "alg": key.algorithm().name(), "jwk": key.jwk() });
+    let claims = json!({
+        "jti": bench.provider.random.uuid(), "htm": method, "htu": url, "iat": seconds(bench.clock.now()),
+    });
+    let [header, claims] = [header, changed(claims, more)].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let message = format!("{header}.{claims}");
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes())))
 }
 
 /// An object with other members; one that is `null` is left out.

@@ -6,7 +6,7 @@ use oidc::error::ErrorCode;
 use oidc::pkce::{self, PkceError};
 use oidc::redirect::Redirect;
 use oidc::request::{Addressee, AuthorizationRequest, Reply, RequestError};
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use oidc::scope::Scopes;
 
 use super::flow::PendingRequest;
@@ -146,6 +146,13 @@ fn allowed(valid: &ValidRequest) -> Result<(), Rejection> {
     let (client, request) = (&valid.client, &valid.request);
     if !client.responses.contains(&request.response_type) {
         return Err(valid.refused(ErrorCode::UnauthorizedClient, "the client is not registered for this response_type"));
+    }
+    let fits = |mode: &ResponseMode| request.response_type.delivery(Some(*mode)) == Ok(request.delivery);
+    if client.response_modes.as_ref().is_some_and(|modes| !modes.iter().any(fits)) {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "the client is not registered for this response_mode"));
+    }
+    if client.is_fapi2() && request.addressee.redirect_uri.is_none() {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "this client has to send a redirect_uri"));
     }
     if request.response_type.issues_code() {
         client.pkce.check(request.challenge.as_ref()).map_err(|error| {
