@@ -3,10 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::assertion::CLIENT_ASSERTION_TYPE;
-use oidc::jose::{Algorithm, SigningKey};
+use oidc::jose::{Algorithm, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{Bench, NO_PROOFS, encoded};
+use crate::engine::client_request::ClientRequest;
+use crate::engine::error::OAuthError;
+use crate::engine::grants;
+use crate::engine::grants::token_request::TokenRequest;
+use crate::engine::grants::token_response::TokenResponse;
+use crate::engine::proofs::{Header, Proofs};
 use crate::model::seconds;
 
 /// The client, which the user trusts.
@@ -48,6 +54,23 @@ impl FapiClient {
         [more, proof.as_slice()].concat()
     }
 
+    /// Has the engine answer a form that it sends to the token endpoint of the first issuer, with this proof of its key.
+    pub(crate) async fn issue(
+        &self,
+        bench: &Bench,
+        form: &[(&str, &str)],
+        proof: Option<&str>,
+    ) -> Result<TokenResponse, OAuthError> {
+        let (provider, endpoints) = (&bench.provider, bench.endpoints());
+        let assertion = self.assertion(bench, &json!({}));
+        let form = encoded(&Self::form(&assertion, form));
+        let proofs = Proofs { dpop: proof.map_or(Header::Missing, Header::Once), ..NO_PROOFS };
+        let path = endpoints.paths.token;
+        let client_request = ClientRequest::authenticate(provider, endpoints, (&form, proofs), path).await?;
+        let request = TokenRequest { provider, endpoints, client_request: &client_request, now: bench.clock.now() };
+        grants::issue(&request).await
+    }
+
     /// A request object for the first issuer, with these claims changed.
     pub(crate) fn request_object(&self, bench: &Bench, more: &Value) -> String {
         let now = seconds(bench.clock.now());
@@ -60,6 +83,11 @@ impl FapiClient {
     /// A proof of its key for this request, with these claims changed.
     pub(crate) fn proof(&self, bench: &Bench, method: &str, url: &str, more: &Value) -> String {
         dpop_proof(&self.dpop, bench, (method, url), more)
+    }
+
+    /// The thumbprint of that key.
+    pub(crate) fn thumbprint(&self) -> String {
+        VerifyingKey::from_jwk(self.dpop.jwk()).expect("a key").thumbprint().to_owned()
     }
 }
 
