@@ -44,7 +44,7 @@ use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy};
+pub use self::config::{AccountMailSettings, Config, DpopNonces, MultiFactor, MultiFactorPolicy};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;

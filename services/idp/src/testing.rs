@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use store::testing::TestDatabase;
 use uuid::Uuid;
 
-pub(crate) use fapi_client::FapiClient;
+pub(crate) use fapi_client::{FapiClient, dpop_proof};
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
 pub(crate) use requests::{Browser, Reply};

@@ -92,7 +92,7 @@ impl FapiClient {
 }
 
 /// A proof of this key for a request with this method to this URL, with these claims changed.
-fn dpop_proof(key: &SigningKey, bench: &Bench, (method, url): (&str, &str), more: &Value) -> String {
+pub(crate) fn dpop_proof(key: &SigningKey, bench: &Bench, (method, url): (&str, &str), more: &Value) -> String {
     let header = json!({ "typ": "dpop+jwt", "alg": key.algorithm().name(), "jwk": key.jwk() });
     let claims = json!({
         "jti": bench.provider.random.uuid(), "htm": method, "htu": url, "iat": seconds(bench.clock.now()),

@@ -54,10 +54,11 @@ pub(crate) async fn push(
 async fn bound_key(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
-    ClientRequest { proofs, .. }: &ClientRequest<'_>,
+    ClientRequest { client, proofs, .. }: &ClientRequest<'_>,
     named: Option<String>,
 ) -> Result<Option<String>, OAuthError> {
-    match (dpop::proof(provider, proofs, &proofs.url(endpoints, endpoints.paths.pushed), None).await?, named) {
+    let url = proofs.url(endpoints, endpoints.paths.pushed);
+    match (dpop::proof(provider, client, proofs, &url, None).await?, named) {
         (Some(proved), Some(named)) if proved != named => {
             Err(OAuthError::new(ErrorCode::InvalidDpopProof, "dpop_jkt is not the key of the DPoP proof"))
         }

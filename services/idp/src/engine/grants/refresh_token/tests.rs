@@ -118,7 +118,7 @@ async fn refresh_token_of_fapi2_client_is_good_again() {
     assert!(refresh(&app).await.is_ok(), "long after the grace time");
     assert_eq!(code(refresh(&other).await), ErrorCode::InvalidGrant);
     let bare = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", &token)];
-    assert_eq!(code(app.issue(&bench, &bare, None).await), ErrorCode::InvalidDpopProof, "without a proof");
+    assert_eq!(code(app.issue(&bench, &bare, None).await), ErrorCode::InvalidRequest, "without a proof");
     let kept = bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads").expect("is there");
     assert_eq!((kept.generation, kept.rotated), (0, bench.clock.now()));
     bench.advance(Duration::from_hours(24));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use axum::body::Body;
+use axum::http::Request;
 use oidc::jose::UnverifiedJwt;
 
 use super::*;
@@ -23,6 +25,11 @@ async fn signed_in(more: &Value) -> (Bench, Browser, FapiClient) {
 
 /// Pushes a request with these parameters changed; one without a value is left out.
 async fn push(bench: &Bench, client: &FapiClient, more: &[(&str, &str)]) -> Reply {
+    push_with(bench, client, more, &json!({})).await
+}
+
+/// The same with a proof with these claims.
+async fn push_with(bench: &Bench, client: &FapiClient, more: &[(&str, &str)], proof: &Value) -> Reply {
     let usual = [
         ("client_id", "app"),
         ("response_type", "code"),
@@ -36,7 +43,7 @@ async fn push(bench: &Bench, client: &FapiClient, more: &[(&str, &str)]) -> Repl
     let added = more.iter().copied().filter(|(_, value)| !value.is_empty());
     let form: Vec<_> = usual.into_iter().filter(is_kept).chain(added).collect();
     let assertion = client.assertion(bench, &json!({}));
-    let proof = client.proof(bench, "POST", &bench.endpoints().url(PUSHED), &json!({}));
+    let proof = client.proof(bench, "POST", &bench.endpoints().url(PUSHED), proof);
     let form = FapiClient::form(&assertion, &form);
     bench.post_with(&mut Browser::default(), PUSHED, &form, &[("dpop", &proof)]).await
 }
@@ -50,6 +57,11 @@ async fn answer(bench: &Bench, browser: &mut Browser, client: &FapiClient, more:
 
 /// Redeems a code.
 async fn redeem(bench: &Bench, client: &FapiClient, code: &str) -> Reply {
+    redeem_with(bench, client, code, &json!({})).await
+}
+
+/// The same with a proof with these claims.
+async fn redeem_with(bench: &Bench, client: &FapiClient, code: &str, proof: &Value) -> Reply {
     let assertion = client.assertion(bench, &json!({}));
     let form = [
         ("grant_type", "authorization_code"),
@@ -58,7 +70,7 @@ async fn redeem(bench: &Bench, client: &FapiClient, code: &str) -> Reply {
         ("redirect_uri", BACK),
         ("code_verifier", VERIFIER),
     ];
-    let proof = client.proof(bench, "POST", &bench.endpoints().url(TOKEN), &json!({}));
+    let proof = client.proof(bench, "POST", &bench.endpoints().url(TOKEN), proof);
     let form = FapiClient::form(&assertion, &form);
     bench.post_with(&mut Browser::default(), TOKEN, &form, &[("dpop", &proof)]).await
 }
@@ -164,4 +176,60 @@ async fn pushed_request_of_fapi2_client_expires_before_ten_minutes() {
     let bench = Bench::with(|config| config.lifetimes.pushed_request = Duration::from_mins(10)).await;
     let client = FapiClient::add(&bench, "app", &json!({})).await;
     assert_eq!(push(&bench, &client, &[]).await.is(201)["expires_in"], 599);
+}
+
+/// The response to an access token that is presented with a proof with these claims.
+async fn userinfo(bench: &Bench, client: &FapiClient, token: &str, more: &Value) -> Reply {
+    let path = bench.endpoints().paths.userinfo;
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
+    let mut claims = json!({ "ath": URL_SAFE_NO_PAD.encode(hash) });
+    claims.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    let proof = client.proof(bench, "GET", &bench.endpoints().url(path), &claims);
+    let request = Request::get(path).header("authorization", format!("DPoP {token}")).header("dpop", proof);
+    bench.raw(request.body(Body::empty()).expect("a request")).await
+}
+
+/// Row [I75](../../../../../../docs/security-requirements.md#i75).
+#[tokio::test]
+async fn each_endpoint_sends_a_nonce_where_one_is_needed() {
+    let bench = Bench::with(|config| config.dpop_nonces = "fapi2".to_owned()).await;
+    let client = FapiClient::add(&bench, "app", &json!({})).await;
+    let mut browser = Browser::default();
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let first = push(&bench, &client, &[]).await;
+    assert_refused(&first, "use_dpop_nonce");
+    let nonce = json!({ "nonce": first.header("dpop-nonce") });
+    let pushed = push_with(&bench, &client, &[], &nonce).await;
+    assert!(!pushed.header("dpop-nonce").is_empty());
+    let uri = pushed.is(201)["request_uri"].as_str().expect("text").to_owned();
+    let reply = authorize(&bench, &mut browser, &[("client_id", "app"), ("request_uri", &uri)]).await;
+    let code = answered(&reply, "code").expect("a code");
+    let first = redeem(&bench, &client, &code).await;
+    assert_refused(&first, "use_dpop_nonce");
+    let redeemed = redeem_with(&bench, &client, &code, &json!({ "nonce": first.header("dpop-nonce") })).await;
+    assert!(!redeemed.header("dpop-nonce").is_empty(), "the code was not used up");
+    let token = redeemed.is(200)["access_token"].as_str().expect("text").to_owned();
+    let first = userinfo(&bench, &client, &token, &json!({})).await;
+    assert_eq!(first.is(401)["error"], "use_dpop_nonce");
+    assert!(first.header("www-authenticate").starts_with(r#"DPoP error="use_dpop_nonce""#), "{first:?}");
+    let claims = userinfo(&bench, &client, &token, &json!({ "nonce": first.header("dpop-nonce") })).await;
+    assert_eq!(claims.is(200)["sub"], EINSTEIN);
+    assert!(!claims.header("dpop-nonce").is_empty());
+}
+
+/// Row [I75](../../../../../../docs/security-requirements.md#i75).
+#[tokio::test]
+async fn no_endpoint_sends_a_nonce_where_none_is_needed() {
+    let (bench, mut browser, client) = signed_in(&json!({})).await;
+    let pushed = push(&bench, &client, &[]).await;
+    let reply = answer(&bench, &mut browser, &client, &[]).await;
+    let redeemed = redeem(&bench, &client, &answered(&reply, "code").expect("a code")).await;
+    let token = redeemed.is(200)["access_token"].as_str().expect("text").to_owned();
+    let claims = userinfo(&bench, &client, &token, &json!({})).await;
+    assert_eq!(claims.is(200)["sub"], EINSTEIN);
+    let late = userinfo(&bench, &client, &token, &json!({ "iat": seconds(bench.clock.now()) - 3600 })).await;
+    assert_eq!(late.is(401)["error"], "invalid_dpop_proof", "without a nonce the time counts");
+    for reply in [pushed, redeemed, claims, late] {
+        assert_eq!(reply.header("dpop-nonce"), "", "{reply:?}");
+    }
 }
