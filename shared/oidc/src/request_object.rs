@@ -11,7 +11,7 @@
 //! A client that has registered `require_signed_request_object` wants nothing from outside what it signed: there the
 //! service goes on with the result of [`parameters`] alone.
 //!
-//! The objects of clients that keep to FAPI 2.0 also have to pass [`check_message_signing`].
+//! The objects of clients that follow FAPI 2.0 also have to pass [`check_message_signing`].
 
 use std::time::{Duration, SystemTime};
 

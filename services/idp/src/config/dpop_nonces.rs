@@ -5,7 +5,7 @@ use std::str::FromStr;
 pub enum DpopNonces {
     /// No client's.
     Off,
-    /// Those of clients that keep to FAPI 2.0.
+    /// Those of clients that follow FAPI 2.0.
     Fapi2,
     /// Those of all clients.
     All,

@@ -1,4 +1,4 @@
-//! A client that keeps to FAPI 2.0: its keys, and what it signs with them.
+//! A client that follows FAPI 2.0: its keys, and what it signs with them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// A grant type, as in `client_credentials`; may be repeated
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
-    /// A security profile that it keeps to: `fapi2`
+    /// A security profile that it follows: `fapi2`
     #[arg(long, value_name = "PROFILE", value_parser = ["fapi2"])]
     profile: Option<String>,
     /// What it may ask for, with spaces between; everything if left out

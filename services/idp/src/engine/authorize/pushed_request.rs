@@ -16,7 +16,7 @@ use crate::engine::provider::Provider;
 /// The prefix of the names.
 pub(super) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
-/// The longest lifetime for clients that keep to FAPI 2.0: less than ten minutes (Security Profile 5.3.2.2).
+/// The longest lifetime for clients that follow FAPI 2.0: less than ten minutes (Security Profile 5.3.2.2).
 const OF_FAPI2: Duration = Duration::from_secs(599);
 
 /// Keeps a request of a client; answers its `request_uri`, and how long that is known.

@@ -44,7 +44,7 @@ impl Source {
     }
 }
 
-/// The security profile that a client keeps to (`profile`).
+/// The security profile that a client follows (`profile`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecurityProfile {
     /// What its other metadata say.
@@ -320,7 +320,7 @@ pub struct Client {
     pub source: Source,
     /// The description that users see.
     pub presentation: Presentation,
-    /// The security profile that it keeps to.
+    /// The security profile that it follows.
     pub profile: SecurityProfile,
     /// Whether it is a native application (`application_type` is `native`).
     pub is_native: bool,
@@ -400,7 +400,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether it keeps to the FAPI 2.0 Security Profile.
+    /// Whether it follows the FAPI 2.0 Security Profile.
     pub fn is_fapi2(&self) -> bool {
         self.profile == SecurityProfile::Fapi2
     }

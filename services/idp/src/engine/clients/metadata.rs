@@ -30,7 +30,7 @@ const OURS: [&str; 15] = [
     "roles",
 ];
 
-/// The member with which a client keeps to a security profile. It may set this itself, and cannot take it back.
+/// The member with which a client follows a security profile. It may set this itself, and cannot take it back.
 const PROFILE: &str = "profile";
 
 /// Why metadata is rejected.

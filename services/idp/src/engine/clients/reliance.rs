@@ -17,7 +17,7 @@ pub(super) struct Offer {
     algorithms: Vec<Algorithm>,
     /// `IDP_ALLOW_UNSIGNED_ID_TOKENS`
     unsigned_id_tokens: bool,
-    /// Whether every issuer keeps to OAuth 2.1 (`IDP_STRICT_LAYOUTS`).
+    /// Whether every issuer takes only what OAuth 2.1 allows (`IDP_STRICT_LAYOUTS`).
     strict: bool,
 }
 
@@ -112,7 +112,7 @@ impl Offer {
     }
 }
 
-/// What the registration of a client allows and an issuer that keeps to OAuth 2.1 does not. Built-in clients are for both kinds.
+/// What the registration of a client allows and one of `IDP_STRICT_LAYOUTS` does not. Built-in clients are for both kinds.
 fn refused_by_oauth_2_1(client: &Client, metadata: &Metadata) -> Option<&'static str> {
     if client.source == Source::BuiltIn {
         return None;

@@ -86,7 +86,7 @@ async fn person(request: &TokenRequest<'_>, family: &Family) -> Result<Arc<User>
     Err(request.refuse_grant(EVENT, reason))
 }
 
-/// The family after this use: at its next token, or at the same one for a client that keeps to FAPI 2.0, whose tokens are bound to
+/// The family after this use: at its next token, or at the same one for a client that follows FAPI 2.0, whose tokens are bound to
 /// a key (Security Profile 5.3.2.1).
 async fn renew(
     request: &TokenRequest<'_>,

@@ -211,7 +211,7 @@ fn profile_is_one_that_is_known_and_survives_an_update_by_the_client() {
     assert_eq!(Value::Object(updated), json!({ "profile": "fapi2", "client_name": "new" }));
 }
 
-/// A client that keeps to FAPI 2.0, with these members.
+/// A client that follows FAPI 2.0, with these members.
 fn fapi2(more: &Value) -> Value {
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1" });
     let mut metadata = json!({

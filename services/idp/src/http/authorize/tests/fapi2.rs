@@ -1,4 +1,4 @@
-//! The flow of clients that keep to FAPI 2.0.
+//! The flow of clients that follow FAPI 2.0.
 
 use std::collections::BTreeSet;
 
