@@ -110,6 +110,9 @@ pub(crate) async fn resume(provider: &Provider, pending: &PendingRequest) -> Res
     if valid.redirect.as_str() != pending.redirect_uri {
         return Err(Rejection::page(ErrorCode::InvalidRequest, "redirect_uri is not registered any more"));
     }
+    if client.needs_pushed && pending.pushed.is_none() {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "this client has to push its requests"));
+    }
     let resources = pending.resources.iter().filter(|uri| provider.clients.may_target(&client, uri)).cloned().collect();
     Ok(ValidRequest {
         resources,
