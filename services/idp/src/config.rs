@@ -1,4 +1,5 @@
 mod account_mail;
+mod dpop_nonces;
 mod multi_factor;
 pub(crate) mod webfinger;
 
@@ -18,6 +19,7 @@ use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
 
 pub use account_mail::AccountMailSettings;
+pub use dpop_nonces::DpopNonces;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
 pub use webfinger::Webfinger;
 
@@ -79,6 +81,10 @@ pub struct Config {
     /// whatever a client is registered for.
     #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
+    /// Whose `DPoP` proofs have to hold a nonce of this service, with which none can be made in advance (RFC 9449 8):
+    /// 'off' (no client's), 'fapi2' (those of clients with the profile fapi2), or 'all'.
+    #[schemars(extend("x-env" = ["<P>_DPOP_NONCES"], "default" = "off"))]
+    pub dpop_nonces: String,
     /// How pages look.
     #[serde(flatten)]
     pub pages: PageSettings,
@@ -223,6 +229,11 @@ impl Config {
             .collect()
     }
 
+    /// Whose `DPoP` proofs need a nonce; all clients' for a text that is none, which a valid configuration does not have.
+    pub fn dpop_nonces(&self) -> DpopNonces {
+        self.dpop_nonces.parse().unwrap_or(DpopNonces::All)
+    }
+
     /// The algorithms that tokens are signed with. The first is that of clients whose registration names none.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         self.signing_algorithms.iter().filter_map(|name| name.parse().ok()).collect()
@@ -253,6 +264,7 @@ impl Section for Config {
         Invalid::unless(is_served, "layouts", "must be a list of: opencloud, cells")?;
         let are_served = self.strict_layouts.iter().all(|name| self.layouts.contains(name));
         Invalid::unless(are_served, "strict_layouts", "must be some of those in layouts")?;
+        self.dpop_nonces.parse::<DpopNonces>().map_err(|problem| Invalid::new("dpop_nonces", problem))?;
         check_algorithms(&self.signing_algorithms).map_err(|problem| Invalid::new("signing_algorithms", problem))?;
         let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
         Invalid::unless(fits, "max_groups_size", "must be at most 20480: services read tokens of 32 KiB")?;
@@ -321,6 +333,17 @@ mod tests {
         for bad in ["account", "//evil.example", "javascript:alert(1)", "http://account.example"] {
             assert!(with(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn dpop_nonces_are_for_no_clients_some_or_all() {
+        let with = |nonces: &str| Config { dpop_nonces: nonces.to_owned(), ..Config::default() };
+        assert_eq!(Config::default().dpop_nonces(), DpopNonces::Off);
+        for (text, nonces) in [("off", DpopNonces::Off), ("fapi2", DpopNonces::Fapi2), ("all", DpopNonces::All)] {
+            assert!(with(text).validate().is_ok());
+            assert_eq!(with(text).dpop_nonces(), nonces);
+        }
+        assert!(with("on").validate().is_err());
     }
 
     #[test]

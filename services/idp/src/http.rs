@@ -50,7 +50,8 @@ use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use runtime::Pages;
 
-use self::client_request::{DPOP, DPOP_NONCE, MutualTls};
+use self::client_request::{DPOP, MutualTls};
+use self::error::DPOP_NONCE;
 use crate::engine::provider::Provider;
 
 /// The headers of a refusal that scripts may read.

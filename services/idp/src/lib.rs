@@ -44,7 +44,7 @@ use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy, Webfinger};
+pub use self::config::{AccountMailSettings, Config, DpopNonces, MultiFactor, MultiFactorPolicy, Webfinger};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;

@@ -146,7 +146,7 @@ pub struct Family {
     pub binding: Option<Binding>,
     /// The current generation, from 0.
     pub generation: u32,
-    /// When the current generation began.
+    /// When the current generation began, or was last used where tokens are not rotated.
     pub rotated: SystemTime,
     /// When it was granted.
     pub created: SystemTime,

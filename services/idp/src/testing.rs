@@ -3,6 +3,7 @@
 
 pub(crate) mod authenticator;
 mod directory;
+mod fapi_client;
 mod listener;
 mod mail_box;
 mod passwords;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use store::testing::TestDatabase;
 use uuid::Uuid;
 
+pub(crate) use fapi_client::{FapiClient, dpop_proof};
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
 pub(crate) use requests::{Browser, Reply};

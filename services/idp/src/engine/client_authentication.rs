@@ -4,6 +4,9 @@ mod basic;
 mod claimed;
 mod secret;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use oidc::assertion::{Assertion, AssertionError};
@@ -44,7 +47,7 @@ pub(crate) async fn authenticate(
             let (token, endpoint) = (endpoints.url(endpoints.paths.token), endpoints.url(path));
             let called = proofs.url(endpoints, path);
             let audiences = [endpoints.issuer.as_str(), &token, &endpoint, &called];
-            let checked = check(provider, &client, assertion, &audiences).await?;
+            let checked = check(provider, endpoints, &client, assertion, &audiences).await?;
             checked.map_err(refuse)?;
             true
         }
@@ -67,13 +70,20 @@ fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
 /// Checks an assertion; the reason why it is no good is for the audit log.
 async fn check(
     provider: &Provider,
+    endpoints: &IssuerEndpoints,
     client: &Client,
     assertion: &Assertion<'_>,
     audiences: &[&str],
 ) -> Result<Result<(), &'static str>, OAuthError> {
     let now = provider.clock.now();
-    let is_theirs = client.signatures.assertion.is_none_or(|registered| assertion.algorithm() == Some(registered));
-    if !is_theirs || assertion.check(audiences, now).is_err() {
+    let registered = client.signatures.assertion;
+    let is_theirs = assertion.algorithm().is_some_and(|algorithm| client.may_sign_with(algorithm, registered));
+    let checked = if client.is_fapi2() {
+        assertion.check_for_issuer(&endpoints.issuer, now)
+    } else {
+        assertion.check(audiences, now)
+    };
+    if !is_theirs || checked.is_err() {
         return Ok(Err("assertion is not for here, not now, or of another algorithm"));
     }
     let is_verified = match client.auth {

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use change::{Addition, ChangeError, Made};
 pub use client::{
     AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, LogoutSettings, Presentation, RemoteKeys,
-    RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
+    RoleNames, SecretDigest, SecurityProfile, Signatures, Source, SubjectType, TokenFormat,
 };
 pub use file::FileError;
 pub use file_changes::FileChangeError;
@@ -56,7 +56,7 @@ const PARTS: usize = 4;
 /// How long what was read of the database is kept, where no replica announces a change.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 /// The longest identifier that is looked up, in bytes.
-const MAX_ID: usize = 128;
+const MAX_ID: usize = 512;
 
 /// The registry. Clones share it.
 #[derive(Clone)]
@@ -214,6 +214,19 @@ impl Clients {
         };
         let kept = self.0.kept.try_get_with(key, read).await;
         kept.map(|kept| kept.client).map_err(|error: Arc<StoreError>| StoreError::clone(&error))
+    }
+
+    /// The client with this identifier, for a request that its user is about to authorize.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`].
+    pub async fn find_to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        self.find(id).await
+    }
+
+    /// Whether a client may ask for tokens for this resource server (RFC 8707).
+    pub fn may_target(&self, client: &Client, resource: &str) -> bool {
+        client.may_target(resource)
     }
 
     /// Whether its keys verify something. Those at a `jwks_uri` are kept for a minute, and fetched again if none of them does,

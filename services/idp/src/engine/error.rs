@@ -16,6 +16,8 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// The entry for the audit log, which the client does not see.
     pub audit: Option<Box<AuditedRefusal>>,
+    /// The nonce that the next `DPoP` proof of the client has to hold (RFC 9449 8).
+    pub dpop_nonce: Option<Box<str>>,
 }
 
 /// The audit log entry of a refusal.
@@ -32,7 +34,7 @@ pub struct AuditedRefusal {
 impl OAuthError {
     /// An error with this code.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), audit: None }
+        Self { code, description: description.into(), audit: None, dpop_nonce: None }
     }
 
     /// `invalid_request`
@@ -54,6 +56,12 @@ impl OAuthError {
     pub fn fault(cause: &dyn std::error::Error) -> Self {
         tracing::error!(%cause, "a request could not be answered");
         Self::new(ErrorCode::ServerError, "internal error")
+    }
+
+    /// Adds the nonce for the next proof.
+    #[must_use]
+    pub fn with_dpop_nonce(self, nonce: String) -> Self {
+        Self { dpop_nonce: Some(nonce.into()), ..self }
     }
 
     /// Adds an entry for the audit log.

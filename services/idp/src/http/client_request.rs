@@ -10,7 +10,7 @@ use runtime::ClientCertificate;
 use web::form::is_form;
 
 use super::audit;
-use super::error::ErrorResponse;
+use super::error::{DPOP_NONCE, ErrorResponse};
 use super::issuer::IssuerState;
 use crate::engine::client_request::ClientRequest;
 use crate::engine::document::Document;
@@ -20,8 +20,6 @@ use crate::engine::proofs::{Header, Proofs};
 
 /// Where a client proves that it has a key (RFC 9449 4.1).
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
-/// Where it gets what its next proof has to hold (RFC 9449 8).
-pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The longest form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// What may never stand in a URL, which ends up in logs and histories (RFC 6749 2.3.1, RFC 9700 4.3).
@@ -116,6 +114,12 @@ fn has_secret(query: &str) -> bool {
 /// The headers of a response that no cache may keep (RFC 6749 5.1).
 pub(crate) const UNCACHED: [(HeaderName, HeaderValue); 2] =
     [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (PRAGMA, HeaderValue::from_static("no-cache"))];
+
+/// The header with the nonce for the client's next proof (RFC 9449 8.2), if it needs one.
+pub(crate) fn nonce_header(nonce: Option<&str>) -> Option<[(HeaderName, HeaderValue); 1]> {
+    let value = HeaderValue::from_str(nonce?).ok()?;
+    Some([(DPOP_NONCE, value)])
+}
 
 /// A document as a response; `jwt` is the media type of one that is a JWT.
 pub(crate) fn document(document: Document, jwt: &'static str) -> Response {

@@ -55,7 +55,7 @@ async fn method_1_of_the_cells_document_at_the_process() {
 async fn openid_client_at_the_process() {
     let Some(world) = World::start("openid-client", Place::Itself).await else { return };
     let done = world.node("openid-client.mjs").await;
-    assert_eq!(done.lines().count(), 7, "{done}");
+    assert_eq!(done.lines().count(), 8, "{done}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn authlib_at_the_process() {
 async fn openid_client_at_the_url_of_the_edge() {
     let Some(world) = World::start("openid-client-edge", Place::Edge).await else { return };
     let done = world.node("openid-client.mjs").await;
-    assert_eq!(done.lines().count(), 7, "{done}");
+    assert_eq!(done.lines().count(), 8, "{done}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

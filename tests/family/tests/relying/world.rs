@@ -113,7 +113,11 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         [&made.ca, &made.certificate, &made.key].map(|path| path.display().to_string());
     match place {
         // the certificate that the edge makes at its first start is trusted as it is
-        Place::Edge => ca = folder.join("data/edge.crt").display().to_string(),
+        Place::Edge => {
+            ca = folder.join("data/edge.crt").display().to_string();
+            // in one place with nonces, in the others without
+            layout.set("IDP_DPOP_NONCES", "fapi2");
+        }
         Place::BehindAProxy => layout.set("IDP_TRUSTED_PROXIES", "127.0.0.1"),
         Place::Itself | Place::Named(_) => {
             layout.set("OCIS_HTTP_TLS_ENABLED", "true");
@@ -183,6 +187,15 @@ fn clients(key: &SigningKey) -> String {
             "token_endpoint_auth_method": "private_key_jwt",
             "token_endpoint_auth_signing_alg": "ES256",
             "jwks": { "keys": [key.jwk()] },
+        })),
+        client("rp-fapi", json!({
+            "profile": "fapi2",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": [key.jwk()] },
+            "require_signed_request_object": true,
+            "response_modes": ["jwt"],
         })),
         client("rp-apache", json!({
             "secret": SECRET,

@@ -28,6 +28,9 @@ pub(super) struct Options {
     /// A grant type, as in `client_credentials`; may be repeated
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// A security profile that it follows: `fapi2`
+    #[arg(long, value_name = "PROFILE", value_parser = ["fapi2"])]
+    profile: Option<String>,
     /// What it may ask for, with spaces between; everything if left out
     #[arg(long)]
     scope: Option<String>,
@@ -54,6 +57,7 @@ impl Options {
             ("application_type", self.native.then(|| "native".into())),
             ("token_endpoint_auth_method", self.public.then(|| "none".into())),
             ("grant_types", texts(self.grant_types)),
+            ("profile", self.profile.map(Value::from)),
             ("scope", self.scope.map(Value::from)),
             ("consent", self.trusted.then(|| "trusted".into())),
             ("id_token_claims", texts(self.id_token_claims)),

@@ -97,6 +97,10 @@ pub(crate) async fn granted(
         let id_token = issue.id_token(provider, &bindings);
         answer.insert("id_token", id_token);
     }
+    // the token endpoint says what was granted; here these clients get the code alone (FAPI 2.0 Security Profile 5.3.2.2)
+    if client.is_fapi2() {
+        return answer;
+    }
     answer.insert("scope", basis.scope.to_string());
     if basis.scope.asks_openid()
         && let Some(origin) = session_state::origin_of(valid.redirect.as_str())

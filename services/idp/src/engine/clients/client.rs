@@ -10,7 +10,7 @@ use oidc::client_id;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::pkce;
 use oidc::redirect::RedirectRules;
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -30,6 +30,27 @@ pub enum Source {
     Added,
     /// Dynamically registered (RFC 7591).
     Registered,
+    /// Described by the document at its `client_id`.
+    Document,
+}
+
+impl Source {
+    /// Whether the client has written its metadata itself, and no operator has checked them (row I33).
+    pub const fn is_self_described(self) -> bool {
+        match self {
+            Self::Registered | Self::Document => true,
+            Self::BuiltIn | Self::Configured | Self::Added => false,
+        }
+    }
+}
+
+/// The security profile that a client follows (`profile`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecurityProfile {
+    /// What its other metadata say.
+    Standard,
+    /// FAPI 2.0 (`fapi2`).
+    Fapi2,
 }
 
 /// How a client authenticates (`token_endpoint_auth_method`).
@@ -299,6 +320,8 @@ pub struct Client {
     pub source: Source,
     /// The description that users see.
     pub presentation: Presentation,
+    /// The security profile that it follows.
+    pub profile: SecurityProfile,
     /// Whether it is a native application (`application_type` is `native`).
     pub is_native: bool,
     /// How it authenticates.
@@ -317,6 +340,8 @@ pub struct Client {
     pub grants: BTreeSet<GrantType>,
     /// Its response types.
     pub responses: BTreeSet<ResponseType>,
+    /// Its response modes (`response_modes`); all of them if there is no such list.
+    pub response_modes: Option<BTreeSet<ResponseMode>>,
     /// Its PKCE requirements.
     pub pkce: pkce::Policy,
     /// When users are asked for consent.
@@ -350,6 +375,8 @@ pub struct Client {
     pub acr_values: Vec<String>,
     /// Whether requests have to be pushed (`require_pushed_authorization_requests`).
     pub needs_pushed: bool,
+    /// Whether requests have to be in a signed JWT (`require_signed_request_object`, RFC 9101 10.5).
+    pub needs_signed_request: bool,
     /// Whether its tokens are bound to a `DPoP` key (`dpop_bound_access_tokens`).
     pub needs_dpop: bool,
     /// Whether its tokens are bound to its certificate (`tls_client_certificate_bound_access_tokens`).
@@ -373,6 +400,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it follows the FAPI 2.0 Security Profile.
+    pub fn is_fapi2(&self) -> bool {
+        self.profile == SecurityProfile::Fapi2
+    }
+
     /// Whether it is a public client.
     pub fn is_public(&self) -> bool {
         self.auth == AuthMethod::None
@@ -406,6 +438,14 @@ impl Client {
     /// Whether users can grant it this scope: it may ask for it, and the scope means something here or is in its list.
     pub fn may_be_granted(&self, scope: &str) -> bool {
         self.may_ask_for(scope) && (self.scopes.is_some() || KNOWN.contains(&scope) || is_api_scope(scope))
+    }
+
+    /// Whether it may sign with this algorithm, where its registration names `registered` for what is signed.
+    pub fn may_sign_with(&self, algorithm: Algorithm, registered: Option<Algorithm>) -> bool {
+        match registered {
+            Some(registered) => algorithm == registered,
+            None => !self.is_fapi2() || Algorithm::FAPI.contains(&algorithm),
+        }
     }
 
     /// Whether it may use this grant type.

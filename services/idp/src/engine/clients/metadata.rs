@@ -30,6 +30,9 @@ const OURS: [&str; 15] = [
     "roles",
 ];
 
+/// The member with which a client follows a security profile. It may set this itself, and cannot take it back.
+const PROFILE: &str = "profile";
+
 /// Why metadata is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {problem}")]
@@ -62,6 +65,14 @@ pub(crate) enum PkceChoice {
     Optional,
     /// A request may have no challenge, or one with `plain`.
     Plain,
+}
+
+/// The security profile of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProfileChoice {
+    /// FAPI 2.0.
+    Fapi2,
 }
 
 /// Where any port is taken; see [`oidc::redirect::AnyPort`].
@@ -145,6 +156,8 @@ pub struct Metadata {
     pub(crate) frontchannel_logout_uri: Option<String>,
     pub(crate) frontchannel_logout_session_required: bool,
     pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) require_signed_request_object: bool,
+    pub(crate) response_modes: Vec<String>,
     pub(crate) dpop_bound_access_tokens: bool,
     pub(crate) tls_client_certificate_bound_access_tokens: bool,
     pub(crate) tls_client_auth_subject_dn: Option<String>,
@@ -153,6 +166,7 @@ pub struct Metadata {
     pub(crate) tls_client_auth_san_ip: Option<String>,
     pub(crate) tls_client_auth_san_email: Option<String>,
 
+    pub(crate) profile: Option<ProfileChoice>,
     pub(crate) pkce: Option<PkceChoice>,
     pub(crate) consent: Option<ConsentPolicy>,
     pub(crate) implicit_scopes: Vec<String>,
@@ -227,10 +241,11 @@ impl Metadata {
             && self.grant_types.iter().flatten().all(|grant| grant != implicit)
     }
 
-    /// Takes over the members of Doorward from other metadata, when a client updates its own.
+    /// Takes over the members of Doorward from other metadata, and the security profile, when a client updates its own.
     pub(crate) fn with_ours_of(self, other: &Self) -> Result<Self, MetadataError> {
         let mut members = self.to_members();
-        let ours = other.to_members().into_iter().filter(|(name, _)| OURS.contains(&name.as_str()));
+        let is_taken_over = |name: &str| name == PROFILE || OURS.contains(&name);
+        let ours = other.to_members().into_iter().filter(|(name, _)| is_taken_over(name));
         members.extend(ours);
         Self::read(members)
     }

@@ -61,7 +61,8 @@ pub(super) fn targets(request: &TokenRequest<'_>, client: &Client) -> Result<Vec
     let form = &request.client_request.form;
     let mut targets: Vec<String> = Vec::new();
     for target in form.all("resource").chain(form.all("audience")).filter(|target| *target != client.id) {
-        if !client.may_target(target) && !client.exchange.audiences.iter().any(|audience| audience == target) {
+        let may_target = request.provider.clients.may_target(client, target);
+        if !may_target && !client.exchange.audiences.iter().any(|audience| audience == target) {
             return Err(OAuthError::new(
                 ErrorCode::InvalidTarget,
                 "this client may not ask for tokens for that target",

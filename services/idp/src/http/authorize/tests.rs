@@ -1,6 +1,7 @@
 //! The authorization endpoint and what leads to it, over a database.
 
 mod confirmation;
+mod fapi2;
 mod pushed;
 
 use std::time::Duration;

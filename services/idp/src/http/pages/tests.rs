@@ -23,8 +23,8 @@ use crate::endpoints::page::PASSKEY_SCRIPT;
 use crate::endpoints::{EndpointProfile, page};
 use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::{
-    AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, Signatures, Source,
-    SubjectType, TokenFormat,
+    AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, SecurityProfile,
+    Signatures, Source, SubjectType, TokenFormat,
 };
 use crate::engine::factors::enrolment::Enrolment;
 use crate::engine::factors::passkey::CeremonyOptions;
@@ -54,6 +54,7 @@ fn client(name: &str, source: Source) -> Client {
         id: "client-id".to_owned(),
         source,
         presentation,
+        profile: SecurityProfile::Standard,
         is_native: false,
         auth: AuthMethod::None,
         secrets: Vec::new(),
@@ -63,6 +64,7 @@ fn client(name: &str, source: Source) -> Client {
         redirects: oidc::redirect::RedirectRules::default(),
         grants: BTreeSet::new(),
         responses: BTreeSet::new(),
+        response_modes: None,
         pkce: oidc::pkce::Policy::default(),
         consent: ConsentPolicy::Remembered,
         scopes: None,
@@ -79,6 +81,7 @@ fn client(name: &str, source: Source) -> Client {
         needs_auth_time: false,
         acr_values: Vec::new(),
         needs_pushed: false,
+        needs_signed_request: false,
         needs_dpop: false,
         binds_certificate: false,
         initiate_login: None,
@@ -312,7 +315,7 @@ async fn links_of_a_client_lead_to_the_web_only() {
 async fn i33_people_are_warned_of_a_client_that_registered_itself() {
     let endpoints = site();
     let context = english(&endpoints);
-    for source in [Source::BuiltIn, Source::Configured, Source::Added, Source::Registered] {
+    for source in [Source::BuiltIn, Source::Configured, Source::Added, Source::Registered, Source::Document] {
         let client = client("Photos", source);
         let scopes = [RequestedScope { name: "openid", optional: false }];
         let redirect_uri = Some(REDIRECT);
@@ -328,7 +331,8 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
         ];
         for page in pages {
             let warned = Shown::read(page).await.html.contains(context.words().unverified);
-            assert_eq!(warned, source == Source::Registered, "{source:?}");
+            let is_unchecked = matches!(source, Source::Registered | Source::Document);
+            assert_eq!(warned, is_unchecked, "{source:?}");
         }
     }
 }

@@ -1,14 +1,14 @@
 use oidc::error::ErrorCode;
 use oidc::jose::Algorithm;
 use oidc::pkce;
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 
 /// A small client with these members.
-fn with(more: &Value) -> Value {
+pub(super) fn with(more: &Value) -> Value {
     let mut metadata = json!({ "client_id": "app", "redirect_uris": ["https://app.example/cb"] });
     for (name, value) in more.as_object().expect("an object") {
         metadata[name] = value.clone();
@@ -16,12 +16,12 @@ fn with(more: &Value) -> Value {
     metadata
 }
 
-fn added(more: &Value) -> Client {
+pub(super) fn added(more: &Value) -> Client {
     client(Source::Added, &with(more)).unwrap_or_else(|error| panic!("{more}: {error}"))
 }
 
 /// The member that is wrong.
-fn wrong(more: &Value) -> String {
+pub(super) fn wrong(more: &Value) -> String {
     let refused = client(Source::Registered, &with(more));
     refused.err().unwrap_or_else(|| panic!("{more} is accepted")).member
 }
@@ -189,6 +189,27 @@ fn algorithms_are_known_ones() {
 }
 
 #[test]
+fn response_modes_are_known_and_fit_a_response_type() {
+    assert_eq!(added(&json!({})).response_modes, None);
+    let listed = added(&json!({ "response_modes": ["jwt", "form_post"] })).response_modes;
+    assert_eq!(listed, Some([ResponseMode::Jwt, ResponseMode::FormPost].into()));
+    for (modes, responses) in [(["post"], ["code"]), (["query"], ["id_token"])] {
+        let more = json!({ "response_modes": modes, "response_types": responses });
+        assert_eq!(wrong(&more), "response_modes", "{more}");
+    }
+}
+
+#[test]
+fn profile_is_one_that_is_known_and_survives_an_update_by_the_client() {
+    assert_eq!(wrong(&json!({ "profile": "fapi1" })), "profile");
+    assert!(!added(&json!({})).is_fapi2());
+    let stored = Metadata::parse(br#"{"profile": "fapi2", "client_name": "old"}"#).expect("metadata");
+    let sent = Metadata::parse(br#"{"client_name": "new"}"#).expect("metadata");
+    let updated = sent.with_ours_of(&stored).expect("metadata").to_members();
+    assert_eq!(Value::Object(updated), json!({ "profile": "fapi2", "client_name": "new" }));
+}
+
+#[test]
 fn pairwise_subjects_have_one_sector() {
     let sector = |more| added(&more).subject;
     let named = |host: &str| SubjectType::Pairwise { sector: host.to_owned() };
@@ -350,7 +371,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::from))
 }
 
-fn member_name() -> impl Strategy<Value = String> {
+pub(super) fn member_name() -> impl Strategy<Value = String> {
     let known: Vec<String> = serde_json::to_value(Metadata::default())
         .ok()
         .and_then(|value| Some(value.as_object()?.keys().cloned().collect()))
