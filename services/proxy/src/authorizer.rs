@@ -38,6 +38,7 @@ impl Authorizer {
             return Verdict::Allowed(None);
         }
         match self.identify(info).await {
+            Ok(_) if !rules.resources.accept(info) => Verdict::Unauthenticated(CredentialError::Invalid),
             Ok(identity) if rules.permit(&demands, &identity, info) => {
                 let demand = Rules::sign_in_demand(&demands);
                 let insufficient = self.multi_factor.insufficient(info, demand).await;

@@ -1,5 +1,6 @@
 mod acme;
 mod multi_factor;
+mod protected_resource;
 mod public;
 mod session;
 
@@ -19,6 +20,7 @@ pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
+pub use protected_resource::ProtectedResource;
 pub use public::Public;
 pub use session::Session;
 
@@ -113,6 +115,9 @@ pub struct Config {
     /// Disable TLS certificate validation for all HTTP backend connections.
     #[schemars(extend("x-env" = ["<P>_INSECURE_BACKENDS"]))]
     pub insecure_backends: bool,
+    /// What the edge publishes about the resources behind it.
+    #[schemars(extend("x-prefix" = "PROXY_PROTECTED_RESOURCE"))]
+    pub protected_resource: ProtectedResource,
     /// The doors for other proxies.
     pub doors: Doors,
     /// People who sign in with a browser.
@@ -184,6 +189,7 @@ impl Section for Config {
             ("http", &self.http),
             ("acme", &self.acme),
             ("backends", &self.backends),
+            ("protected_resource", &self.protected_resource),
             ("doors", &self.doors),
             ("session", &self.session),
             ("", &self.pages),

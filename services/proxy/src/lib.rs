@@ -21,11 +21,14 @@ mod pages;
 pub mod path;
 pub mod path_scopes;
 pub mod pattern;
+pub mod protected_resource;
 pub mod refusal;
 mod request_body;
 mod request_head;
 pub mod request_info;
+mod resource_metadata;
 pub mod route_metrics;
+pub mod route_resource;
 pub mod routes;
 pub mod routes_file;
 pub mod routing;
@@ -54,7 +57,9 @@ use crate::acme::Acme;
 pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::config::{
+    Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, ProtectedResource, Public, Session,
+};
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;

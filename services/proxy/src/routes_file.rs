@@ -17,7 +17,9 @@ use crate::endpoint::Endpoint;
 use crate::headers::is_reserved;
 use crate::path_scopes::PathScopes;
 use crate::pattern::{PathPattern, Pattern};
+use crate::protected_resource::Resources;
 use crate::request_info::{canonical_host, is_host};
+use crate::route_resource::RouteResource;
 use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
 
@@ -76,6 +78,7 @@ struct RouteEntry {
     backend: String,
     #[serde(default)]
     unprotected: bool,
+    protected_resource: Option<RouteResource>,
     keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
@@ -146,7 +149,7 @@ pub fn read(file: &FilePath) -> Result<RoutesFile, FileError> {
 }
 
 /// Parses the file's text; an error names the place and the problem.
-fn parse(text: &str) -> Result<RoutesFile, String> {
+pub(crate) fn parse(text: &str) -> Result<RoutesFile, String> {
     let Document { routes, access, trees } = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
     let numbered = |kind: &'static str| move |(at, problem): (usize, String)| format!("{kind} {}: {problem}", at + 1);
     let each = |(at, entry): (usize, RouteEntry)| route(entry).map_err(|problem| (at, problem));
@@ -158,7 +161,7 @@ fn parse(text: &str) -> Result<RoutesFile, String> {
         Some(trees) => PathScopes::new(trees.iter().map(template).collect::<Result<_, _>>()?),
         None => PathScopes::default(),
     };
-    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes } })
+    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes, resources: Resources::default() } })
 }
 
 fn route(entry: RouteEntry) -> Result<Route, String> {
@@ -176,14 +179,19 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         }
         other => Ok(other.unwrap_or_default()),
     };
+    let pattern = pattern(fields)?;
+    if let Some(resource) = &entry.protected_resource {
+        resource.check(&pattern, entry.unprotected)?;
+    }
     Ok(Route {
         name,
-        pattern: pattern(fields)?,
+        pattern,
         backend: entry
             .backend
             .parse::<Backend>()
             .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
         unprotected: entry.unprotected,
+        protected_resource: entry.protected_resource,
         is_builtin: false,
         keep_authorization: entry.keep_authorization,
         keeps_internal_token: entry.internal_token == InternalToken::Verify,

@@ -8,6 +8,7 @@ use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, Service};
 
 use crate::builtin_routes;
 use crate::config::{Backends, Config};
+use crate::protected_resource::Publisher;
 use crate::route_metrics::Metrics;
 use crate::routes::{InvalidBackend, Route};
 use crate::routes_file::{self, RoutesFile};
@@ -25,23 +26,29 @@ pub(crate) fn follow(
     metrics: Metrics,
     context: &Context,
 ) -> Result<Arc<FileValue<Routing>>, BoxError> {
-    let backends = config.backends.clone();
+    let (backends, publisher) = (config.backends.clone(), Publisher::new(config));
     let Some(file) = config.routes_file.clone() else {
-        return Ok(FileValue::fixed(routing(RoutesFile::default(), &backends, &metrics)?));
+        return Ok(FileValue::fixed(routing(RoutesFile::default(), &backends, &publisher, &metrics)?));
     };
     let setting = FileSetting { service: crate::Proxy::IDENTITY.name, name: SETTING, files: vec![file.clone()] };
     let read = move |_: Option<&Routing>| {
         let contents = routes_file::read(&file).map_err(Misconfigured::new)?;
         contents.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-        let value = routing(contents, &backends, &metrics)?;
+        let value = routing(contents, &backends, &publisher, &metrics)?;
         Ok::<_, BoxError>(Reading { value, files: vec![file.clone()] })
     };
     FileValue::open(setting, read, changes, context)
 }
 
 /// The built-in routes, then those of the file: a route for everything must not take the sign-in away.
-fn routing(file: RoutesFile, backends: &Backends, metrics: &Metrics) -> Result<Routing, InvalidBackend> {
-    let RoutesFile { routes, rules } = file;
+fn routing(
+    file: RoutesFile,
+    backends: &Backends,
+    publisher: &Publisher,
+    metrics: &Metrics,
+) -> Result<Routing, InvalidBackend> {
+    let RoutesFile { routes, mut rules } = file;
+    rules.resources = publisher.resources(&routes);
     let routes = builtin_routes::with_account(routes, backends)?;
     let routes = builtin_routes::routes(backends)?.into_iter().chain(routes);
     let measured = |route: Route| {

@@ -14,6 +14,7 @@ mod paths;
 mod pooled;
 mod presigned_urls;
 mod raw;
+mod resources;
 mod rules;
 mod session;
 mod smuggling;
