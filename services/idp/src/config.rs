@@ -1,4 +1,5 @@
 mod account_mail;
+mod client_documents;
 mod dpop_nonces;
 mod multi_factor;
 pub(crate) mod webfinger;
@@ -19,6 +20,7 @@ use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
 
 pub use account_mail::AccountMailSettings;
+pub use client_documents::ClientDocuments;
 pub use dpop_nonces::DpopNonces;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
 pub use webfinger::Webfinger;
@@ -144,6 +146,9 @@ pub struct Config {
     /// How many clients one address may register in a minute.
     #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"], "default" = 10, "minimum" = 1))]
     pub registrations_per_minute: u32,
+    /// Clients that are not registered.
+    #[serde(flatten)]
+    pub client_documents: ClientDocuments,
     /// Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private
     /// network.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
@@ -253,6 +258,7 @@ impl Section for Config {
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),
+            ("", &self.client_documents),
         ]
     }
 

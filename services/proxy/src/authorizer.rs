@@ -41,6 +41,7 @@ impl Authorizer {
             return Verdict::Allowed(None);
         }
         match self.identify(info).await {
+            Ok(_) if !rules.resources.accept(info) => Verdict::Unauthenticated(CredentialError::Invalid),
             Ok(identity) => self.permit(rules, &demands, identity, info).await,
             Err(verdict) => verdict,
         }

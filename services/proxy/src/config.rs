@@ -3,6 +3,7 @@ mod csp;
 mod links;
 mod multi_factor;
 mod picture;
+mod protected_resource;
 mod proxy_yaml;
 mod public;
 mod session;
@@ -26,6 +27,7 @@ pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
 pub use picture::ProfilePicture;
+pub use protected_resource::ProtectedResource;
 pub(crate) use proxy_yaml::Product;
 pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
@@ -128,6 +130,9 @@ pub struct Config {
     /// Disable TLS certificate validation for all HTTP backend connections.
     #[schemars(extend("x-env" = ["<P>_INSECURE_BACKENDS"]))]
     pub insecure_backends: bool,
+    /// What the edge publishes about the resources behind it.
+    #[schemars(extend("x-prefix" = "PROXY_PROTECTED_RESOURCE"))]
+    pub protected_resource: ProtectedResource,
     /// The doors for other proxies.
     pub doors: Doors,
     /// People who sign in with a browser.
@@ -206,6 +211,7 @@ impl Section for Config {
             ("acme", &self.acme),
             ("proxy_yaml", &self.proxy_yaml),
             ("backends", &self.backends),
+            ("protected_resource", &self.protected_resource),
             ("doors", &self.doors),
             ("session", &self.session),
             ("", &self.pages),

@@ -39,6 +39,9 @@ impl Entrypoint {
     /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
     /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`).
     pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
+        if matches!(verdict, Verdict::Allowed(_)) {
+            return None;
+        }
         if matches!(verdict, Verdict::Unauthenticated(CredentialError::Missing))
             && is_navigation(info)
             && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.login_for(info))
@@ -52,6 +55,7 @@ impl Entrypoint {
         {
             return Some(Refusal::redirect(&login));
         }
-        Refusal::of(verdict, info, self.challenges)
+        let routing = self.routing.current();
+        Refusal::of(verdict, info, self.challenges, routing.rules.resources.metadata_url(info))
     }
 }

@@ -25,11 +25,14 @@ pub mod path_scopes;
 pub mod pattern;
 mod policies_file;
 mod policy_selector;
+pub mod protected_resource;
 pub mod refusal;
 mod request_body;
 mod request_head;
 pub mod request_info;
+mod resource_metadata;
 pub mod route_metrics;
+pub mod route_resource;
 pub mod routes;
 pub mod routes_file;
 pub mod routing;
@@ -60,7 +63,7 @@ use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{
     Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProfilePicture,
-    ProxyYaml, Public, Session,
+    ProtectedResource, ProxyYaml, Public, Session,
 };
 use crate::csp::SecurityHeaders;
 pub use crate::database::state;

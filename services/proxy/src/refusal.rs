@@ -103,14 +103,21 @@ impl Refusal {
         }
     }
 
-    /// For a verdict; `None` if the request may pass.
-    pub fn of(verdict: &Verdict, info: &RequestInfo<'_>, challenges: Challenges) -> Option<Self> {
+    /// For a verdict; `None` if the request may pass. `resource_metadata` is the URL of the metadata of the request's resource, which
+    /// challenges for bearer tokens refer to (RFC 9728 5.1).
+    pub fn of(
+        verdict: &Verdict,
+        info: &RequestInfo<'_>,
+        challenges: Challenges,
+        resource_metadata: Option<&str>,
+    ) -> Option<Self> {
+        let metadata = resource_metadata.map(|url| format!(", resource_metadata=\"{url}\"")).unwrap_or_default();
         Some(match verdict {
             Verdict::Allowed(_) => return None,
-            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
+            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, &metadata),
             Verdict::Forbidden => Self::not_permitted(),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
-                Self::insufficient(acr_values.as_deref(), *max_age, info)
+                Self::insufficient(acr_values.as_deref(), *max_age, info, &metadata)
             }
             Verdict::GuestSession(refusal) => guest::refusal(refusal, is_dav(info)),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
@@ -123,7 +130,7 @@ impl Refusal {
         })
     }
 
-    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges) -> Self {
+    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges, metadata: &str) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
         if is_dav(info) {
             refusal.body = Cow::Borrowed(DAV_ERROR);
@@ -135,7 +142,8 @@ impl Refusal {
         }
         let realm = realm(info);
         let detail = if error == CredentialError::Invalid { ", error=\"invalid_token\"" } else { "" };
-        let bearer = challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}"));
+        let bearer =
+            challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}{metadata}"));
         let basic = challenges.basic.then(|| format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
         for challenge in [bearer, basic].into_iter().flatten() {
             if let Ok(value) = HeaderValue::try_from(challenge) {
@@ -152,7 +160,12 @@ impl Refusal {
     }
 
     /// For a user who has to sign in with several factors, or anew (RFC 9470 3).
-    fn insufficient(acr_values: Option<&str>, max_age: Option<Duration>, info: &RequestInfo<'_>) -> Self {
+    fn insufficient(
+        acr_values: Option<&str>,
+        max_age: Option<Duration>,
+        info: &RequestInfo<'_>,
+        metadata: &str,
+    ) -> Self {
         let (body, description) = if acr_values.is_some() {
             ("a sign-in with several factors is required\n", "a sign-in with several factors is required")
         } else {
@@ -164,7 +177,7 @@ impl Refusal {
         let max_age = max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
         let challenge = format!(
             "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
-             error_description=\"{description}\"{acr_values}{max_age}"
+             error_description=\"{description}\"{acr_values}{max_age}{metadata}"
         );
         if let Ok(value) = HeaderValue::try_from(challenge) {
             refusal.headers.insert(WWW_AUTHENTICATE, value);
@@ -233,9 +246,19 @@ mod tests {
     }
 
     fn challenges(error: CredentialError, host: &str, headers: &[(&'static str, &'static str)]) -> Vec<String> {
+        challenges_with(None, error, host, headers)
+    }
+
+    fn challenges_with(
+        metadata: Option<&str>,
+        error: CredentialError,
+        host: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Vec<String> {
         with("GET", host, headers, |info| {
             let verdict = Verdict::Unauthenticated(error);
-            let refusal = Refusal::of(&verdict, info, Challenges { basic: true, bearer: true }).expect("a refusal");
+            let challenges = Challenges { basic: true, bearer: true };
+            let refusal = Refusal::of(&verdict, info, challenges, metadata).expect("a refusal");
             assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
             let texts = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
             texts.map(|value| value.to_str().expect("text").to_owned()).collect()
@@ -252,6 +275,27 @@ mod tests {
         assert!(challenges(CredentialError::Missing, "a", &[("x-requested-with", "XMLHttpRequest")]).is_empty());
         let odd = challenges(CredentialError::Missing, "a\", x=\"", &[]);
         assert_eq!(odd[1], "Basic realm=\"doorward\", charset=\"UTF-8\"", "the host does not end the quoted string");
+    }
+
+    /// RFC 9728 5.1.
+    #[test]
+    fn bearer_challenges_refer_to_the_metadata_of_the_resource() {
+        let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
+        let told = challenges_with(Some(url), CredentialError::Invalid, "cloud.example", &[]);
+        let end = format!(", error=\"invalid_token\", resource_metadata=\"{url}\"");
+        assert!(told[0].starts_with("Bearer ") && told[0].ends_with(&end), "{told:?}");
+        assert!(told[1].starts_with("Basic ") && !told[1].contains("resource_metadata"), "{told:?}");
+        let script = [("x-requested-with", "XMLHttpRequest")];
+        assert!(challenges_with(Some(url), CredentialError::Missing, "cloud.example", &script).is_empty());
+
+        let (acr_values, max_age) = (Some("advanced".into()), Some(Duration::from_mins(5)));
+        let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: false };
+        let challenges = Challenges { basic: true, bearer: true };
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = refusal.expect("a refusal");
+        let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        let end = format!("acr_values=\"advanced\", max_age=\"300\", resource_metadata=\"{url}\"");
+        assert!(told.len() == 1 && told[0].to_str().expect("text").ends_with(&end), "{told:?}");
     }
 
     #[test]
@@ -271,7 +315,7 @@ mod tests {
         let acr_values = Some("advanced gold".into());
         let verdict = Verdict::InsufficientAuthentication { acr_values, max_age: None, may_step_up: false };
         let challenges = Challenges { basic: true, bearer: true };
-        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         assert_eq!((refusal.status, told.len()), (StatusCode::UNAUTHORIZED, 1), "no password helps");
@@ -289,7 +333,7 @@ mod tests {
         {
             let max_age = Some(Duration::from_mins(5));
             let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: true };
-            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
             let challenge = refusal.expect("a refusal").headers[WWW_AUTHENTICATE].clone();
             assert!(challenge.to_str().expect("text").ends_with(end), "{challenge:?}");
         }
@@ -299,7 +343,9 @@ mod tests {
     fn each_verdict_has_its_status() {
         let status = |verdict: Verdict| {
             let challenges = Challenges { basic: true, bearer: true };
-            with("GET", "a", &[], |info| Refusal::of(&verdict, info, challenges).map(|refusal| refusal.status.as_u16()))
+            with("GET", "a", &[], |info| {
+                Refusal::of(&verdict, info, challenges, None).map(|refusal| refusal.status.as_u16())
+            })
         };
         assert_eq!(status(Verdict::Allowed(None)), None);
         assert_eq!(status(Verdict::Forbidden), Some(403));

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::headers::remove_spellings;
 use crate::path::{Path, below};
 use crate::pattern::Pattern;
+use crate::route_resource::RouteResource;
 
 /// A route: the requests that it matches, its backend, and how it forwards them.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Route {
     pub backend: Backend,
     /// Whether requests pass without a credential, because the backend authenticates clients itself.
     pub unprotected: bool,
+    /// The resource of its own that is there; `None` if it belongs to that of its host.
+    pub protected_resource: Option<RouteResource>,
     /// Whether it is built in, so that its backend is a service of Doorward.
     pub is_builtin: bool,
     /// Whether the client's `Authorization` is forwarded although the edge has verified it; `None` means that the setting is absent,
@@ -66,6 +69,7 @@ impl Route {
             pattern: Pattern { path: Some(crate::pattern::PathPattern::Prefix(path.to_owned())), ..Pattern::default() },
             backend,
             unprotected,
+            protected_resource: None,
             is_builtin: true,
             keep_authorization: Some(unprotected),
             keeps_internal_token: false,

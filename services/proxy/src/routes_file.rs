@@ -16,7 +16,9 @@ use serde::Deserialize;
 use crate::endpoint::Endpoint;
 use crate::path_scopes::PathScopes;
 use crate::pattern::{PathPattern, Pattern};
+use crate::protected_resource::Resources;
 use crate::request_info::{canonical_host, is_host};
+use crate::route_resource::RouteResource;
 use crate::routes::{Backend, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
 use header_fields::{HeaderEntry, request_rules, response_rules, user_header};
@@ -76,6 +78,7 @@ struct RouteEntry {
     backend: String,
     #[serde(default)]
     unprotected: bool,
+    protected_resource: Option<RouteResource>,
     keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
@@ -142,7 +145,7 @@ pub fn read(file: &FilePath) -> Result<RoutesFile, FileError> {
 }
 
 /// Parses the file's text; an error names the place and the problem.
-fn parse(text: &str) -> Result<RoutesFile, String> {
+pub(crate) fn parse(text: &str) -> Result<RoutesFile, String> {
     let Document { routes, access, trees } = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
     let numbered = |kind: &'static str| move |(at, problem): (usize, String)| format!("{kind} {}: {problem}", at + 1);
     let each = |(at, entry): (usize, RouteEntry)| route(entry).map_err(|problem| (at, problem));
@@ -154,7 +157,7 @@ fn parse(text: &str) -> Result<RoutesFile, String> {
         Some(trees) => PathScopes::new(trees.iter().map(template).collect::<Result<_, _>>()?),
         None => PathScopes::default(),
     };
-    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes } })
+    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes, resources: Resources::default() } })
 }
 
 fn route(entry: RouteEntry) -> Result<Route, String> {
@@ -175,16 +178,21 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
     if entry.skip_x_access_token && entry.internal_token == InternalToken::Verify {
         return Err("skip_x_access_token and internal_token: verify exclude each other".to_owned());
     }
+    let pattern = pattern(fields)?;
+    if let Some(resource) = &entry.protected_resource {
+        resource.check(&pattern, entry.unprotected)?;
+    }
     let request_headers = request_rules(&entry.request_headers, entry.additional_headers, entry.http2)?;
     let user_header = entry.remote_user_header.map(|name| user_header(&name, &request_headers)).transpose()?;
     Ok(Route {
         name,
-        pattern: pattern(fields)?,
+        pattern,
         backend: entry
             .backend
             .parse::<Backend>()
             .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
         unprotected: entry.unprotected,
+        protected_resource: entry.protected_resource,
         is_builtin: false,
         keep_authorization: entry.keep_authorization,
         keeps_internal_token: entry.internal_token == InternalToken::Verify,

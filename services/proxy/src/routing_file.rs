@@ -14,6 +14,7 @@ use crate::builtin_routes;
 use crate::config::{Backends, Config};
 use crate::pattern::{PathPattern, Pattern};
 use crate::policies_file::{self, PoliciesFile, Selection};
+use crate::protected_resource::Publisher;
 use crate::route_metrics::Metrics;
 use crate::routes::{InvalidBackend, Route};
 use crate::routes_file::{self, RoutesFile};
@@ -29,6 +30,7 @@ struct Source {
     policies_file: Option<PathBuf>,
     policies: policies_file::Reader,
     backends: Backends,
+    publisher: Publisher,
     /// Whether users are refused to change their pictures.
     fixes_pictures: bool,
 }
@@ -78,6 +80,7 @@ impl Source {
             policies_file: config.proxy_yaml.file.clone(),
             policies: policies_file::Reader::new(config).map_err(Misconfigured::new)?,
             backends: config.backends.clone(),
+            publisher: Publisher::new(config),
             fixes_pictures: config.oidc_profile_picture.disable_local_changes,
         })
     }
@@ -91,7 +94,7 @@ impl Source {
     fn read(&self, metrics: &Metrics) -> Result<Routing, BoxError> {
         let (routes, policies) = self.files()?;
         warnings(&routes, policies.as_ref()).for_each(|warning| tracing::warn!("{warning}"));
-        let mut routing = routing(routes, policies, &self.backends, metrics)?;
+        let mut routing = routing(routes, policies, &self.backends, &self.publisher, metrics)?;
         if self.fixes_pictures {
             routing.rules.rules.insert(0, fixed_pictures()?);
         }
@@ -117,13 +120,15 @@ fn routing(
     file: RoutesFile,
     policies: Option<PoliciesFile>,
     backends: &Backends,
+    publisher: &Publisher,
     metrics: &Metrics,
 ) -> Result<Routing, InvalidBackend> {
-    let RoutesFile { routes, rules } = file;
+    let RoutesFile { routes, mut rules } = file;
     let (policies, selection) = policies.map(|file| (file.policies, file.selection)).unzip();
     let policies = policies.unwrap_or_default();
-    // a backend may be reached by several routes, and must believe the header of none of its clients
     let every = routes.iter().chain(policies.iter().flat_map(|policy| &policy.routes));
+    rules.resources = publisher.resources(every.clone());
+    // a backend may be reached by several routes, and must believe the header of none of its clients
     let user_headers: Arc<[_]> = every.filter_map(|route| route.user_header.clone()).collect();
     let measured = |route: Route| {
         let metrics = metrics.of_route(&route.name);

@@ -8,6 +8,7 @@ use crate::destination::Destination;
 use crate::identity::Identity;
 use crate::path_scopes::PathScopes;
 use crate::pattern::{Fit, Pattern};
+use crate::protected_resource::Resources;
 use crate::request_info::RequestInfo;
 
 /// A rule: the requests that it matches, and its action.
@@ -73,13 +74,15 @@ impl Demands {
     }
 }
 
-/// All rules, and the paths of files.
+/// All rules, the paths of files, and the resources at which only tokens for them count.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// The rules, in order.
     pub rules: Vec<Rule>,
     /// The paths of files.
     pub path_scopes: PathScopes,
+    /// The resources.
+    pub resources: Resources,
 }
 
 /// The outcome of the rules for a request.

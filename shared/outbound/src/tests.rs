@@ -264,3 +264,25 @@ async fn a_question_goes_with_its_credential_and_every_status_is_an_answer() {
     strict().ask(&url, &question).await.expect_err("is not called, whatever is sent along");
     assert_eq!(target.hits(), 1);
 }
+
+#[tokio::test]
+async fn document_has_its_status_type_and_age_and_at_most_so_many_bytes() {
+    let headers = "content-type: Application/JSON; charset=utf-8\r\ncache-control: public, Max-Age=\"300\"\r\n";
+    let target = Target::start(text("200 OK", headers, "{\"a\":1}")).await;
+    let url = target.url("127.0.0.1");
+    let document = lenient().get_document(&url, 7).await.expect("it answers");
+    assert_eq!(
+        (document.status, &*document.media_type, &document.body[..]),
+        (200, "application/json", &b"{\"a\":1}"[..])
+    );
+    assert_eq!(document.max_age, Some(Duration::from_mins(5)));
+    let error = lenient().get_document(&url, 6).await.expect_err("it is longer").to_string();
+    assert!(error.contains("longer than 6 bytes"), "{error}");
+    assert!(strict().get_document(&url, 7).await.is_err(), "it is on this machine");
+
+    let elsewhere = Target::start(text("200 OK", "", "elsewhere")).await;
+    let location = format!("location: {}\r\n", elsewhere.url("127.0.0.1"));
+    let target = Target::start(text("302 Found", &location, "")).await;
+    let document = lenient().get_document(&target.url("127.0.0.1"), 100).await.expect("it answers");
+    assert_eq!((document.status, document.max_age, elsewhere.hits()), (302, None, 0), "redirects are not followed");
+}

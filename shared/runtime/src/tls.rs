@@ -2,6 +2,7 @@
 
 mod any_certificate;
 mod certificate_on_request;
+mod cipher_suites;
 mod client_config;
 mod file_authorities;
 mod issued;
@@ -34,6 +35,7 @@ use crate::{CertificateExpiry, Clock};
 use config::{DebugTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+use cipher_suites::server_provider;
 pub(crate) use client_config::{client, client_dated, https_rereading};
 pub use client_config::{https, https_expiries, https_with_certificate};
 pub(crate) use issued::challenged_host;
@@ -233,7 +235,7 @@ impl ServerFiles {
             variable: self.variables.cert,
             problem: format!("the certificate and its key cannot be used: {problem}"),
         };
-        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = ServerConfig::builder_with_provider(server_provider());
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let (builder, optional) = match &self.clients {
             Clients::Nothing => (builder.with_no_client_auth(), None),

@@ -15,6 +15,16 @@ const answered = (path, change) => async (ctx, next) => {
   if (ctx.path === path) change(ctx);
 };
 
+// Changes what the browser brings back to the relying party.
+const redirected = (change) => async (ctx, next) => {
+  await next();
+  const location = ctx.response.get('location') ?? '';
+  if (!location.startsWith('https://rp.conformance.test/')) return;
+  const url = new URL(location);
+  change(url.searchParams);
+  ctx.set('location', url.href);
+};
+
 export const faults = {
   'prompt is ignored': {
     use: changed((query) => query.delete('prompt')),
@@ -179,4 +189,105 @@ export const faults = {
     plans: 'third-party',
     found: ['oidcc-3rd_party-init-login'],
   },
+  'the answer has the scope': {
+    fapi: true,
+    use: redirected((answer) => { if (answer.has('code')) answer.set('scope', 'openid'); }),
+    plans: 'fapi2-security',
+    found: ['~happy-flow', '~ensure-other-scope-order-succeeds'],
+  },
+  'the answer names no issuer': {
+    fapi: true,
+    use: redirected((answer) => answer.delete('iss')),
+    plans: 'fapi2-security',
+    found: ['~happy-flow', '~user-rejects-authentication'],
+  },
+  'a rejection is no error': {
+    fapi: true,
+    use: redirected((answer) => answer.delete('error')),
+    plans: 'fapi2-security',
+    found: ['~user-rejects-authentication'],
+  },
+  'assertions may be for the token endpoint or a list': {
+    fapi: true,
+    configuration: { assertJwtClientAuthClaimsAndHeader: async () => {} },
+    plans: 'fapi2-security',
+    found: ['~par-test-array-as-audience-fails', '~par-test-token-endpoint-url-as-audience-fails', '~ensure-invalid-client-assertions-fail'],
+  },
+  'assertions may be signed by RS256': {
+    fapi: true,
+    algorithms: { clientAuthSigningAlgValues: ['PS256', 'ES256', 'RS256'] },
+    plans: 'fapi2-security',
+    found: ['~ensure-signed-client-assertion-with-RS256-fails'],
+  },
+  'refresh tokens are rotated': {
+    fapi: true,
+    configuration: { rotateRefreshToken: true },
+    plans: 'fapi2-security',
+    found: ['~refresh-token'],
+  },
+  'PKCE is not needed': {
+    fapi: true,
+    configuration: { pkce: { required: () => false } },
+    plans: 'fapi2-security',
+    found: ['~par-ensure-pkce-required'],
+  },
+  'request objects need no times': {
+    fapi: true,
+    features: { requestObjects: { enabled: true, assertJwtClaimsAndHeader: async () => {} } },
+    plans: 'fapi2-message-signing',
+    found: ['~ensure-request-object-without-exp-fails', '~ensure-request-object-without-nbf-fails',
+      '~ensure-request-object-with-exp-over-60-fails', '~ensure-request-object-with-nbf-over-60-fails'],
+  },
+  'plain requests are taken where signed ones are due': {
+    fapi: true,
+    dropped: { Client: ['require_signed_request_object'] },
+    plans: 'fapi2-message-signing',
+    found: ['~ensure-unsigned-request-at-par-endpoint-fails'],
+  },
+  'requests need not be pushed': {
+    fapi: true,
+    features: { pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false } },
+    plans: 'fapi2-security',
+    found: ['~ensure-unsigned-authorization-request-without-using-par-fails'],
+  },
+  'a request_uri is good again': {
+    fapi: true,
+    unconsumed: 'PushedAuthorizationRequest',
+    plans: 'fapi2-security',
+    found: ['~par-attempt-reuse-request_uri'],
+  },
+  'proofs are good again': {
+    fapi: true,
+    dPoP: { allowReplay: true },
+    plans: 'fapi2-security',
+    found: ['~dpop-negative-tests'],
+  },
+  'codes are bound to no key': {
+    fapi: true,
+    dropped: { AuthorizationCode: ['dpopJkt'], PushedAuthorizationRequest: ['dpopJkt'] },
+    plans: 'fapi2-security',
+    found: ['~ensure-token-endpoint-fails-with-mismatched-dpop-proof-jkt', '~ensure-token-endpoint-fails-with-mismatched-dpop-jkt'],
+  },
+  'tokens need no proof': {
+    fapi: true,
+    dropped: { Client: ['dpop_bound_access_tokens'] },
+    plans: 'fapi2-security',
+    found: ['~ensure-holder-of-key-required'],
+  },
+  'every cipher suite is taken': {
+    fapi: true,
+    anyCipher: true,
+    plans: 'fapi2-security',
+    found: ['~ensure-holder-of-key-required'],
+  },
+  'codes are good for ten minutes': {
+    fapi: true,
+    ttl: { AuthorizationCode: 600 },
+    plans: 'fapi2-security',
+    found: ['~ensure-token-endpoint-fails-with-expired-auth-code'],
+  },
 };
+
+for (const fault of Object.values(faults)) {
+  fault.found = fault.found.map((name) => name.replace(/^~/, 'fapi2-security-profile-final-'));
+}

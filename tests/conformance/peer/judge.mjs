@@ -12,10 +12,10 @@ import { faults } from './faults.mjs';
 const run = join(dirname(fileURLToPath(import.meta.url)), 'run.sh');
 const folder = mkdtempSync(join(tmpdir(), 'judge-'));
 let unfound = 0;
-for (const [name, { plans, found }] of Object.entries(faults).filter(([name]) => name.includes(process.argv[2] ?? ''))) {
+for (const [name, { plans, found, fapi }] of Object.entries(faults).filter(([name]) => name.includes(process.argv[2] ?? ''))) {
   const table = join(folder, 'table.md');
-  const ended = spawnSync(run, [table, '--plans', plans, '--code-reuse-wait', '1', '--key-rotation-wait', '1'],
-    { env: { ...process.env, FAULT: name }, encoding: 'utf8' });
+  const ended = spawnSync(run, [table, '--plans', plans, '--code-reuse-wait', '1', '--key-rotation-wait', '1', '--refresh-reuse-wait', '1'],
+    { env: { ...process.env, FAULT: name, FAPI: fapi ? '1' : '' }, encoding: 'utf8' });
   if (ended.status !== 1) {
     process.stdout.write(`${name}: run.sh ended with ${ended.status}\n${ended.stderr}\n`);
     unfound += 1;

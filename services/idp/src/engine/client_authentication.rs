@@ -35,7 +35,12 @@ pub(crate) async fn authenticate(
 ) -> Result<(Arc<Client>, AuthMethod), OAuthError> {
     let claimed = Claimed::read(proofs.authorization, form)?;
     let refuse = |reason: &'static str| OAuthError::client().audited("client", reason, &claimed.id);
-    let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
+    let found = if path == endpoints.paths.pushed {
+        provider.clients.find_to_authorize(&claimed.id).await?
+    } else {
+        provider.clients.find_to_authenticate(&claimed.id).await?
+    };
+    let client = found.ok_or_else(|| refuse("unknown client"))?;
     let proved = match (&claimed.proof, client.auth) {
         (Proof::Nothing, AuthMethod::None) => true,
         // programs that cannot keep a secret send an empty one, or one that is public

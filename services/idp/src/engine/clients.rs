@@ -3,6 +3,7 @@
 mod built_in;
 mod change;
 mod client;
+mod documents;
 mod fetch_rate;
 mod file;
 mod file_changes;
@@ -42,9 +43,10 @@ pub use file::FileError;
 pub use file_changes::FileChangeError;
 pub use metadata::{Metadata, MetadataError};
 
-use crate::config::Config;
+use crate::config::{ClientDocuments, Config};
 use crate::seal::Sealer;
 use crate::store::{Store, StoredClient};
+use documents::Documents;
 use key_sets::KeySets;
 use reliance::Offer;
 use request_objects::RequestObjects;
@@ -80,6 +82,10 @@ struct Inner {
     with_backchannel: Cache<u64, Arc<Vec<String>>>,
     key_sets: KeySets,
     request_objects: RequestObjects,
+    /// The clients of documents, unless they are off.
+    documents: Option<Documents>,
+    /// The resources that every client may name, and the URL of the edge.
+    resources: (ClientDocuments, String),
     /// What clients may be registered for, of what depends on a setting.
     offer: Offer,
     /// The algorithms that are signed with, once that is known.
@@ -180,6 +186,8 @@ impl Clients {
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
             request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
+            documents: Documents::open(config, (store.clone(), fetcher.clone()), context),
+            resources: (config.client_documents.clone(), config.edge_site()),
             offer: Offer::of(config),
             signed_with: OnceLock::new(),
             store,
@@ -198,6 +206,24 @@ impl Clients {
     /// # Errors
     /// [`StoreError`] when it is neither built in nor configured, and the store does not answer.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.known(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The same, for a client that proves its identity.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`].
+    pub async fn find_to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.to_authenticate(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    async fn find_registered(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         if let Some(fixed) = self.0.fixed.load().get(id) {
             return Ok(Some(Arc::clone(&fixed.client)));
         }
@@ -221,12 +247,27 @@ impl Clients {
     /// # Errors
     /// Those of [`Self::find`].
     pub async fn find_to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
-        self.find(id).await
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.to_authorize(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Notes that a user has granted something to this client.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_grant(&self, client: &Client) -> Result<(), StoreError> {
+        match &self.0.documents {
+            Some(documents) if client.source == Source::Document => documents.keep(&client.id).await,
+            _ => Ok(()),
+        }
     }
 
     /// Whether a client may ask for tokens for this resource server (RFC 8707).
     pub fn may_target(&self, client: &Client, resource: &str) -> bool {
-        client.may_target(resource)
+        let (settings, site) = &self.0.resources;
+        client.may_target(resource) || settings.offers(resource, site)
     }
 
     /// Whether its keys verify something. Those at a `jwks_uri` are kept for a minute, and fetched again if none of them does,

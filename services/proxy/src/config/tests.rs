@@ -56,6 +56,14 @@ fn identity_headers_that_cannot_be_are_refused_with_their_setting() {
 }
 
 #[test]
+fn scopes_of_resources_that_are_none_are_refused_with_their_setting() {
+    let name = "PROXY_PROTECTED_RESOURCE_SCOPES";
+    let problem = read(&[(name, "openid,a b")]).expect_err("a scope has no space");
+    assert!(problem.starts_with(&format!("{name} ")), "{problem}");
+    assert_eq!(read(&[]).expect("defaults").protected_resource.scopes, ["openid", "profile"]);
+}
+
+#[test]
 fn database_of_signing_keys_is_checked_without_sessions() {
     let wrong = [("OCIS_MACHINE_AUTH_API_KEY", ENOUGH), ("PROXY_SESSION_DATABASE_URL", "mysql://a")];
     let problem = read(&wrong).expect_err("there is no such database");

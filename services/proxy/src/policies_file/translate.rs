@@ -157,6 +157,7 @@ fn route(entry: RouteEntry, services: &Services) -> Result<Option<Sorted>, Strin
         pattern: Pattern { path: Some(path), query, ..Pattern::default() },
         backend,
         unprotected: entry.unprotected,
+        protected_resource: None,
         is_builtin: is_ours,
         keep_authorization: Some(entry.unprotected),
         keeps_internal_token: false,

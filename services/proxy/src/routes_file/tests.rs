@@ -274,6 +274,15 @@ fn what_is_odd_is_refused_with_its_place() {
         ("access: [{ path: /a, action: allow }, { methods: [get], action: deny }]", "access rule 2: method \"get\""),
         ("access: [{ networks: [cloud.example], action: deny }]", "network"),
         ("access: [{ scopes: ['node:*:rw'], action: authenticate }]", "there is no scope"),
+        (
+            "routes: [{ path: /a, backend: 'http://a', unprotected: true, protected_resource: {} }]",
+            "route 1: protected_resource and unprotected exclude each other",
+        ),
+        ("routes: [{ regex: /a, backend: 'http://a', protected_resource: {} }]", "a path in place of a regex"),
+        ("routes: [{ path: '/a b', backend: 'http://a', protected_resource: {} }]", "its URL cannot hold the path"),
+        ("routes: [{ path: '/a\"b', backend: 'http://a', protected_resource: {} }]", "its URL cannot hold the path"),
+        ("routes: [{ path: /a, backend: 'http://a', protected_resource: { scopes: ['a b'] } }]", "scopes: a scope is"),
+        ("routes: [{ path: /a, backend: 'http://a', protected_resource: { audience: none } }]", "none"),
         ("trees: ['/a/{other}']", "the tree"),
         ("rules: []", "rules"),
     ] {

@@ -32,7 +32,10 @@ async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
         assert_eq!(world.backend.take().len(), usize::from(status == 200));
     }
     let missing = raw::request(world.edge, "GET /a", &[]).await;
-    let challenges = ["Bearer", "Basic"].map(|scheme| format!("{scheme} realm=\"cloud.example\", charset=\"UTF-8\""));
+    let [bearer, password] =
+        ["Bearer", "Basic"].map(|scheme| format!("{scheme} realm=\"cloud.example\", charset=\"UTF-8\""));
+    let metadata = "http://cloud.example/.well-known/oauth-protected-resource";
+    let challenges = [format!("{bearer}, resource_metadata=\"{metadata}\""), password];
     assert_eq!(missing.header("www-authenticate"), challenges);
     let dav = raw::request(world.edge, "PROPFIND /a", &[]).await;
     assert!(dav.text.contains("<s:message>Authentication error</s:message>"), "{dav:?}");

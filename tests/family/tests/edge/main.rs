@@ -16,6 +16,7 @@ mod policies;
 mod pooled;
 mod presigned_urls;
 mod raw;
+mod resources;
 mod routes_keys;
 mod rules;
 mod session;

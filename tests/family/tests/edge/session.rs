@@ -248,5 +248,5 @@ async fn rule_with_max_age_sends_an_old_session_to_sign_in_again() {
     let answer = answer.expect("answers");
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "an app token has no sign-in");
     let challenge = answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
-    assert!(challenge.ends_with("max_age=\"600\""), "{challenge}");
+    assert!(challenge.contains(", max_age=\"600\", resource_metadata=\""), "{challenge}");
 }

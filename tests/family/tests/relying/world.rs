@@ -40,12 +40,22 @@ impl World {
     /// Starts the family. `None` if what the scripts need is not installed and `DOORWARD_TEST_REDUCED=1` says that this is
     /// known.
     pub(crate) async fn start(name: &str, place: Place) -> Option<Self> {
+        Self::start_with(name, place, |_| BTreeMap::new()).await
+    }
+
+    /// The same, with more settings; returns further parameters for scripts.
+    pub(crate) async fn start_with(
+        name: &str,
+        place: Place,
+        more: impl FnOnce(&mut Layout) -> BTreeMap<&'static str, String>,
+    ) -> Option<Self> {
         if !is_installed() {
             return None;
         }
         note_secret(SECRET);
         let mut layout = Layout::new(&format!("process-{name}"), false);
-        let environment = settle(&mut layout, place);
+        let mut environment = settle(&mut layout, place);
+        environment.extend(more(&mut layout));
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
         Some(Self { environment, _family: family })
     }

@@ -172,6 +172,7 @@ pub(crate) async fn grant(
     if logout.backchannel.is_some() || logout.frontchannel.is_some() {
         provider.store.join_session(basis.session.id, &valid.client.id, endpoints.layout.name()).await?;
     }
+    provider.clients.note_grant(&valid.client).await?;
     let parameters = granted(provider, endpoints, valid, basis).await;
     Event {
         subject: &basis.session.person,

@@ -48,6 +48,8 @@ pub(super) struct Offered {
     pub(super) unsigned_id_tokens: bool,
     /// The levels of authentication that clients may ask for.
     pub(super) levels: Vec<String>,
+    /// Clients may be described by the documents at their identifiers.
+    pub(super) client_documents: bool,
 }
 
 /// The metadata.
@@ -55,6 +57,7 @@ pub(super) fn metadata(endpoints: &IssuerEndpoints, offered: &Offered) -> Value 
     let authentication = authentication(&methods(endpoints, offered));
     let parts = [
         addresses(endpoints, offered.registration),
+        documents(offered),
         certificates(endpoints),
         requests(endpoints, &offered.levels),
         signatures(offered),
@@ -88,6 +91,11 @@ fn addresses(endpoints: &IssuerEndpoints, registers: bool) -> Value {
         members["registration_endpoint"] = endpoints.url(paths.registration).into();
     }
     members
+}
+
+/// That clients need not be registered (draft-ietf-oauth-client-id-metadata-document-03); nothing where they have to be.
+fn documents(offered: &Offered) -> Value {
+    if offered.client_documents { json!({ "client_id_metadata_document_supported": true }) } else { Value::Null }
 }
 
 /// What is there for clients with certificates (RFC 8705 3.3 and 5); nothing where they are not served.

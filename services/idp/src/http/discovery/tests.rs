@@ -155,6 +155,16 @@ fn signatures_follow_the_setting_and_unsigned_id_tokens_are_off_unless_configure
 }
 
 #[test]
+fn documents_of_clients_are_offered_where_they_are_on() {
+    let endpoints = IssuerEndpoints::new(EndpointProfile::OpenCloud, SITE);
+    let member = |client_documents| {
+        let document = document::metadata(&endpoints, &Offered { client_documents, ..offered() });
+        document.get("client_id_metadata_document_supported").cloned()
+    };
+    assert_eq!((member(false), member(true)), (None, Some(json!(true))));
+}
+
+#[test]
 fn strict_issuer_offers_the_code_flow_only() {
     let document = document::metadata(&IssuerEndpoints::new(EndpointProfile::OpenCloud, SITE).strict(true), &offered());
     assert_eq!(document["response_types_supported"], json!(["code"]));

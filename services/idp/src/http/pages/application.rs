@@ -2,7 +2,7 @@
 
 use web::policy::destination;
 
-use crate::engine::clients::Client;
+use crate::engine::clients::{Client, Source};
 
 /// What is shown of a client. All of it is what the client says of itself.
 pub(super) struct Application<'a> {
@@ -12,6 +12,8 @@ pub(super) struct Application<'a> {
     pub(super) terms: Option<&'a str>,
     /// It describes itself: no operator has checked it (row I33).
     pub(super) unverified: bool,
+    /// The host of the document that describes it.
+    pub(super) described_at: Option<String>,
     /// The host that the answer is sent to.
     pub(super) destination: Option<String>,
 }
@@ -26,6 +28,7 @@ impl<'a> Application<'a> {
             policy: shown.policy.as_deref().filter(|policy| is_link(policy)),
             terms: shown.terms.as_deref().filter(|terms| is_link(terms)),
             unverified: client.source.is_self_described(),
+            described_at: (client.source == Source::Document).then(|| destination(&client.id)).flatten(),
             destination: redirect_uri.and_then(destination),
         }
     }

@@ -338,6 +338,24 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
 }
 
 #[tokio::test]
+async fn client_of_a_document_is_shown_with_the_host_of_it() {
+    let (endpoints, redirect_uri) = (site(), Some(REDIRECT));
+    let context = english(&endpoints);
+    let scopes = [RequestedScope { name: "openid", optional: false }];
+    for (source, is_shown) in [(Source::Document, true), (Source::Registered, false)] {
+        let client =
+            Client { id: "https://notes.example:8443/client.json".to_owned(), ..client("Cloud Storage", source) };
+        let consented = Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
+        let html = Shown::read(consent(&context, &consented)).await.html;
+        assert_eq!(
+            html.contains("It is described by <strong><bdi>notes.example:8443</bdi></strong>"),
+            is_shown,
+            "{html}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn errors_of_signing_in_are_told_and_have_their_status() {
     let endpoints = site();
     let errors = [

@@ -1,0 +1,62 @@
+//! The documents by which clients describe themselves, of those clients to which users have granted something.
+
+pub(super) mod entity;
+
+use std::time::SystemTime;
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::OnConflict;
+use store::StoreError;
+use store::columns::{micros, time};
+
+use super::Store;
+use entity::{ActiveModel, Column, Entity};
+
+/// A document, as it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// `client_id`: its URL.
+    pub id: String,
+    /// The metadata as JSON.
+    pub metadata: String,
+    /// When it was fetched.
+    pub fetched: SystemTime,
+    /// When the client was last granted something, or its document was fetched again for a token.
+    pub used: SystemTime,
+}
+
+impl Store {
+    /// The document of a client.
+    pub async fn client_document(&self, id: &str) -> Result<Option<StoredDocument>, StoreError> {
+        let read = || async {
+            // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
+            let found = Entity::find_by_id(id).all(self.database.reader()).await?;
+            Ok(found.into_iter().next())
+        };
+        let found = self.database.run(read).await?;
+        Ok(found.map(|row| StoredDocument {
+            id: row.id,
+            metadata: row.metadata,
+            fetched: time(row.fetched),
+            used: time(row.used),
+        }))
+    }
+
+    /// Stores the document of a client; it replaces the former one.
+    pub async fn keep_client_document(&self, document: &StoredDocument) -> Result<(), StoreError> {
+        let row = ActiveModel {
+            id: Set(document.id.clone()),
+            metadata: Set(document.metadata.clone()),
+            fetched: Set(micros(document.fetched)),
+            used: Set(micros(document.used)),
+        };
+        let conflict =
+            OnConflict::column(Column::Id).update_columns([Column::Metadata, Column::Fetched, Column::Used]).to_owned();
+        let write = || async {
+            let insert = Entity::insert(row.clone()).on_conflict(conflict.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+}

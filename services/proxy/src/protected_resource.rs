@@ -1,0 +1,106 @@
+//! The resources behind the edge for which clients need access tokens: which issuer's, as clients find it out by themselves (RFC 9728),
+//! and whether these have to be issued for the resource.
+
+mod publisher;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+
+use bytes::Bytes;
+use oidc::claims::is_meant_for;
+use oidc::jose::UnverifiedJwt;
+use secrecy::ExposeSecret;
+
+use crate::credential::Credential;
+use crate::destination::Destination;
+use crate::path::below;
+use crate::request_info::{RequestInfo, canonical_host};
+
+pub(crate) use publisher::Publisher;
+
+/// The path of the metadata of a resource without a path. That of another resource has the resource's path behind it (RFC 9728 3).
+pub(crate) const PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The resources of the edge.
+#[derive(Debug, Clone, Default)]
+pub struct Resources(Vec<Resource>);
+
+#[derive(Debug, Clone)]
+struct Resource {
+    /// The host of its URL, in the form of [`canonical_host`].
+    host: String,
+    /// Whether its route serves requests for any host.
+    is_at_any_host: bool,
+    /// The path, without a slash at its end: empty for a whole host.
+    path: String,
+    /// The identifier (RFC 9728 1.2), without a slash at its end.
+    url: String,
+    /// Whether access tokens have to be issued for it.
+    needs_audience: bool,
+    /// `None` if none is published.
+    metadata: Option<Metadata>,
+}
+
+/// The metadata of a resource.
+#[derive(Debug, Clone)]
+struct Metadata {
+    path: String,
+    url: String,
+    document: Bytes,
+}
+
+impl Resources {
+    /// Those of routes, and behind them whole hosts.
+    fn new(mut named: Vec<Resource>, hosts: impl IntoIterator<Item = Resource>) -> Self {
+        named.sort_by_key(|resource| (Reverse(resource.path.len()), resource.is_at_any_host));
+        named.extend(hosts);
+        Self(named)
+    }
+
+    /// The resource of a request: the one with the longest path.
+    fn of(&self, info: &RequestInfo<'_>) -> Option<&Resource> {
+        self.0.iter().find(|resource| {
+            let is_here = resource.is_at_any_host || info.is_for(&resource.host);
+            is_here && below(info.path.decoded(), &resource.path).is_some()
+        })
+    }
+
+    /// The URL of the metadata for a challenge (RFC 9728 5.1). It is that of a setting; a host that no setting names has none
+    /// (`docs/security-requirements.md#e60`).
+    pub(crate) fn metadata_url(&self, info: &RequestInfo<'_>) -> Option<&str> {
+        let resource = self.of(info).filter(|resource| info.is_for(&resource.host))?;
+        resource.metadata.as_ref().map(|metadata| metadata.url.as_str())
+    }
+
+    /// The metadata at this path, as the client sent it.
+    pub(crate) fn document(&self, host: &str, path: &str) -> Option<Bytes> {
+        let host = canonical_host(host);
+        let resources = self.0.iter().filter(|resource| resource.host == host);
+        let mut metadata = resources.filter_map(|resource| resource.metadata.as_ref());
+        metadata.find(|metadata| metadata.path == path).map(|metadata| metadata.document.clone())
+    }
+
+    /// Whether the credential of a request counts at its resource, and at that of its destination. An access token may have to be issued
+    /// for them; browser sessions and app tokens are not concerned. The gateway has accepted the token, so that its signature is not
+    /// verified again (`docs/security-requirements.md#e61`).
+    pub(crate) fn accept(&self, info: &RequestInfo<'_>) -> bool {
+        if !self.0.iter().any(|resource| resource.needs_audience) {
+            return true;
+        }
+        let credential = match Credential::of(info) {
+            Ok(Some(credential)) if !credential.is_app_token() => credential,
+            _ => return true,
+        };
+        let Credential::Bearer(token) = &credential else { return true };
+        let jwt = UnverifiedJwt::parse(token.expose_secret()).ok();
+        let is_for = |url: &str| jwt.as_ref().is_some_and(|jwt| is_meant_for(jwt.claims(), url));
+        let destination = Destination::of(info);
+        let mut requests = vec![*info];
+        if let Ok(Some(destination)) = &destination {
+            requests.extend(destination.requests(info));
+        }
+        let mut demanding = requests.iter().filter_map(|info| self.of(info)).filter(|found| found.needs_audience);
+        demanding.all(|resource| is_for(&resource.url))
+    }
+}

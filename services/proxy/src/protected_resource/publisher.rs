@@ -1,0 +1,101 @@
+//! Writes the metadata of resources.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde_json::json;
+use url::Url;
+
+use super::{Metadata, PATH, Resource, Resources};
+use crate::config::Config;
+use crate::pattern::PathPattern;
+use crate::request_info::canonical_host;
+use crate::route_resource::{Audience, RouteResource};
+use crate::routes::Route;
+
+/// What the resources of the edge have in common, by the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Publisher {
+    /// The URL of the edge, without a path.
+    origin: String,
+    /// Its host, in the form of [`canonical_host`].
+    host: String,
+    scheme: String,
+    /// A colon and the port of the edge, or nothing for that of its scheme.
+    port: String,
+    /// The issuer of access tokens; `None` if no metadata is published.
+    issuer: Option<String>,
+    name: String,
+    scopes: Vec<String>,
+}
+
+impl Publisher {
+    /// By this configuration.
+    pub(crate) fn new(config: &Config) -> Self {
+        let settings = &config.protected_resource;
+        let url = Url::parse(&config.url).ok();
+        // without a URL there is no metadata, and no access token is for a resource of a route
+        let is_on = settings.metadata && !config.issuer.is_empty() && url.is_some();
+        let origin = url.as_ref().map(|url| url.origin().ascii_serialization());
+        let host = url.as_ref().and_then(Url::host_str).map(|host| canonical_host(host).into_owned());
+        let port = url.as_ref().and_then(Url::port).map(|port| format!(":{port}"));
+        Self {
+            origin: origin.unwrap_or_else(|| config.url.clone()),
+            host: host.unwrap_or_default(),
+            scheme: url.map_or_else(|| "https".to_owned(), |url| url.scheme().to_owned()),
+            port: port.unwrap_or_default(),
+            issuer: is_on.then(|| config.issuer.clone()),
+            name: config.pages.name.clone(),
+            scopes: settings.scopes.clone(),
+        }
+    }
+
+    /// The resources that routes name, and every host that has a route with authentication.
+    pub(crate) fn resources<'a>(&self, routes: impl Iterator<Item = &'a Route> + Clone) -> Resources {
+        let named = routes.clone().filter_map(|route| {
+            let resource = route.protected_resource.as_ref()?;
+            let path = match &route.pattern.path {
+                Some(PathPattern::Prefix(path)) => path.trim_end_matches('/'),
+                _ => "",
+            };
+            Some(self.resource(route.pattern.host.as_deref(), path, Some(resource)))
+        });
+        let hosts = routes.filter(|route| !route.unprotected).filter_map(|route| route.pattern.host.as_deref());
+        let hosts: BTreeSet<_> = hosts.chain([self.host.as_str()]).collect();
+        Resources::new(named.collect(), hosts.into_iter().map(|host| self.resource(Some(host), "", None)))
+    }
+
+    fn resource(&self, host: Option<&str>, path: &str, named: Option<&RouteResource>) -> Resource {
+        let is_own = host.is_none_or(|host| host == self.host);
+        let host_name = host.unwrap_or(&self.host);
+        let origin = if is_own { self.origin.clone() } else { format!("{}://{host_name}{}", self.scheme, self.port) };
+        let url = format!("{origin}{path}");
+        let metadata = self.issuer.as_deref().map(|issuer| Metadata {
+            path: format!("{PATH}{path}"),
+            url: format!("{origin}{PATH}{path}"),
+            document: self.document(&url, issuer, named),
+        });
+        Resource {
+            host: host_name.to_owned(),
+            is_at_any_host: host.is_none(),
+            path: path.to_owned(),
+            url,
+            needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
+            metadata,
+        }
+    }
+
+    /// The metadata of a resource (RFC 9728 2). It says nothing about `DPoP`: the edge takes no bound tokens.
+    fn document(&self, url: &str, issuer: &str, named: Option<&RouteResource>) -> Bytes {
+        let name = named.and_then(|named| named.name.as_ref()).unwrap_or(&self.name);
+        let scopes = named.and_then(|named| named.scopes.as_ref()).unwrap_or(&self.scopes);
+        let document = json!({
+            "resource": url,
+            "authorization_servers": [issuer],
+            "scopes_supported": scopes,
+            "bearer_methods_supported": ["header"],
+            "resource_name": name,
+        });
+        document.to_string().into()
+    }
+}

@@ -1,0 +1,204 @@
+use std::sync::LazyLock;
+
+use authn::app_token;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, Method};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::Config;
+use crate::path::{Leniency, Path};
+use crate::routes_file;
+
+const ROUTES: &str = r"
+routes:
+  - { path: /notes, backend: 'http://a', protected_resource: { name: Notes, scopes: [openid, 'path:/notes:rw'] } }
+  - { path: /open, backend: 'http://a', protected_resource: { audience: any } }
+  - { host: wiki.example, path: /, backend: 'http://a' }
+  - { host: Own.example, path: /api/, backend: 'http://a', protected_resource: {} }
+  - { host: free.example, backend: 'http://a', unprotected: true }
+  - { path: /, backend: 'http://a' }
+";
+const SITE: &str = "https://cloud.example:8443";
+
+fn resources(change: impl FnOnce(&mut Config)) -> Resources {
+    let (url, issuer) = (SITE.to_owned(), "https://login.example/".to_owned());
+    let mut config = Config { url, issuer, ..Config::default() };
+    change(&mut config);
+    Publisher::new(&config).resources(routes_file::parse(ROUTES).expect("routes").routes.iter())
+}
+
+/// Calls `then` with a request.
+fn with<T>(
+    (method, host, path): (&str, &str, &str),
+    headers: &[(HeaderName, &str)],
+    then: impl FnOnce(&RequestInfo<'_>) -> T,
+) -> T {
+    let headers: HeaderMap =
+        headers.iter().map(|(name, value)| (name.clone(), value.parse().expect("a header"))).collect();
+    let path = Path::parse(path, Leniency::default()).expect("a path");
+    let method: Method = method.parse().expect("a method");
+    let (path, headers, method) = (&path, &headers, &method);
+    then(&RequestInfo { method, is_https: true, host, path, query: None, headers, source: None })
+}
+
+fn document(resources: &Resources, host: &str, path: &str) -> Option<Value> {
+    let text = resources.document(host, path)?;
+    Some(serde_json::from_slice(&text).expect("JSON"))
+}
+
+#[test]
+fn each_resource_has_its_metadata_at_its_own_path() {
+    let resources = resources(|_| ());
+    let here = document(&resources, "cloud.example:8443", PATH);
+    let expected = json!({
+        "resource": SITE,
+        "authorization_servers": ["https://login.example/"],
+        "scopes_supported": ["openid", "profile"],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Doorward",
+    });
+    assert_eq!(here, Some(expected));
+    let notes = document(&resources, "CLOUD.example.", &format!("{PATH}/notes")).expect("a document");
+    assert_eq!(notes["resource"], format!("{SITE}/notes"));
+    assert_eq!(notes["resource_name"], "Notes");
+    assert_eq!(notes["scopes_supported"], json!(["openid", "path:/notes:rw"]));
+    for (host, path, resource) in [
+        ("cloud.example", "/open", "https://cloud.example:8443/open"),
+        ("wiki.example", "", "https://wiki.example:8443"),
+        ("own.example", "/api", "https://own.example:8443/api"),
+        ("own.example", "", "https://own.example:8443"),
+    ] {
+        let found = document(&resources, host, &format!("{PATH}{path}")).expect("a document");
+        assert_eq!(found["resource"], resource, "{host} {path}");
+    }
+    for (host, path) in [
+        ("cloud.example", "/"),
+        ("cloud.example", "/notes/"),
+        ("cloud.example", "/notes/a"),
+        ("cloud.example", "/other"),
+        ("cloud.example", "s"),
+        ("wiki.example", "/notes"),
+        ("free.example", ""),
+        ("evil.example", ""),
+        ("evil.example", "/notes"),
+    ] {
+        assert_eq!(resources.document(host, &format!("{PATH}{path}")), None, "{host} {path}");
+    }
+}
+
+/// Row [E60](../../../../docs/security-requirements.md#e60).
+#[test]
+fn url_of_the_metadata_is_that_of_a_setting() {
+    let resources = resources(|_| ());
+    let url =
+        |host: &str, path: &str| with(("GET", host, path), &[], |info| resources.metadata_url(info).map(str::to_owned));
+    let expected = |origin: &str, path: &str| Some(format!("{origin}{PATH}{path}"));
+    for host in ["cloud.example", "cloud.example:8443", "Cloud.Example.:1"] {
+        assert_eq!(url(host, "/a"), expected(SITE, ""), "{host}");
+        assert_eq!(url(host, "/notes/a"), expected(SITE, "/notes"), "{host}");
+        assert_eq!(url(host, "/notesbook"), expected(SITE, ""), "{host}");
+    }
+    assert_eq!(url("wiki.example", "/a"), expected("https://wiki.example:8443", ""));
+    assert_eq!(url("own.example:1", "/api/x"), expected("https://own.example:8443", "/api"));
+    for (host, path) in [("evil.example", "/a"), ("evil.example", "/notes"), ("free.example", "/a")] {
+        assert_eq!(url(host, path), None, "{host}{path}");
+    }
+}
+
+#[test]
+fn nothing_is_published_without_an_issuer_or_where_it_is_off() {
+    let without_issuer = resources(|config| config.issuer.clear());
+    let off = resources(|config| config.protected_resource.metadata = false);
+    for resources in [without_issuer, off] {
+        assert_eq!(resources.document("cloud.example", PATH), None);
+        assert!(with(("GET", "cloud.example", "/a"), &[], |info| resources.metadata_url(info).is_none()));
+        let foreign = bearer(&json!({ "aud": SITE }));
+        assert!(!accepts(&resources, ("GET", "cloud.example", "/notes"), &foreign), "tokens are compared nevertheless");
+    }
+}
+
+fn bearer(claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("Bearer {}.{}.c2ln", part(&json!({ "alg": "ES256" })), part(claims))
+}
+
+fn accepts(resources: &Resources, request: (&str, &str, &str), authorization: &str) -> bool {
+    with(request, &[(AUTHORIZATION, authorization)], |info| resources.accept(info))
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn access_token_counts_at_a_named_resource_only_if_it_was_issued_for_it() {
+    let resources = resources(|_| ());
+    let notes = format!("{SITE}/notes");
+    let for_notes = bearer(&json!({ "aud": ["https://login.example/", notes] }));
+    let for_site = bearer(&json!({ "aud": SITE }));
+    for (host, path) in [("cloud.example", "/notes"), ("cloud.example", "/notes/a"), ("evil.example", "/notes/a")] {
+        let request = ("POST", host, path);
+        assert!(accepts(&resources, request, &for_notes), "{host}{path}");
+        let slash = bearer(&json!({ "aud": format!("{notes}/") }));
+        let indexed = bearer(&json!({ "aud": { "0": notes } }));
+        for other in [&for_site, &slash, &indexed, &bearer(&json!({})), "Bearer opaque"] {
+            assert!(!accepts(&resources, request, other), "{host}{path}: {other}");
+        }
+        let app_token = format!("Bearer {}x", app_token::PREFIX);
+        for unconcerned in [&*app_token, "Basic YTpi"] {
+            assert!(accepts(&resources, request, unconcerned), "{host}{path}: {unconcerned}");
+        }
+        assert!(with(request, &[], |info| resources.accept(info)), "a browser session");
+    }
+    for (host, path) in [("cloud.example", "/open/a"), ("cloud.example", "/a"), ("cloud.example", "/notesbook")] {
+        assert!(accepts(&resources, ("GET", host, path), &for_site), "{host}{path}");
+    }
+    let own = bearer(&json!({ "aud": "https://own.example:8443/api" }));
+    assert!(accepts(&resources, ("GET", "own.example", "/api/a"), &own));
+    assert!(!accepts(&resources, ("GET", "own.example", "/api/a"), &for_notes));
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn destination_of_a_move_needs_a_token_for_its_resource_too() {
+    let resources = resources(|_| ());
+    let destination = HeaderName::from_static("destination");
+    let moves = |claims: &Value, destination_path: &str| {
+        let (authorization, request) = (bearer(claims), ("MOVE", "cloud.example", "/a"));
+        let headers = [(AUTHORIZATION, authorization.as_str()), (destination.clone(), destination_path)];
+        with(request, &headers, |info| resources.accept(info))
+    };
+    let (for_site, for_notes) = (json!({ "aud": SITE }), json!({ "aud": format!("{SITE}/notes") }));
+    assert!(moves(&for_site, "/b") && moves(&for_notes, "/notes/b"));
+    for elsewhere in ["/notes/b", "https://cloud.example/notes/b", "https://evil.example/notes/b"] {
+        assert!(!moves(&for_site, elsewhere), "{elsewhere}");
+    }
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn resource_of_a_site_without_a_valid_url_takes_no_access_token() {
+    let resources = resources(|config| config.url = "https://[".to_owned());
+    assert!(!accepts(&resources, ("GET", "cloud.example", "/notes"), &bearer(&json!({ "aud": "/notes" }))));
+    assert_eq!(resources.document("cloud.example", PATH), None);
+}
+
+static RESOURCES: LazyLock<Resources> = LazyLock::new(|| resources(|_| ()));
+
+proptest! {
+    /// Row [E60](../../../../docs/security-requirements.md#e60).
+    #[test]
+    fn no_other_path_has_a_document(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            PATH, "/.well-known", "/oauth-protected-resource", "/notes", "/open", "/", "..", "%2f", "%2e%2e", "..%2f", ";", "%00", "\\",
+        ]), 0..6),
+    ) {
+        let path = parts.concat();
+        if let Some(found) = document(&RESOURCES, "cloud.example", &path) {
+            let rest = path.strip_prefix(PATH).expect("the path of metadata");
+            prop_assert!(["", "/notes", "/open"].contains(&rest), "{}", path);
+            prop_assert_eq!(&found["resource"], &json!(format!("{SITE}{rest}")));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The endpoint of the metadata of protected resources (RFC 9728 3).
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::uri::Authority;
+use http::{HeaderValue, Method};
+use web::header::single;
+
+use crate::entrypoint::Entrypoint;
+use crate::path::{Leniency, Path, below};
+use crate::protected_resource::PATH;
+use crate::refusal::Refusal;
+use crate::request_info::RequestInfo;
+
+/// Its methods.
+const METHODS: &str = "GET, HEAD";
+
+/// The metadata that a request is for; `None` if there is none there. Where the route of its path is unprotected, the backend
+/// authenticates clients, and answers itself.
+pub(crate) fn document(entrypoint: &Entrypoint, request: &Request) -> Option<Bytes> {
+    let (uri, headers) = (request.uri(), request.headers());
+    below(uri.path(), PATH)?;
+    let host = uri.authority().map(Authority::as_str).or_else(|| single(headers, &HOST))?;
+    let path = Path::parse(uri.path(), Leniency::default()).ok()?;
+    let (method, is_https, query) = (request.method(), entrypoint.is_https, uri.query());
+    let info = RequestInfo { method, is_https, host, path: &path, query, headers, source: None };
+    let routing = entrypoint.routing.current();
+    let is_backends = routing.route(&info).is_some_and(|(route, _)| route.unprotected);
+    if is_backends { None } else { routing.rules.resources.document(host, path.raw()) }
+}
+
+/// The response with the metadata, which any site's page may read.
+pub(crate) fn respond(method: &Method, document: Bytes) -> Response {
+    if ![Method::GET, Method::HEAD].contains(method) {
+        return Refusal::method_not_allowed(METHODS).into_response();
+    }
+    let length = HeaderValue::from(document.len());
+    let body = if *method == Method::HEAD { Body::empty() } else { Body::from(document) };
+    let mut response = Response::new(body);
+    response.headers_mut().extend([
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (CONTENT_LENGTH, length),
+    ]);
+    response
+}

@@ -1,0 +1,161 @@
+//! Clients find out by themselves of which issuer the access tokens of a resource are (RFC 9728).
+
+use doorward::ServiceId;
+use proto::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use proto::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use proto::envoy::service::auth::v3::check_response::HttpResponse;
+use proto::envoy::service::auth::v3::{AttributeContext, CheckRequest};
+use serde_json::Value;
+use testkit::Layout;
+
+use crate::backend::Backend;
+use crate::raw::{self, Reply};
+use crate::world::World;
+
+const PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The edge before a backend with a resource of its own at `/notes`. On `own.example` the backend publishes metadata itself.
+async fn start(name: &str, more: impl FnOnce(&mut Layout)) -> (World, Backend) {
+    let backend = Backend::start().await;
+    let address = backend.address;
+    let routes = format!(
+        r"
+routes:
+  - {{ path: /notes, backend: 'http://{address}', protected_resource: {{ name: Notes }} }}
+  - {{ host: own.example, path: {PATH}, backend: 'http://{address}', unprotected: true }}
+  - {{ host: own.example, backend: 'http://{address}' }}
+  - {{ host: wiki.example, backend: 'http://{address}' }}
+  - {{ path: /, backend: 'http://{address}' }}
+access:
+  - {{ path: /several, multi_factor: true, action: authenticate }}
+"
+    );
+    let world = World::start_with(name, |layout| {
+        let file = layout.folder().join("resources.yaml");
+        std::fs::write(&file, routes).expect("the folder can be written to");
+        layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+        more(layout);
+    })
+    .await;
+    (world, backend)
+}
+
+/// A request for a path of this host.
+async fn get(world: &World, method: &str, host: &str, path: &str, more: &str) -> Reply {
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
+    raw::send(world.edge, request.as_bytes()).await
+}
+
+fn body(reply: &Reply) -> Value {
+    let (_, body) = reply.text.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
+}
+
+/// The parameter of the challenge for bearer tokens.
+fn referred(challenges: &[&str]) -> Option<String> {
+    let bearer = challenges.iter().find(|challenge| challenge.starts_with("Bearer ")).expect("a challenge");
+    let (_, rest) = bearer.split_once("resource_metadata=\"")?;
+    Some(rest.strip_suffix('"').expect("the last parameter").to_owned())
+}
+
+/// Row [E60](../../../../docs/security-requirements.md#e60).
+#[tokio::test(flavor = "multi_thread")]
+async fn challenge_refers_to_the_metadata_and_a_forged_host_changes_nothing() {
+    let (world, backend) = start("edge-resources", |_| ()).await;
+    for (host, path, metadata) in [
+        ("cloud.example", "/a", Some("http://cloud.example/.well-known/oauth-protected-resource")),
+        ("cloud.example:9200", "/notes/a", Some("http://cloud.example/.well-known/oauth-protected-resource/notes")),
+        ("wiki.example", "/a", Some("http://wiki.example/.well-known/oauth-protected-resource")),
+        ("evil.example", "/a", None),
+        ("evil.example", "/notes", None),
+    ] {
+        let forged = "X-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n";
+        let reply = get(&world, "GET", host, path, forged).await;
+        assert_eq!(reply.status(), 401, "{host}{path}: {reply:?}");
+        assert_eq!(referred(&reply.header("www-authenticate")).as_deref(), metadata, "{host}{path}");
+    }
+    let script = get(&world, "GET", "cloud.example", "/a", "X-Requested-With: XMLHttpRequest\r\n").await;
+    assert_eq!((script.status(), script.header("www-authenticate").len()), (401, 0));
+    let token = format!("Authorization: Bearer {}\r\n", world.token);
+    let factors = get(&world, "GET", "cloud.example", "/several", &token).await;
+    let [challenge] = factors.header("www-authenticate")[..] else { panic!("one challenge: {factors:?}") };
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+    assert!(referred(&[challenge]).is_some_and(|url| url.ends_with(PATH)), "{challenge}");
+    assert!(backend.take().is_empty());
+}
+
+/// Row [E60](../../../../docs/security-requirements.md#e60).
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_is_answered_where_a_resource_is_and_other_paths_are_forwarded() {
+    let (world, backend) = start("edge-resource-metadata", |_| ()).await;
+    for (host, path, resource) in [
+        ("cloud.example", "", "http://cloud.example"),
+        ("cloud.example", "/notes", "http://cloud.example/notes"),
+        ("wiki.example", "", "http://wiki.example"),
+    ] {
+        let reply = get(&world, "GET", host, &format!("{PATH}{path}"), "Origin: https://app.example\r\n").await;
+        assert_eq!(reply.status(), 200, "{host}{path}: {reply:?}");
+        assert_eq!(reply.header("content-type"), ["application/json"]);
+        assert_eq!(reply.header("access-control-allow-origin"), ["*"]);
+        let document = body(&reply);
+        assert_eq!(document["resource"], resource);
+        let issuer = document["authorization_servers"][0].as_str().expect("an issuer");
+        assert!(issuer.starts_with("http"), "{issuer}");
+    }
+    let head = get(&world, "HEAD", "cloud.example", PATH, "").await;
+    assert!(head.status() == 200 && head.text.ends_with("\r\n\r\n"), "{head:?}");
+    let posted = get(&world, "POST", "cloud.example", PATH, "Content-Length: 0\r\n").await;
+    assert_eq!((posted.status(), posted.header("allow")), (405, vec!["GET, HEAD"]));
+    assert!(backend.take().is_empty(), "the edge has answered all of them");
+
+    let own = get(&world, "GET", "own.example", PATH, "").await;
+    assert_eq!((own.status(), backend.take().len()), (200, 1), "its route is unprotected");
+    for (host, path, status) in [
+        ("evil.example", PATH.to_owned(), 401),
+        ("cloud.example", format!("{PATH}/other"), 401),
+        ("cloud.example", format!("{PATH}/notes/..%2f..%2foauth-protected-resource"), 400),
+        ("cloud.example", format!("{PATH}/notes/../notes"), 400),
+    ] {
+        let reply = get(&world, "GET", host, &path, "").await;
+        assert_eq!((reply.status(), backend.take().len()), (status, 0), "{host}{path}: {reply:?}");
+    }
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[tokio::test(flavor = "multi_thread")]
+async fn app_tokens_pass_at_a_named_resource() {
+    let (world, backend) = start("edge-resource-app-token", |_| ()).await;
+    let token = format!("Authorization: Bearer {}\r\n", world.token);
+    let reply = get(&world, "GET", "cloud.example", "/notes/a", &token).await;
+    assert_eq!((reply.status(), backend.take().len()), (200, 1), "{reply:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_proxies_get_the_challenge_too() {
+    let (world, _) = start("edge-resource-verify", |layout| {
+        layout.set("PROXY_VERIFY_PROXY", "nginx");
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
+    })
+    .await;
+    let expected = format!("http://cloud.example{PATH}/notes");
+    let original = [
+        "X-Original-URI: /notes/a",
+        "X-Original-Method: GET",
+        "X-Original-Host: cloud.example",
+        "X-Original-Proto: http",
+    ];
+    let reply = raw::request(world.edge, "GET /verify", &original).await;
+    assert_eq!(reply.status(), 401, "{reply:?}");
+    assert_eq!(referred(&reply.header("www-authenticate")).as_ref(), Some(&expected));
+
+    let (method, path, host) = ("GET".to_owned(), "/notes/a".to_owned(), "cloud.example".to_owned());
+    let http = HttpRequest { method, path, host, scheme: "http".to_owned(), ..HttpRequest::default() };
+    let attributes = AttributeContext { request: Some(Request { http: Some(http) }), ..AttributeContext::default() };
+    let mut envoy = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
+    let answer = envoy.check(CheckRequest { attributes: Some(attributes) }).await.expect("answers").into_inner();
+    let Some(HttpResponse::DeniedResponse(denied)) = answer.http_response else { panic!("it is denied") };
+    let headers = denied.headers.iter().filter_map(|option| option.header.as_ref());
+    let challenges: Vec<_> =
+        headers.filter(|header| header.key == "www-authenticate").map(|header| &*header.value).collect();
+    assert_eq!(referred(&challenges), Some(expected));
+}
