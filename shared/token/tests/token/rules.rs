@@ -351,7 +351,7 @@ fn only_an_active_administrator_with_full_access_administers() {
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).status = authn::UserStatus::Blocked));
     assert!(!allowed(|answer| answer.scopes = Arc::default()));
     // `docs/security-requirements.md#s7`
-    assert!(!allowed(|answer| answer.actor = Some("backup".to_owned())));
+    assert!(!allowed(|answer| answer.actor = Some("backup".into())));
     assert!(!allowed(|answer| answer.amr = authn::amr::APP.into()));
     assert!(!allowed(|answer| answer.amr = authn::amr::OIDC_CLIENT.into()));
     assert!(!allowed(|answer| answer.amr = authn::amr::MACHINE.into()));
