@@ -78,7 +78,7 @@ pub use host::{block_on, health, host, report, usage};
 pub use http_service::HttpService;
 pub use inherited_listeners::{InheritedError, InheritedListeners};
 pub use insecure::{is_plaintext_allowed, is_unverified_database_allowed};
-pub use keys::{CHANGEOVER, key_ring};
+pub use keys::{CHANGEOVER, key_ring, transaction_keys};
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
 pub use metrics::{MetricLabels, Metrics};
 pub use misconfigured::Misconfigured;
