@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use status::Kind;
 use tonic::{Code, Request, Response, Status};
 
+use crate::transactions::{TOKEN_KEY, requested};
 use crate::{authenticate::Core, peers::Applications, upstream};
 
 /// The gRPC service of the gateway.
@@ -73,11 +74,20 @@ impl GatewayApi for GatewayService {
             return authenticate_upstream(upstream, request).await;
         }
         let caller = Caller::of(request.metadata(), request.extensions());
+        let wanted = requested(request.metadata());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
-        *response.get_mut() = match self.0.authenticate_caller(&r#type, &credentials).await {
-            Ok((token, answer)) => {
+        let outcome = match wanted {
+            Ok(wanted) => self.0.authenticate_with_transaction(&r#type, &credentials, wanted.as_ref()).await,
+            Err(error) => Err(error),
+        };
+        *response.get_mut() = match outcome {
+            Ok((token, answer, transaction)) => {
+                // a JWT is always a header
+                if let Some(transaction) = transaction.and_then(|transaction| transaction.parse().ok()) {
+                    response.metadata_mut().insert(TOKEN_KEY, transaction);
+                }
                 if r#type == kind::MACHINE {
                     write_password_change(answer.user.password_changed, response.metadata_mut());
                 }

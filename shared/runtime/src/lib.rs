@@ -48,6 +48,7 @@ mod staged_file;
 mod start;
 pub mod telemetry;
 mod tls;
+mod transaction_requests;
 
 #[cfg(test)]
 mod testing;
@@ -96,6 +97,7 @@ pub use tls::{
     CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError,
     keep_certificate,
 };
+pub use transaction_requests::TransactionRequests;
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]

@@ -67,6 +67,11 @@ impl SubjectType {
 }
 
 impl TransactionClaims {
+    /// When the token ends, in seconds since 1970.
+    pub fn expires_seconds(&self) -> u64 {
+        seconds(self.expires_at)
+    }
+
     /// The claims of a token whose signature is verified, if they are valid at `now` in this trust domain.
     pub(super) fn read(
         values: &Map<String, Value>,
