@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use authn::trace::record_delegation;
 use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
@@ -18,6 +19,7 @@ use proto::cs3::{
 use secrecy::SecretString;
 use status::Kind;
 use tonic::{Code, Request, Response, Status};
+use tracing::Span;
 
 use crate::transactions::{TOKEN_KEY, requested};
 use crate::{authenticate::Core, peers::Applications, upstream};
@@ -84,6 +86,7 @@ impl GatewayApi for GatewayService {
         };
         *response.get_mut() = match outcome {
             Ok((token, answer, transaction)) => {
+                record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);
                 // a JWT is always a header
                 if let Some(transaction) = transaction.and_then(|transaction| transaction.parse().ok()) {
                     response.metadata_mut().insert(TOKEN_KEY, transaction);

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use authn::audit::Event;
 use authn::gateway::{TransactionKeySet, TransactionWanted};
+use authn::trace::record_delegation;
 use authn::{Actor, AuthError, Authenticated, BoxError, Caller, Grants, Reason, Scopes, User, UserType};
 use oidc::scope::Scopes as OAuthScopes;
 use runtime::{Clock, Context, FileValue, TransactionRequests};
@@ -24,6 +25,7 @@ use token::transaction::{
     TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier, WorkloadPolicy,
 };
 use token::{Claims, TokenError, Verifier};
+use tracing::Span;
 use tracing::field::display;
 
 use crate::{Config, Gateway};
@@ -293,6 +295,8 @@ impl Transactions {
         };
         match outcome {
             Ok(Minted { claims, .. }) => {
+                let transaction = Some(claims.transaction.as_str());
+                record_delegation(&Span::current(), &claims.subject, claims.actor.as_ref(), transaction);
                 let (scope, act) = (display(&claims.scope), claims.actor.as_ref().map(display));
                 let (caller, outcome) = (claims.requesters.last(), if replaces { "replaced" } else { "minted" });
                 let event = Event { subject: &claims.subject, caller: &caller, outcome, ..event };

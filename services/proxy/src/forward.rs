@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use authn::trace::record_delegation;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -17,6 +18,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use runtime::{AccessDetails, FileValue};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use web::header::single;
 
 pub use client::Clients;
@@ -91,8 +93,11 @@ impl Forwarder {
         let response = self.respond(&routing, &mut parts, body, &mut record).await;
         let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
-        let subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str());
-        AccessDetails::record(&parts.extensions, record.route.name(), subject);
+        let claims = record.identity.as_ref().map(|identity| &identity.claims);
+        let subject = claims.map(|claims| claims.user.id.opaque_id.as_str());
+        let actor = claims.and_then(|claims| claims.actor.as_ref());
+        record_delegation(&Span::current(), subject.unwrap_or_default(), actor, None);
+        AccessDetails::record(&parts.extensions, record.route.name(), subject, actor);
         Ok(response)
     }
 

@@ -23,6 +23,7 @@ mod scope;
 mod service_token;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 mod user;
 mod wire;
 
