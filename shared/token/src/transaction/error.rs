@@ -1,3 +1,4 @@
+use http::StatusCode;
 use status::Kind;
 
 /// Why a transaction token is not issued. The text is for the workload that has requested it.
@@ -126,6 +127,14 @@ impl TransactionDefect {
             | Self::NotYetValid
             | Self::Lifetime
             | Self::Scope => Kind::PermissionDenied,
+        }
+    }
+
+    /// The status of an HTTP response: a token that is not accepted is one to be replaced by a good one.
+    pub(super) fn http_status(self) -> StatusCode {
+        match self.kind() {
+            Kind::PermissionDenied if self != Self::Scope => StatusCode::UNAUTHORIZED,
+            kind => kind.http(),
         }
     }
 
