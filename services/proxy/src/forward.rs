@@ -40,6 +40,7 @@ use crate::routing::Routing;
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
 use crate::signed_url::{SignedUrls, logout};
+use crate::transactions::{Circumstances, TRANSACTION_TOKEN, Transactions};
 use crate::verdict::Verdict;
 use upload::{Failure, Upload};
 
@@ -57,6 +58,8 @@ pub struct Forwarder {
     pub clients: Arc<FileValue<Clients>>,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
+    /// Requests and verifies transaction tokens.
+    pub(crate) transactions: Transactions,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -191,6 +194,13 @@ impl Forwarder {
         if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
             return Err(Refusal::body_too_long());
         }
+        let transaction_token = match self.transaction_token(route, parts, host, identity).await {
+            Ok(token) => token,
+            Err(refusal) => {
+                upload::drain(body, parts.version, &parts.headers).await;
+                return Err(refusal);
+            }
+        };
         let upgrade = upgrade::requested(parts);
         let (upload, progress) = Upload::new(body, route.max_body, Arc::clone(&self.entrypoint.filter));
         let mut request = http::Request::new(upload);
@@ -200,6 +210,9 @@ impl Forwarder {
         *request.headers_mut() = self.request_headers(parts, host, identity, route);
         if is_multi_factor && !route.is_builtin {
             request.headers_mut().insert(multi_factor::HEADER, multi_factor::DONE);
+        }
+        if let Some(token) = transaction_token {
+            request.headers_mut().insert(TRANSACTION_TOKEN, token);
         }
         if upgrade.is_some() {
             upgrade::set(request.headers_mut());
@@ -229,6 +242,20 @@ impl Forwarder {
         }
         route.response_headers.apply(response.headers_mut());
         Ok(response)
+    }
+
+    /// The transaction token that the backend of a route gets, if it gets one.
+    async fn transaction_token(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        host: &HeaderValue,
+        identity: Option<&Identity>,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        match &route.transaction_token {
+            Some(wanted) => self.transactions.header(wanted, Circumstances::of(parts, host), identity).await,
+            None => Ok(None),
+        }
     }
 
     /// The headers of the request to the backend: the client's without those of its connection and those that only the edge may set,

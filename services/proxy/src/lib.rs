@@ -39,6 +39,7 @@ mod signing_key;
 pub mod site;
 mod store;
 pub mod token_review;
+mod transactions;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
 use crate::token_review::TokenReviewer;
+use crate::transactions::Transactions;
 
 /// The default limit for a request of Envoy, in bytes: it may hold the beginning of a body.
 const EXT_AUTHZ_LIMIT: usize = 4 * 1024 * 1024;
@@ -135,6 +137,7 @@ pub async fn app(
     let metrics = route_metrics::Metrics::new(&context.metrics);
     let routing = routing_file::follow(config, metrics.clone(), context)?;
     let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let transactions = Transactions::new(Arc::clone(&gateway), context.clock.clone());
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
@@ -169,7 +172,7 @@ pub async fn app(
         is_https: config.is_https(),
     });
     let identity_headers = Arc::new(IdentityHeaders::parse(&config.doors.verify_headers)?);
-    let edge = edge(config, &entrypoint, &identity_headers, &metrics, context)?;
+    let edge = edge(config, &entrypoint, &identity_headers, (&metrics, transactions), context)?;
     let ext_authz = ExtAuthz { entrypoint, identity_headers };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
@@ -184,7 +187,7 @@ fn edge(
     config: &Config,
     entrypoint: &Arc<Entrypoint>,
     identity_headers: &Arc<IdentityHeaders>,
-    metrics: &route_metrics::Metrics,
+    (metrics, transactions): (&route_metrics::Metrics, Transactions),
     context: &Context,
 ) -> Result<Edge, BoxError> {
     let forwarder = Arc::new(Forwarder {
@@ -192,6 +195,7 @@ fn edge(
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
+        transactions,
         shutdown: context.shutdown.clone(),
     });
     let forward_auth = RequestSource::of(&config.doors.verify_proxy).map(|source| {

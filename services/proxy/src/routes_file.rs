@@ -20,6 +20,7 @@ use crate::pattern::{PathPattern, Pattern};
 use crate::request_info::{canonical_host, is_host};
 use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
+use crate::transactions::TransactionEntry;
 
 /// The least age of a sign-in that a rule can demand.
 const MIN_AGE: Duration = Duration::from_mins(1);
@@ -79,6 +80,7 @@ struct RouteEntry {
     keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
+    transaction_token: Option<TransactionEntry>,
     #[serde(default)]
     http2: bool,
     strip: Option<String>,
@@ -187,6 +189,7 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         is_builtin: false,
         keep_authorization: entry.keep_authorization,
         keeps_internal_token: entry.internal_token == InternalToken::Verify,
+        transaction_token: entry.transaction_token.map(|tokens| tokens.read(entry.unprotected)).transpose()?,
         http2: entry.http2,
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
         paths: entry.paths,

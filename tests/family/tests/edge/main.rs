@@ -17,6 +17,7 @@ mod raw;
 mod rules;
 mod session;
 mod smuggling;
+mod transactions;
 mod uploads;
 mod webdav;
 mod websocket;
