@@ -5,7 +5,7 @@ use std::iter::successors;
 
 use bounded_cache::HeapSize;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ const MAX_SUBJECT: usize = 2048;
 /// The party that acts in a user's name, and those that acted before it: the claim `act` (RFC 8693 4.1). Only the current
 /// actor counts for a decision; the former ones are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "ActClaim")]
+#[serde(try_from = "Map<String, Value>")]
 pub struct Actor {
     sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,14 +29,6 @@ pub struct Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("act names at most {MAX_ACTORS} actors, each by a sub of 1 to {MAX_SUBJECT} bytes")]
 pub struct InvalidActor;
-
-/// The claim as it is written; members other than these are dropped.
-#[derive(Deserialize)]
-struct ActClaim {
-    sub: String,
-    #[serde(default)]
-    act: Option<Box<Self>>,
-}
 
 impl Actor {
     /// The actor that a claim `act` names; `None` if the claim is left out or `null`.
@@ -70,16 +62,14 @@ impl Actor {
     }
 }
 
-impl TryFrom<ActClaim> for Actor {
+impl TryFrom<Map<String, Value>> for Actor {
     type Error = InvalidActor;
 
-    fn try_from(claim: ActClaim) -> Result<Self, InvalidActor> {
-        let former = claim.act.map(|former| Self::try_from(*former)).transpose()?;
-        if !(1..=MAX_SUBJECT).contains(&claim.sub.len()) {
-            return Err(InvalidActor);
-        }
-        let actor = Self::from(claim.sub);
-        match former {
+    /// The actor of a claim; members other than `sub` and `act` are dropped.
+    fn try_from(claim: Map<String, Value>) -> Result<Self, InvalidActor> {
+        let subject = claim.get("sub").and_then(Value::as_str).filter(|sub| (1..=MAX_SUBJECT).contains(&sub.len()));
+        let actor = Self::from(subject.ok_or(InvalidActor)?);
+        match Self::read(claim.get("act"))? {
             Some(former) => actor.nested_in(former),
             None => Ok(actor),
         }

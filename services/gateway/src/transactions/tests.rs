@@ -5,8 +5,11 @@ use ::config::Environment;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
+use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokens;
+use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
 use tempfile::TempDir;
 use token::{Defect, KeyRing, Minter};
+use tonic::Code;
 use tower::ServiceExt;
 
 use super::*;
@@ -270,4 +273,54 @@ async fn gateways_with_one_secret_publish_the_same_keys_and_accept_each_other_s_
     let tag = response.headers()["etag"].to_str().expect("a text").to_owned();
     assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), key_set);
     assert_eq!(get(Some(&tag)).await.expect("answers").status(), 304);
+}
+
+#[tokio::test]
+async fn grpc_calls_answer_by_status() {
+    let world = World::start(Some(POLICY));
+    let good = MintRequest {
+        internal_token: world.internal_token(&einstein()),
+        scope: "files.read".to_owned(),
+        ..MintRequest::default()
+    };
+    let service = TransactionService(Some(Arc::new(world.transactions)));
+    let mint = async |names: &[&str], request: MintRequest| {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        let mut request = tonic::Request::new(request);
+        request.extensions_mut().insert(authn::Peer { names, ..authn::Peer::default() });
+        service.mint(request).await.map(tonic::Response::into_inner)
+    };
+    let answer = mint(&[FILES], good.clone()).await.expect("is issued");
+    assert_eq!((answer.scope.as_str(), answer.expires), ("files.read", 1_800_000_060));
+    assert!(!answer.transaction_token.is_empty() && !answer.txn.is_empty());
+    let shorter = mint(&[FILES], MintRequest { lifetime_seconds: 5, ..good.clone() }).await.expect("is issued");
+    assert_eq!(shorter.expires, 1_800_000_005);
+
+    let both = MintRequest { transaction_token: answer.transaction_token, ..good.clone() };
+    let neither = MintRequest { internal_token: String::new(), ..good.clone() };
+    let negative = MintRequest { lifetime_seconds: -1, ..good.clone() };
+    let wide = MintRequest { scope: "admin".to_owned(), ..good.clone() };
+    let unlisted = MintRequest { request_details: r#"{"folder":1}"#.to_owned(), ..good.clone() };
+    let forged = MintRequest { internal_token: "forged".to_owned(), ..good.clone() };
+    for (names, request, code) in [
+        (&[FILES][..], both, Code::InvalidArgument),
+        (&[FILES], neither, Code::InvalidArgument),
+        (&[FILES], negative, Code::InvalidArgument),
+        (&[FILES], wide, Code::InvalidArgument),
+        (&[FILES], unlisted, Code::PermissionDenied),
+        (&[FILES], forged, Code::PermissionDenied),
+        (&["spiffe://example.org/other"], good.clone(), Code::PermissionDenied),
+        (&[], good.clone(), Code::PermissionDenied),
+    ] {
+        assert_eq!(
+            mint(names, request.clone()).await.map(drop).map_err(|status| status.code()),
+            Err(code),
+            "{request:?}"
+        );
+    }
+
+    let key_set = service.get_key_set(tonic::Request::new(GetKeySetRequest {})).await.expect("answers").into_inner();
+    assert_eq!((key_set.trust_domain.as_str(), key_set.fresh_seconds), ("cloud.example.org", 600));
+    let off = TransactionService(None).mint(tonic::Request::new(good)).await;
+    assert_eq!(off.map(drop).map_err(|status| status.code()), Err(Code::Unimplemented));
 }

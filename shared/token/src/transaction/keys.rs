@@ -107,7 +107,7 @@ impl TransactionKeys {
     pub(super) fn find(&self, kid: &str, algorithm: Algorithm, now: SystemTime) -> Option<Arc<VerifyingKey>> {
         let day = self.day(now);
         let found = day.accepted.iter().find(|key| key.kid() == Some(kid) && key.is_for(algorithm));
-        found.map(Arc::clone)
+        found.cloned()
     }
 
     /// The keys of a day; derived at its first use, also by several threads at once, which derive the same.
