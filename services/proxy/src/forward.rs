@@ -59,7 +59,7 @@ pub struct Forwarder {
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
     /// Requests and verifies transaction tokens.
-    pub(crate) transactions: Transactions,
+    pub(crate) transactions: Arc<Transactions>,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }

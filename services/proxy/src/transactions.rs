@@ -17,12 +17,12 @@ use oidc::scope::Scopes;
 use runtime::Clock;
 use serde_json::{Map, Value};
 use token::transaction::names::HEADER;
-use token::transaction::{SubjectType, TransactionClaims, TransactionDefect};
+use token::transaction::{SubjectType, TransactionClaims, TransactionDefect, TransactionError};
 use web::header::single;
 
 use crate::identity::Identity;
 use crate::refusal::Refusal;
-use crate::request_info::source;
+use crate::request_info::{RequestInfo, source};
 use keys::Keys;
 pub(crate) use route::TransactionEntry;
 pub use route::TransactionRoute;
@@ -43,15 +43,16 @@ pub(crate) struct Transactions {
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances<'a> {
     pub(crate) method: &'a str,
-    pub(crate) host: &'a HeaderValue,
+    pub(crate) host: &'a str,
     /// The client's headers.
     pub(crate) headers: &'a HeaderMap,
     pub(crate) source: Option<IpAddr>,
 }
 
 impl<'a> Circumstances<'a> {
-    /// Those of a request that the edge received.
+    /// Those of a request that the edge received for this host.
     pub(crate) fn of(parts: &'a Parts, host: &'a HeaderValue) -> Self {
+        let host = host.to_str().unwrap_or_default();
         Self { method: parts.method.as_str(), host, headers: &parts.headers, source: source(parts) }
     }
 }
@@ -125,6 +126,48 @@ impl Transactions {
     }
 }
 
+/// The transaction tokens of responses to other proxies, if their backends get any.
+#[derive(Clone)]
+pub(crate) struct TransactionHeader {
+    transactions: Arc<Transactions>,
+    mint: Option<Mint>,
+}
+
+impl TransactionHeader {
+    /// Tokens with this scope; none if it is empty.
+    ///
+    /// # Errors
+    /// [`TransactionError`] for a text that is no scope.
+    pub(crate) fn new(transactions: &Arc<Transactions>, scope: &str) -> Result<Self, TransactionError> {
+        let mint = if scope.is_empty() { None } else { Some(Mint::of_scope(scope)?) };
+        Ok(Self { transactions: Arc::clone(transactions), mint })
+    }
+
+    /// Checks the scope of a configuration, which may be empty.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn check(scope: &str) -> Result<(), TransactionError> {
+        if scope.is_empty() { Ok(()) } else { Mint::of_scope(scope).map(drop) }
+    }
+
+    /// The header for the user of a request.
+    ///
+    /// # Errors
+    /// The response to the proxy: without its token a request does not pass.
+    pub(crate) async fn of(
+        &self,
+        info: &RequestInfo<'_>,
+        identity: &Identity,
+    ) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
+        let Some(mint) = &self.mint else { return Ok(None) };
+        let RequestInfo { method, host, headers, source, .. } = *info;
+        let request = Circumstances { method: method.as_str(), host, headers, source };
+        let token = self.transactions.mint(mint, request, identity).await?;
+        Ok(Some((TRANSACTION_TOKEN, token)))
+    }
+}
+
 /// Whether a token belongs to the user of a request, or a service account brings it.
 fn is_of(claims: &TransactionClaims, identity: &Identity) -> bool {
     let user = &identity.claims.user;
@@ -137,7 +180,7 @@ fn context(members: &[ContextMember], request: Circumstances<'_>) -> String {
     let value = |member: &ContextMember| match member {
         ContextMember::ReqIp => request.source.map(|source| source.to_canonical().to_string()),
         ContextMember::Method => Some(request.method.to_owned()),
-        ContextMember::Host => request.host.to_str().ok().map(str::to_owned),
+        ContextMember::Host => Some(request.host.to_owned()),
     };
     let known = members.iter().filter_map(|member| Some((member.name().to_owned(), Value::String(value(member)?))));
     let object: Map<String, Value> = known.collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oidc::scope::Scopes;
 use serde::Deserialize;
 use serde_json::Value;
-use token::transaction::TransactionRequest;
+use token::transaction::{TransactionError, TransactionRequest};
 
 /// What a route does about transaction tokens.
 #[derive(Debug, Clone)]
@@ -94,6 +94,17 @@ impl TransactionEntry {
             }
             _ => Err("transaction_token has either mint or verify".to_owned()),
         }
+    }
+}
+
+impl Mint {
+    /// A token with this scope that says nothing else.
+    ///
+    /// # Errors
+    /// The problem, for the operator.
+    pub(super) fn of_scope(scope: &str) -> Result<Self, TransactionError> {
+        TransactionRequest::new(scope, "", "")?;
+        Ok(Self { scope: scope.to_owned(), details: String::new(), context: Vec::new() })
     }
 }
 

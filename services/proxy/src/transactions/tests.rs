@@ -11,6 +11,7 @@ use token::transaction::{
 use token::{KeyRing, Minter, Verifier};
 
 use super::*;
+use crate::path::{Leniency, Path};
 
 const DOMAIN: &str = "cloud.example.org";
 
@@ -110,9 +111,8 @@ impl World {
         for token in tokens {
             headers.append(TRANSACTION_TOKEN, token.clone());
         }
-        let host = HeaderValue::from_static("cloud.example.org");
         let source = Some([192, 0, 2, 7].into());
-        let request = Circumstances { method: "PUT", host: &host, headers: &headers, source };
+        let request = Circumstances { method: "PUT", host: "cloud.example.org", headers: &headers, source };
         let outcome = self.transactions.header(route, request, identity).await;
         outcome.map_err(|refusal| refusal.status.as_u16())
     }
@@ -150,6 +150,35 @@ async fn backend_gets_the_token_that_its_route_names_or_no_request() {
     assert_eq!(world.header(&minting, &[], Some(&einstein)).await, Err(403));
     world.gateway.fail(Some(unreachable_gateway));
     assert_eq!(world.header(&minting, &[], Some(&einstein)).await, Err(503));
+}
+
+/// `docs/security-requirements.md#x8`
+#[tokio::test]
+async fn other_proxies_get_a_token_of_the_configured_scope() {
+    let world = World::start();
+    let transactions = Arc::new(world.transactions);
+    let ring = Arc::new(KeyRing::new(&"i".repeat(32).into(), None).expect("a secret"));
+    let internal = Minter::new(Arc::clone(&ring), Duration::from_mins(5), true);
+    let user = Arc::new(User { id: UserId { opaque_id: "7".to_owned(), ..UserId::default() }, ..User::default() });
+    let internal = internal.mint(world.clock.now(), &Authenticated::full(user, "pwd")).expect("is minted");
+    let claims = Verifier::new(ring).verify(world.clock.now(), &internal).expect("is valid");
+    let identity = Identity::new(HeaderValue::from_str(&internal).expect("a header"), claims);
+    let path = Path::parse("/a", Leniency::default()).expect("a path");
+    let (method, headers) = (http::Method::GET, HeaderMap::new());
+    let (query, source) = (Some("key=s3cr3t"), None);
+    let info =
+        RequestInfo { method: &method, is_https: true, host: "a", path: &path, query, headers: &headers, source };
+
+    let off = TransactionHeader::new(&transactions, "").expect("is off");
+    assert_eq!(off.of(&info, &identity).await.expect("passes"), None);
+    let on = TransactionHeader::new(&transactions, "files.read").expect("a scope");
+    let (name, _) = on.of(&info, &identity).await.expect("passes").expect("a token");
+    assert_eq!(name, "txn-token");
+    let expected = TransactionWanted { scope: "files.read".to_owned(), ..TransactionWanted::default() };
+    assert_eq!(*world.gateway.wanted.lock().expect("no panic"), [expected]);
+    world.gateway.fail(Some(unreachable_gateway));
+    assert_eq!(on.of(&info, &identity).await.expect_err("does not pass").status, 503);
+    assert!(TransactionHeader::check("").is_ok() && TransactionHeader::check("a\\b").is_err());
 }
 
 /// `docs/security-requirements.md#x2`

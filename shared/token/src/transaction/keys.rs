@@ -80,8 +80,7 @@ impl TransactionKeys {
     /// [`KeyError::TooShort`].
     pub fn introduce(&self, current: &SecretString, previous: &SecretString) -> Result<(), KeyError> {
         let secrets = Secrets::new(current, Some(previous))?;
-        let signs = secrets.accepted.last().map_or(&secrets.signs, |previous| previous);
-        let signs = Arc::clone(signs);
+        let signs = Arc::clone(secrets.accepted.last().unwrap_or(&secrets.signs));
         self.secrets.store(Secrets { signs, ..secrets }.into());
         Ok(())
     }
