@@ -228,7 +228,8 @@ impl Authenticator for Bearer {
             return Err(AuthError::Refused(Reason::Revoked));
         }
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
-        Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
+        let (actor, not_after) = (access.actor.clone(), claims.expires);
+        Ok(Authenticated { scopes, not_after, actor, sid, ..Authenticated::full(user, access.amr) })
     }
 }
 
