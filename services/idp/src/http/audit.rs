@@ -7,30 +7,29 @@ use tonic::metadata::MetadataMap;
 use tracing::field::display;
 
 use crate::engine::error::AuditedRefusal;
+use crate::engine::grants::token_response::AuditedGrant;
 
 /// The longest name that is written, in characters: callers choose them.
 const MAX_NAME: usize = 256;
 
 /// Writes a refusal, with the reason that the caller does not get.
 pub(crate) fn refused(AuditedRefusal { event, reason, client }: &AuditedRefusal, parts: &Parts) {
-    write(event, "refused", reason, client, "", parts);
+    write(Event { reason, ..Event::new(event, "refused") }, client, parts);
 }
 
 /// Writes what was done with the rights of a user.
 pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Parts) {
-    write(event, "done", "", client, subject, parts);
+    write(Event { subject: &subject, ..Event::new(event, "done") }, client, parts);
 }
 
-fn write(event: &str, outcome: &str, reason: &str, client: &str, subject: &str, parts: &Parts) {
+/// Writes that tokens were issued for a user, and who acts for the user by them.
+pub(crate) fn issued(AuditedGrant { event, user, act }: &AuditedGrant, client: &str, parts: &Parts) {
+    let subject = &user.id.opaque_id;
+    write(Event { subject, act: &act.as_ref().map(display), ..Event::new(event, "done") }, client, parts);
+}
+
+fn write(event: Event<'_>, client: &str, parts: &Parts) {
     let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
     let client: String = client.chars().take(MAX_NAME).collect();
-    Event {
-        reason: &reason,
-        client: &client,
-        subject: &subject,
-        source: &caller.source.map(display),
-        trace_id: &display(&caller.trace_id),
-        ..Event::new(event, outcome)
-    }
-    .log();
+    Event { client: &client, source: &caller.source.map(display), trace_id: &display(&caller.trace_id), ..event }.log();
 }

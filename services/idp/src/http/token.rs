@@ -32,7 +32,7 @@ async fn issue(state: &IssuerState, received: &Received) -> Result<TokenResponse
     let request = TokenRequest { provider, endpoints, client_request: &client_request, now: provider.clock.now() };
     let response = grants::issue(&request).await?;
     if let Some(grant) = &response.audit {
-        audit::done(grant.event, &client_request.client.id, &grant.user.id.opaque_id, &received.parts);
+        audit::issued(grant, &client_request.client.id, &received.parts);
     }
     Ok(response)
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use authn::Actor;
 use oidc::assertion::Grant as Assertion;
 use oidc::error::ErrorCode;
 
@@ -45,7 +46,8 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         scope,
         claims: None,
         resources: super::client_credentials::targets(request, &client_request.client)?,
-        actor: None,
+        // the client acts for the user, who has not signed in (RFC 8693 4.1)
+        actor: Some(Actor::from(client_request.client.id.as_str())),
         limited: false,
     };
     Ok(request

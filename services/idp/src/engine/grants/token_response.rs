@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authn::User;
+use authn::{Actor, User};
 use serde::Serialize;
 
 use crate::model::Seconds;
@@ -32,4 +32,6 @@ pub(crate) struct AuditedGrant {
     pub(crate) event: &'static str,
     /// The user.
     pub(crate) user: Arc<User>,
+    /// Who acts for the user by them.
+    pub(crate) act: Option<Actor>,
 }
