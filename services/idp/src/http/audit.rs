@@ -7,7 +7,7 @@ use tonic::metadata::MetadataMap;
 use tracing::field::display;
 
 use crate::engine::error::AuditedRefusal;
-use crate::engine::grants::token_response::AuditedGrant;
+use crate::engine::grants::token_response::{AuditedGrant, AuditedTransaction};
 
 /// The longest name that is written, in characters: callers choose them.
 const MAX_NAME: usize = 256;
@@ -26,6 +26,19 @@ pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Par
 pub(crate) fn issued(AuditedGrant { event, user, act }: &AuditedGrant, client: &str, parts: &Parts) {
     let subject = &user.id.opaque_id;
     write(Event { subject, act: &act.as_ref().map(display), ..Event::new(event, "done") }, client, parts);
+}
+
+/// Writes that a transaction token was issued: its transaction, never the token.
+pub(crate) fn transaction(transaction: &AuditedTransaction, client: &str, parts: &Parts) {
+    let AuditedTransaction { event, outcome, claims } = transaction;
+    let event = Event {
+        subject: &claims.subject,
+        act: &claims.actor.as_ref().map(display),
+        txn: &claims.transaction,
+        scope: &display(&claims.scope),
+        ..Event::new(event, outcome)
+    };
+    write(event, client, parts);
 }
 
 fn write(event: Event<'_>, client: &str, parts: &Parts) {

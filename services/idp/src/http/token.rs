@@ -34,5 +34,8 @@ async fn issue(state: &IssuerState, received: &Received) -> Result<TokenResponse
     if let Some(grant) = &response.audit {
         audit::issued(grant, &client_request.client.id, &received.parts);
     }
+    if let Some(transaction) = &response.transaction {
+        audit::transaction(transaction, &client_request.client.id, &received.parts);
+    }
     Ok(response)
 }

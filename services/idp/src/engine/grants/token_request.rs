@@ -84,6 +84,7 @@ impl TokenRequest<'_> {
                 user: Arc::clone(user),
                 act: grant.actor.clone(),
             }),
+            transaction: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use authn::{Actor, User};
 use serde::Serialize;
+use token::transaction::TransactionClaims;
 
 use crate::model::Seconds;
 
@@ -24,6 +25,9 @@ pub(crate) struct TokenResponse {
     /// What the audit log has of it, if anything.
     #[serde(skip)]
     pub(crate) audit: Option<AuditedGrant>,
+    /// What the audit log has of a transaction token.
+    #[serde(skip)]
+    pub(crate) transaction: Option<Box<AuditedTransaction>>,
 }
 
 /// Tokens that were issued for a user, as the audit log has it.
@@ -34,4 +38,14 @@ pub(crate) struct AuditedGrant {
     pub(crate) user: Arc<User>,
     /// Who acts for the user by them.
     pub(crate) act: Option<Actor>,
+}
+
+/// A transaction token that was issued, as the audit log has it.
+pub(crate) struct AuditedTransaction {
+    /// The event.
+    pub(crate) event: &'static str,
+    /// Whether it was minted or replaces another one.
+    pub(crate) outcome: &'static str,
+    /// What it says.
+    pub(crate) claims: TransactionClaims,
 }
