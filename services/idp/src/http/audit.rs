@@ -1,9 +1,11 @@
-//! The audit log of the endpoints that programs call.
+//! The audit log of the endpoints that programs call, and who acts for whom in their traces.
 
 use authn::Caller;
 use authn::audit::Event;
+use authn::trace::record_delegation;
 use axum::http::request::Parts;
 use tonic::metadata::MetadataMap;
+use tracing::Span;
 use tracing::field::display;
 
 use crate::engine::error::AuditedRefusal;
@@ -22,15 +24,17 @@ pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Par
     write(Event { subject: &subject, ..Event::new(event, "done") }, client, parts);
 }
 
-/// Writes that tokens were issued for a user, and who acts for the user by them.
+/// Writes that tokens were issued for a user, and who acts for the user by them, also into the trace.
 pub(crate) fn issued(AuditedGrant { event, user, act }: &AuditedGrant, client: &str, parts: &Parts) {
     let subject = &user.id.opaque_id;
+    record_delegation(&Span::current(), subject, act.as_ref(), None);
     write(Event { subject, act: &act.as_ref().map(display), ..Event::new(event, "done") }, client, parts);
 }
 
-/// Writes that a transaction token was issued: its transaction, never the token.
+/// Writes that a transaction token was issued, also into the trace: its transaction, never the token.
 pub(crate) fn transaction(transaction: &AuditedTransaction, client: &str, parts: &Parts) {
     let AuditedTransaction { event, outcome, claims } = transaction;
+    record_delegation(&Span::current(), &claims.subject, claims.actor.as_ref(), Some(&claims.transaction));
     let event = Event {
         subject: &claims.subject,
         act: &claims.actor.as_ref().map(display),
