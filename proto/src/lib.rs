@@ -117,6 +117,13 @@ pub mod doorward {
             v1, "doorward.apptokens.v1"
         }
     }
+    /// The calls of the gateway in addition to those of CS3.
+    pub mod gateway {
+        package! {
+            /// `doorward.gateway.v1`
+            v1, "doorward.gateway.v1"
+        }
+    }
     /// Administering the `OpenID` Provider.
     pub mod idp {
         package! {

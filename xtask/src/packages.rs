@@ -28,10 +28,15 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     Package { name: "apache2", purpose: "a relying party", is_there: || in_a_path("apache2") },
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
+    Package {
+        name: "golang-go",
+        purpose: "a program that verifies transaction tokens",
+        is_there: || tools::answers("go", &["version"]),
+    },
     Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
     Package {
         name: "libapache2-mod-auth-openidc",

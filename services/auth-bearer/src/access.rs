@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::grant::is_api_scope;
-use authn::{Grants, Reason, Scopes, amr};
+use authn::{Actor, Grants, Reason, Scopes, amr};
 use oidc::claims::{FIRST_PARTY, is_meant_for};
 use oidc::{client_id, scope};
 use serde_json::{Map, Value};
@@ -41,20 +41,24 @@ pub struct Access {
     pub scopes: Arc<Scopes>,
     /// [`amr::OIDC`], or [`amr::OIDC_CLIENT`], with which no app token can be made.
     pub amr: &'static str,
+    /// Who acts for the user, if the token says so (RFC 8693 4.1).
+    pub actor: Option<Actor>,
 }
 
 impl Access {
     /// What a token may do whose claims are these and [were accepted](check).
     ///
     /// # Errors
-    /// [`Reason::Policy`] if its scope asks for the API, and for nothing there that is known.
+    /// [`Reason::Policy`] if its scope asks for the API, and for nothing there that is known; [`Reason::Malformed`] for an `act` that
+    /// cannot be read: the user would appear to act alone (`docs/security-requirements.md#x11`).
     pub fn of(claims: &Map<String, Value>, rules: &Rules) -> Result<Self, Reason> {
         let grants = Grants::of_oauth_scope(scope_tokens(claims)).map_err(|_| Reason::Policy)?;
         let scopes = grants.map_or_else(Scopes::full_user, |grants| grants.to_cs3());
+        let actor = Actor::read(claims.get("act")).map_err(|_| Reason::Malformed)?;
         if is_interactive(claims, rules) {
-            Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC })
+            Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC, actor })
         } else {
-            Ok(Self::of_client(scopes))
+            Ok(Self { actor, ..Self::of_client(scopes) })
         }
     }
 
@@ -64,7 +68,7 @@ impl Access {
     }
 
     fn of_client(scopes: Scopes) -> Self {
-        Self { scopes: Arc::new(scopes.with_amr(amr::OIDC_CLIENT)), amr: amr::OIDC_CLIENT }
+        Self { scopes: Arc::new(scopes.with_amr(amr::OIDC_CLIENT)), amr: amr::OIDC_CLIENT, actor: None }
     }
 }
 

@@ -252,7 +252,8 @@ impl Authenticator for Bearer {
             None => user,
         };
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
-        Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
+        let (actor, not_after) = (access.actor.clone(), claims.expires);
+        Ok(Authenticated { scopes, not_after, actor, sid, ..Authenticated::full(user, access.amr) })
     }
 }
 

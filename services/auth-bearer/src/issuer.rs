@@ -11,6 +11,7 @@ use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 use outbound::issuer::{PrepareError, Source};
 use outbound::{Authorities, ClientIdentity};
 use runtime::Context;
+use token::transaction::names::TYP;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
@@ -299,12 +300,14 @@ impl Issuers {
     }
 
     /// Selects the issuer at which a token is verified. A token that names its issuer is disclosed to no other one; a token that
-    /// does not can only be of the one issuer that verifies such tokens.
+    /// does not can only be of the one issuer that verifies such tokens. A transaction token is disclosed to none: it is valid within
+    /// the installation only, and need not name an issuer (`docs/security-requirements.md#x3`).
     ///
     /// # Errors
     /// Why it is refused.
     pub fn route<'a>(&'a self, token: &'a str) -> Result<Route<'a>, Reason> {
         let jwt = match UnverifiedJwt::parse(token) {
+            Ok(jwt) if jwt.is_typ(TYP) => return Err(Reason::ForeignToken),
             Ok(jwt) => jwt,
             Err(JwtError::TooLong | JwtError::Extension) => return Err(Reason::Malformed),
             Err(_) => return self.opaque(),

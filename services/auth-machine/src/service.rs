@@ -91,7 +91,7 @@ impl Machine {
             })
         });
         let actor = caller.unwrap_or(UNNAMED_CALLER);
-        Ok(Authenticated { actor: Some(actor.to_owned()), revalidate, ..Authenticated::full(user, amr::MACHINE) })
+        Ok(Authenticated { actor: Some(actor.into()), revalidate, ..Authenticated::full(user, amr::MACHINE) })
     }
 }
 
@@ -163,6 +163,7 @@ fn audit(caller: &Caller, name: Option<&str>, outcome: &str, reason: &str, subje
         caller: &name.unwrap_or(UNNAMED_CALLER),
         peer: &caller.identity,
         source: &caller.source.map(display),
+        act: &name.unwrap_or(UNNAMED_CALLER),
         trace_id: &display(&caller.trace_id),
         ..Event::new("impersonation", outcome)
     }

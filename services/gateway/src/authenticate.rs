@@ -3,6 +3,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
 use authn::directory::Searchable;
+use authn::gateway::TransactionWanted;
 use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
     causes,
@@ -17,6 +18,7 @@ use crate::homes::Homes;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
 use crate::roles::{Completed, Roles};
+use crate::transactions::{Transactions, unavailable};
 use crate::{multi_instance, tenants};
 
 /// Exchanges credentials for internal tokens, and finds the user of an internal token.
@@ -27,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) minter: Minter,
     pub(crate) minted: Minted,
     pub(crate) verifier: Verifier,
+    /// `None` where no transaction tokens are issued.
+    pub(crate) transactions: Option<Arc<Transactions>>,
     pub(crate) clock: Clock,
     /// The longest lifetime of a token; it is shorter if the credential expires earlier.
     pub(crate) life: Duration,
@@ -58,6 +62,21 @@ impl Core {
             callers.check(&credentials.caller).inspect_err(|error| audit(kind, credentials, error))?;
         }
         self.authenticate(kind, credentials).await
+    }
+
+    /// The same as [`authenticate_caller`](Self::authenticate_caller), with a transaction token of the same user if one is wanted. Without
+    /// the one there is none of the other.
+    pub(crate) async fn authenticate_with_transaction(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+        wanted: Option<&TransactionWanted>,
+    ) -> Result<(Arc<str>, Authenticated, Option<String>), AuthError> {
+        let (token, answer) = self.authenticate_caller(kind, credentials).await?;
+        let Some(wanted) = wanted else { return Ok((token, answer, None)) };
+        let transactions = self.transactions.as_ref().ok_or_else(unavailable)?;
+        let transaction = transactions.mint_with(&credentials.caller, &answer, wanted, self.life)?.token;
+        Ok((token, answer, Some(transaction)))
     }
 
     /// Passes the credentials to the authenticator of their type, and mints a token for their user.

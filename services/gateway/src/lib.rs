@@ -11,21 +11,23 @@ mod reuse;
 mod roles;
 mod service;
 mod tenants;
+mod transactions;
 mod upstream;
 
 use std::sync::Arc;
 
 pub use self::config::{Config, Endpoints};
-use ::config::Identity;
+use ::config::{Identity, ListenAddr};
 use async_trait::async_trait;
-use authn::gateway::Identified;
-use authn::{AllowedCallers, AuthError, BoxError, Credentials, kind};
+use authn::gateway::{Identified, TransactionKeySet, TransactionWanted};
+use authn::{AllowedCallers, AuthError, BoxError, Caller, Credentials, kind};
 use prometheus_client::metrics::counter::Counter;
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
     gateway::v1beta1::gateway_api_server::GatewayApiServer,
 };
-use runtime::{App, Authentications, Context, Listeners, Service};
+use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokensServer;
+use runtime::{App, Authentications, Context, Listeners, Misconfigured, Service};
 use token::{Minter, Verifier};
 use tonic::service::Routes;
 
@@ -36,6 +38,7 @@ use crate::{
     reuse::Minted,
     roles::Roles,
     service::GatewayService,
+    transactions::{Policies, TransactionService, Transactions},
     upstream::WithUpstream,
 };
 
@@ -51,8 +54,17 @@ impl Service for Gateway {
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
-        let Config { log, tracing, debug, grpc, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
+        let Config { log, tracing, debug, grpc, http, .. } = config;
+        // one that listens nowhere needs no certificate of the HTTP services
+        let http = Some(http).filter(|http| http.addr != ListenAddr::Off);
+        Listeners { log, tracing, debug, grpc: Some(grpc), http, mtls: None }
+    }
+
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        if let Some(file) = &config.transaction_policy_file {
+            Policies::read(file, config.transactions.lifetime).map_err(Misconfigured::new)?;
+        }
+        Ok(Vec::new())
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -68,7 +80,7 @@ pub struct InProcessGateway(Arc<Core>);
 /// The gateway in front of these peers.
 ///
 /// # Errors
-/// When the token secret, or the name of a caller, cannot be used.
+/// When a secret, the name of a caller, or the policy of transaction tokens cannot be used.
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProcessGateway, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
@@ -76,6 +88,8 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
         .with_max_groups_size(config.max_groups_size);
     let reusable = Minted::new(keys.clone(), config.cache_size);
     context.metrics.cache("minted_tokens", reusable.lookups());
+    let verifier = Verifier::new(keys);
+    let transactions = Transactions::open(config, verifier.clone(), context)?.map(Arc::new);
     Ok(InProcessGateway(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
@@ -92,7 +106,8 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
             "Authentications of types that are not ours, which the upstream gateway answers",
             Counter::default(),
         ),
-        verifier: Verifier::new(keys),
+        verifier,
+        transactions,
         clock: context.clock.clone(),
         life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
@@ -108,9 +123,18 @@ impl InProcessGateway {
         let service = GatewayService(self.0.clone());
         let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(self.0.message_limit);
         let own = GatewayApiServer::new(service).max_decoding_message_size(self.0.message_limit);
+        let transactions = self.0.transactions.clone();
+        let http = transactions.as_ref().map(|transactions| transactions.router().into());
+        let transactions = TransactionTokensServer::new(TransactionService(transactions));
+        let transactions = transactions.max_decoding_message_size(self.0.message_limit);
         let streaming = self.0.peers.upstream.is_some();
-        let routes = Routes::new(WithUpstream { own, core: Arc::clone(&self.0) }).add_service(registry);
-        App { streaming, ..App::grpc(routes) }
+        let gateway = WithUpstream { own, core: Arc::clone(&self.0) };
+        let routes = Routes::new(gateway).add_service(registry).add_service(transactions);
+        App { streaming, http, ..App::grpc(routes) }
+    }
+
+    fn transactions(&self) -> Result<&Transactions, AuthError> {
+        self.0.transactions.as_deref().ok_or_else(transactions::unavailable)
     }
 }
 
@@ -122,5 +146,18 @@ impl authn::Gateway for InProcessGateway {
         }
         let (token, answer) = self.0.authenticate(kind, credentials).await?;
         Ok(Identified { token, user: answer.user })
+    }
+
+    async fn transaction(
+        &self,
+        internal_token: &str,
+        wanted: &TransactionWanted,
+        caller: &Caller,
+    ) -> Result<Arc<str>, AuthError> {
+        Ok(self.transactions()?.mint_for_edge(internal_token, wanted, caller)?.token.into())
+    }
+
+    async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
+        Ok(self.transactions()?.key_set_of_domain())
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use authn::provider::failure;
+use authn::trace::record_delegation;
 use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
@@ -19,7 +20,9 @@ use proto::cs3::{
 use secrecy::SecretString;
 use status::Kind;
 use tonic::{Request, Response, Status};
+use tracing::Span;
 
+use crate::transactions::{TOKEN_KEY, requested};
 use crate::{authenticate::Core, peers::Applications};
 
 /// The gRPC service of the gateway.
@@ -59,11 +62,21 @@ fn passed_on<T>(mut request: Request<T>) -> Request<T> {
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
         let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
+        let wanted = requested(request.metadata());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
-        *response.get_mut() = match self.0.authenticate_caller(&r#type, &credentials).await {
-            Ok((token, answer)) => {
+        let outcome = match wanted {
+            Ok(wanted) => self.0.authenticate_with_transaction(&r#type, &credentials, wanted.as_ref()).await,
+            Err(error) => Err(error),
+        };
+        *response.get_mut() = match outcome {
+            Ok((token, answer, transaction)) => {
+                record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);
+                // a JWT is always a header
+                if let Some(transaction) = transaction.and_then(|transaction| transaction.parse().ok()) {
+                    response.metadata_mut().insert(TOKEN_KEY, transaction);
+                }
                 if r#type == kind::MACHINE {
                     write_password_change(answer.user.password_changed, response.metadata_mut());
                 }

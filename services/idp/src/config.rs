@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
-    TokenManager, Tracing,
+    TokenManager, Tracing, Transactions,
 };
 use mail::MailSettings;
 use oidc::jose::Algorithm;
@@ -58,6 +58,8 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token, to verify who administers.
     pub token_manager: TokenManager,
+    /// Transaction tokens, which a token exchange may give.
+    pub transactions: Transactions,
     /// The gateway of the family.
     pub reva: Reva,
     /// The directory's own address.
@@ -252,6 +254,7 @@ impl Section for Config {
             ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
+            ("transactions", &self.transactions),
             ("mfa", &self.mfa),
             ("webfinger", &self.webfinger),
             ("mail", &self.mail),

@@ -31,4 +31,5 @@ pub mod secret_rotation;
 pub mod sessions;
 pub mod termination;
 pub mod tokens;
+pub mod transactions;
 pub mod userinfo;

@@ -38,6 +38,7 @@ mod security;
 mod sign_in;
 mod status_code;
 mod token;
+mod transaction_keys;
 mod userinfo;
 pub(crate) mod webfinger;
 
@@ -75,6 +76,7 @@ fn for_programs(provider: &Provider) -> Router {
         .merge(discovery::router(provider))
         .merge(webfinger::router(provider))
         .merge(passkey_endpoints::router(provider))
+        .merge(transaction_keys::router(provider))
         .merge(token::router(provider))
         .merge(userinfo::router(provider))
         .merge(revoke::router(provider))

@@ -39,6 +39,7 @@ use crate::engine::audit_events::{self, AuditEvents};
 use crate::engine::clients::{self, Clients};
 use crate::engine::keys::{self, Keys, Schedule};
 use crate::engine::provider::Parts;
+use crate::engine::transactions::Transactions;
 use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
@@ -170,6 +171,8 @@ pub async fn open(
     let mailer = Mailer::open(&config.mail, context.random.clone(), context.shutdown.clone())?;
     let mail = AccountMail::new(mailer, PasswordService::new(passwords.transport, internal.clone(), clock.clone()));
     let audit_events = AuditEvents::new(&context.metrics, random.clone());
+    let transactions = runtime::transaction_keys::<Idp>(config, |config| config.transactions.clone(), context)?
+        .map(|keys| Transactions::new(keys, &config.transactions.trust_domain, random.clone(), &context.metrics));
     let provider = Provider::new(Parts {
         issuers: config.sites(),
         config: config.clone(),
@@ -187,6 +190,7 @@ pub async fn open(
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),
         audit_events,
+        transactions,
     });
     http::webfinger::warn_of_unknown_clients(&provider).await;
     Ok(IdpService { provider, context: context.clone() })

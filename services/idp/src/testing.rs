@@ -12,11 +12,13 @@ mod requests;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::token::transaction::TransactionKeys;
 use ::token::{KeyRing, Minter, Verifier};
 use authn::{Authenticated, Authenticator, Caller, Directory, Profile, User, UserId, UserType, role};
 use axum::Router;
-use config::Environment;
+use config::{Environment, Transactions as TransactionSettings};
 use mail::Mailer;
+use oidc::jose::Algorithm;
 use outbound::{Fetcher, Policy};
 use runtime::{Clock, Context, Random};
 use secrecy::ExposeSecret;
@@ -48,6 +50,7 @@ use crate::engine::proofs::{Header, Proofs};
 use crate::engine::provider::{Parts, Provider};
 use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::{IdTokenBindings, Issue};
+use crate::engine::transactions::Transactions;
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
 use crate::password_service::{self, PasswordService};
 use crate::revocation_sync;
@@ -60,6 +63,8 @@ pub(crate) const SITE: &str = "https://cloud.example";
 pub(crate) const REGISTER: &str = "/konnect/v1/register";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 pub(crate) const EINSTEIN: &str = "u-einstein";
+/// The trust domain of transaction tokens.
+pub(crate) const TRUST_DOMAIN: &str = "cloud.example";
 /// The password of the user `einstein`.
 pub(crate) const PASSWORD: &str = "relativity";
 /// A request that proves nothing by headers or connection.
@@ -91,7 +96,13 @@ impl Bench {
 
     /// With these settings changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
+        let transactions = TransactionSettings {
+            secret: SECRET.into(),
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            ..TransactionSettings::default()
+        };
+        let url = SITE.to_owned();
+        let mut config = Config { url, allow_private_addresses: true, transactions, ..Config::default() };
         change(&mut config);
         // boxed: what all parts need while they open is large, and is part of each test
         Box::pin(Self::open(config)).await
@@ -125,6 +136,9 @@ impl Bench {
         password_service.clone().probe(context.shutdown.clone()).await;
         let mailer = Mailer::open(&config.mail, random.clone(), context.shutdown.clone()).expect("a mail server");
         let mail = AccountMail::new(mailer, password_service);
+        let transactions = config.transactions.is_enabled();
+        let transactions =
+            transactions.then(|| Transactions::new(transaction_keys(), TRUST_DOMAIN, random.clone(), &context.metrics));
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -142,6 +156,7 @@ impl Bench {
             config,
             deliveries: Arc::default(),
             audit_events,
+            transactions,
         });
         let router = crate::http::all(&provider, "idp");
         Self { provider, clock, directory, set_passwords, ring, router, database: file }
@@ -299,6 +314,11 @@ impl Bench {
     pub(crate) fn admin(&self) -> String {
         self.internal_token("admin", &[role::ADMIN])
     }
+}
+
+/// The keys of transaction tokens, as each process with the secret derives them.
+pub(crate) fn transaction_keys() -> Arc<TransactionKeys> {
+    Arc::new(TransactionKeys::new(&SECRET.into(), None, Algorithm::Es256).expect("a secret"))
 }
 
 /// A form as the engine gets it.

@@ -37,6 +37,7 @@ use crate::headers::{FilterError, RequestFilter};
 use crate::identity_headers::IdentityHeaders;
 use crate::routes::Backend;
 use crate::site::Site;
+use crate::transactions::TransactionHeader;
 
 /// The configuration of proxy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -190,6 +191,10 @@ pub struct Doors {
     /// The headers that identify the user to other proxies' backends. The README lists those that exist.
     #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"], "default" = ["X-Access-Token"]))]
     pub verify_headers: Vec<String>,
+    /// The scope of the transaction tokens that other proxies' backends get in Txn-Token with the requests of users, by
+    /// /verify and Envoy's external authorization. If empty, they get none.
+    #[schemars(extend("x-env" = ["<P>_TRANSACTION_SCOPE"]))]
+    pub transaction_scope: String,
     /// The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no
     /// /tokenreview.
     #[schemars(extend("x-env" = ["<P>_TOKEN_REVIEW_SECRET"], "x-min-bytes" = 32))]
@@ -351,6 +356,8 @@ impl Section for Backends {
 
 impl Section for Doors {
     fn validate(&self) -> Result<(), Invalid> {
+        TransactionHeader::check(&self.transaction_scope)
+            .map_err(|problem| Invalid::new("transaction_scope", format!("must be a list of scopes; {problem}")))?;
         IdentityHeaders::parse(&self.verify_headers)
             .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))
             .map(|_| ())

@@ -29,6 +29,7 @@ use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, is_host};
 use crate::routing::Routing;
 use crate::session::cookie;
+use crate::transactions::TransactionHeader;
 use crate::verdict::Verdict;
 
 /// The gRPC service.
@@ -38,6 +39,8 @@ pub struct ExtAuthz {
     pub entrypoint: Arc<Entrypoint>,
     /// The headers that are added to a permitted request.
     pub identity_headers: Arc<IdentityHeaders>,
+    /// The transaction token that is added to it.
+    pub(crate) transaction_header: TransactionHeader,
 }
 
 #[tonic::async_trait]
@@ -74,11 +77,12 @@ impl ExtAuthz {
         if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {
             return Err(refusal);
         }
-        let set = match &verdict {
-            Verdict::Allowed(Some(identity)) => self.identity_headers.of(identity)?,
-            _ => &[],
-        };
-        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&routing, &verdict, &info, set))))
+        let mut set = Vec::new();
+        if let Verdict::Allowed(Some(identity)) = &verdict {
+            set.extend_from_slice(self.identity_headers.of(identity)?);
+            set.extend(self.transaction_header.of(&info, identity).await?);
+        }
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&routing, &verdict, &info, &set))))
     }
 
     /// The changes to the headers of a permitted request. The identity headers are set. Forged ones are removed, as are the edge's

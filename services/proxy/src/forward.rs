@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use authn::trace::record_delegation;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -19,6 +20,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use runtime::{AccessDetails, FileValue};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use web::header::single;
 
 pub use client::Clients;
@@ -41,6 +43,7 @@ use crate::routing::{self, Routes, Routing};
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
 use crate::signed_url::{SignedUrls, logout};
+use crate::transactions::{Circumstances, TRANSACTION_TOKEN, Transactions};
 use crate::verdict::Verdict;
 use upload::{Failure, Upload};
 
@@ -60,6 +63,8 @@ pub struct Forwarder {
     pub(crate) security_headers: Option<Arc<FileValue<SecurityHeaders>>>,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
+    /// Requests and verifies transaction tokens.
+    pub(crate) transactions: Arc<Transactions>,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -104,8 +109,11 @@ impl Forwarder {
         let response = self.respond(&routing, &mut parts, body, &mut record).await;
         let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
-        let subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str());
-        AccessDetails::record(&parts.extensions, record.route.name(), subject);
+        let claims = record.identity.as_ref().map(|identity| &identity.claims);
+        let subject = claims.map(|claims| claims.user.id.opaque_id.as_str());
+        let actor = claims.and_then(|claims| claims.actor.as_ref());
+        record_delegation(&Span::current(), subject.unwrap_or_default(), actor, None);
+        AccessDetails::record(&parts.extensions, record.route.name(), subject, actor);
         Ok(response)
     }
 
@@ -212,6 +220,13 @@ impl Forwarder {
         if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
             return Err(Refusal::body_too_long());
         }
+        let transaction_token = match self.transaction_token(route, parts, host, identity).await {
+            Ok(token) => token,
+            Err(refusal) => {
+                upload::drain(body, parts.version, &parts.headers).await;
+                return Err(refusal);
+            }
+        };
         let upgrade = upgrade::requested(parts);
         let (upload, progress) = Upload::new(body, route, Arc::clone(&self.entrypoint.filter));
         let mut request = http::Request::new(upload);
@@ -221,6 +236,9 @@ impl Forwarder {
         *request.headers_mut() = self.request_headers(parts, host, identity, route)?;
         if is_multi_factor && !route.is_builtin {
             request.headers_mut().insert(multi_factor::HEADER, multi_factor::DONE);
+        }
+        if let Some(token) = transaction_token {
+            request.headers_mut().insert(TRANSACTION_TOKEN, token);
         }
         if upgrade.is_some() {
             upgrade::set(request.headers_mut());
@@ -256,6 +274,20 @@ impl Forwarder {
         }
         route.response_headers.apply(response.headers_mut());
         Ok(response)
+    }
+
+    /// The transaction token that the backend of a route gets, if it gets one.
+    async fn transaction_token(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        host: &HeaderValue,
+        identity: Option<&Identity>,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        match &route.transaction_token {
+            Some(wanted) => self.transactions.header(wanted, Circumstances::of(parts, host), identity).await,
+            None => Ok(None),
+        }
     }
 
     /// The headers of the request to the backend: the client's without those of its connection and those that only the edge may set,

@@ -14,9 +14,10 @@ pub(crate) use pattern::is_same_name;
 pub const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 /// The headers that the edge sets on forwarded requests.
-const SET_BY_EDGE: [&str; 6] = [
+const SET_BY_EDGE: [&str; 7] = [
     "X-Access-Token",
     "X-Multi-Factor-Authentication",
+    "Txn-Token",
     "Forwarded",
     "X-Forwarded-For",
     "X-Forwarded-Host",

@@ -46,6 +46,7 @@ mod signing_key;
 pub mod site;
 mod store;
 pub mod token_review;
+mod transactions;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
 use crate::token_review::TokenReviewer;
+use crate::transactions::{TransactionHeader, Transactions};
 
 /// The default limit for a request of Envoy, in bytes: it may hold the beginning of a body.
 const EXT_AUTHZ_LIMIT: usize = 4 * 1024 * 1024;
@@ -147,6 +149,7 @@ pub async fn app(
     let metrics = route_metrics::Metrics::new(&context.metrics);
     let routing = routing_file::follow(config, metrics.clone(), context)?;
     let types = CredentialTypes::of(config);
+    let transactions = Arc::new(Transactions::new(Arc::clone(&gateway), context.clock.clone()));
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
@@ -182,8 +185,10 @@ pub async fn app(
         is_https: config.is_https(),
     });
     let identity_headers = Arc::new(IdentityHeaders::parse(&config.doors.verify_headers)?);
-    let edge = edge(config, &entrypoint, &identity_headers, &metrics, context)?;
-    let ext_authz = ExtAuthz { entrypoint, identity_headers };
+    let transaction_header = TransactionHeader::new(&transactions, &config.doors.transaction_scope)?;
+    let tokens = (transactions, transaction_header.clone());
+    let edge = edge(config, &entrypoint, (&identity_headers, tokens), &metrics, context)?;
+    let ext_authz = ExtAuthz { entrypoint, identity_headers, transaction_header };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
     let checks = database.iter().map(::store::Database::check).collect();
@@ -196,21 +201,23 @@ pub async fn app(
 fn edge(
     config: &Config,
     entrypoint: &Arc<Entrypoint>,
-    identity_headers: &Arc<IdentityHeaders>,
+    (identity_headers, tokens): (&Arc<IdentityHeaders>, (Arc<Transactions>, TransactionHeader)),
     metrics: &route_metrics::Metrics,
     context: &Context,
 ) -> Result<Edge, BoxError> {
+    let (transactions, transaction_header) = tokens;
     let forwarder = Arc::new(Forwarder {
         entrypoint: Arc::clone(entrypoint),
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::follow(config, context)?,
         security_headers: SecurityHeaders::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
+        transactions,
         shutdown: context.shutdown.clone(),
     });
     let forward_auth = RequestSource::of(&config.doors.verify_proxy).map(|source| {
         let (entrypoint, identity_headers) = (Arc::clone(entrypoint), Arc::clone(identity_headers));
-        Arc::new(ForwardAuth { entrypoint, source, identity_headers })
+        Arc::new(ForwardAuth { entrypoint, source, identity_headers, transaction_header })
     });
     let token_review = (!config.doors.token_review_secret.is_empty()).then(|| {
         Arc::new(TokenReviewer {

@@ -12,6 +12,7 @@ use crate::headers::remove_spellings;
 use crate::path::{Path, below};
 use crate::pattern::Pattern;
 use crate::route_resource::RouteResource;
+use crate::transactions::TransactionRoute;
 
 /// A route: the requests that it matches, its backend, and how it forwards them.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Route {
     /// Whether a valid internal token of the client is forwarded. Services of an OpenCloud call each other through the edge with the
     /// token of the user for whom they act.
     pub keeps_internal_token: bool,
+    /// What it does about transaction tokens; `None` where its backend gets none.
+    pub transaction_token: Option<TransactionRoute>,
     /// Whether the backend speaks HTTP/2, which gRPC needs.
     pub http2: bool,
     /// How the path changes.
@@ -73,6 +76,7 @@ impl Route {
             is_builtin: true,
             keep_authorization: Some(unprotected),
             keeps_internal_token: false,
+            transaction_token: None,
             http2: false,
             rewrite: Rewrite::default(),
             paths: Some(PathKind::Plain),

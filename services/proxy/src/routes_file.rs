@@ -21,6 +21,7 @@ use crate::request_info::{canonical_host, is_host};
 use crate::route_resource::RouteResource;
 use crate::routes::{Backend, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
+use crate::transactions::TransactionEntry;
 use header_fields::{HeaderEntry, request_rules, response_rules, user_header};
 
 /// The least age of a sign-in that a rule can demand.
@@ -82,6 +83,7 @@ struct RouteEntry {
     keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
+    transaction_token: Option<TransactionEntry>,
     #[serde(default)]
     http2: bool,
     strip: Option<String>,
@@ -196,6 +198,7 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         is_builtin: false,
         keep_authorization: entry.keep_authorization,
         keeps_internal_token: entry.internal_token == InternalToken::Verify,
+        transaction_token: entry.transaction_token.map(|tokens| tokens.read(entry.unprotected)).transpose()?,
         http2: entry.http2,
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
         paths: entry.paths,

@@ -45,6 +45,12 @@ impl AllowedCallers {
         }
     }
 
+    /// The first name in the certificate of a caller that is one of these names; `None` also if there are none.
+    pub fn name_of<'a>(&self, caller: &'a Caller) -> Option<&'a str> {
+        let is_allowed = |name: &&String| self.0.iter().any(|allowed| allowed.fits(name));
+        caller.names.iter().find(is_allowed).map(String::as_str)
+    }
+
     /// The same authenticator for these callers only. `setting` names them, for the log.
     pub fn restrict(self, authenticator: Arc<dyn Authenticator>, setting: &'static str) -> Arc<dyn Authenticator> {
         if self.0.is_empty() {
@@ -159,6 +165,19 @@ mod tests {
             assert!(!is_allowed(&callers, names), "{names:?}");
         }
         assert!(is_allowed(&AllowedCallers::default(), &[]), "without a list every caller may authenticate");
+    }
+
+    #[test]
+    fn first_name_that_is_listed_is_the_caller_s() {
+        let callers = allowed(&["spiffe://example.org/ns/*", "files.example.org"]);
+        let of = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            callers.name_of(&Caller { names, ..Caller::default() }).map(str::to_owned)
+        };
+        let both = ["other.example.org", "FILES.example.org", "spiffe://example.org/ns/a"];
+        assert_eq!(of(&both).as_deref(), Some("FILES.example.org"));
+        assert_eq!((of(&["other.example.org"]), of(&[])), (None, None));
+        assert_eq!(AllowedCallers::default().name_of(&Caller::default()), None, "without a list none is named");
     }
 
     #[test]

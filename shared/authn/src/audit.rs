@@ -25,8 +25,10 @@ pub struct Event<'a> {
     pub caller: &'a dyn Value,
     /// The service that has made the request, by its certificate.
     pub peer: &'a dyn Value,
-    /// The service that acts for the caller (RFC 8693 `act`).
+    /// The service that acts for the caller (RFC 8693 `act`), and those that acted before it.
     pub act: &'a dyn Value,
+    /// The transaction of a transaction token.
+    pub txn: &'a dyn Value,
     /// The role that was assigned.
     pub role: &'a dyn Value,
     /// The file or database that was worked with.
@@ -67,6 +69,7 @@ impl<'a> Event<'a> {
             caller: &Empty,
             peer: &Empty,
             act: &Empty,
+            txn: &Empty,
             role: &Empty,
             object: &Empty,
             session: &Empty,
@@ -96,6 +99,7 @@ impl<'a> Event<'a> {
             caller = self.caller,
             peer = self.peer,
             act = self.act,
+            txn = self.txn,
             role = self.role,
             object = self.object,
             session = self.session,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bounded_cache::HeapSize;
 use status::Kind;
 
-use crate::{Caller, Credentials, Explanation, Scopes, User};
+use crate::{Actor, Caller, Credentials, Explanation, Scopes, User};
 
 /// An error of whatever kind, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,8 +23,8 @@ pub struct Authenticated {
     pub not_after: Option<SystemTime>,
     /// How it was proven (RFC 8176 where a value fits: `pwd`; else our own: `app`, `machine`, `service`, `oidc`).
     pub amr: Cow<'static, str>,
-    /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
-    pub actor: Option<String>,
+    /// Who acts in the user's name, if another party does (RFC 8693 `act`).
+    pub actor: Option<Actor>,
     /// The session at the installation's own OpenID Provider that the credential came from (`sid`), if it came from one.
     pub sid: Option<String>,
     /// Lets a caller check that this answer is still valid without authenticating again; `None` if only that shows it.

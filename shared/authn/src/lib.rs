@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod actor;
 mod allowed_callers;
 pub mod amr;
 pub mod app_token;
@@ -23,9 +24,11 @@ mod scope;
 mod service_token;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 mod user;
 mod wire;
 
+pub use actor::{Actor, InvalidActor, MAX_ACTORS};
 pub use allowed_callers::AllowedCallers;
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};

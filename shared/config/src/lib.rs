@@ -42,7 +42,7 @@ pub use secret_file::{PrivateKeyFile, SecretFileError, read_secret_file};
 pub use sections::{
     ANY, Audit, ClientTls, Collector, Cors, Debug, DebugTls, Grpc, GrpcClientTls, GrpcTls, Http, HttpClientTls,
     HttpTls, Log, MAX_HEADER_SIZE, Mtls, OtlpProtocol, Reva, Sampling, SecretFiles, Signal, SyslogAddress,
-    TlsVariables, TokenManager, Tracing,
+    TlsVariables, TokenManager, Tracing, Transactions,
 };
 pub use yaml::{missing_list, read_yaml_file};
 

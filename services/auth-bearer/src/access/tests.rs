@@ -60,6 +60,24 @@ fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
     }
 }
 
+/// `docs/security-requirements.md#x11`
+#[test]
+fn actor_of_a_token_is_read_or_the_token_is_refused() {
+    let open = own(&[], &[]);
+    let actor = |act: Value| {
+        let mut token = claims(json!({"client_id": "x", "first_party": true, "scope": "openid", "amr": ["pwd"]}));
+        token.insert("act".to_owned(), act);
+        Access::of(&token, &open).map(|access| access.actor.map(|actor| actor.to_string()))
+    };
+    let nested = json!({"sub": "c", "client_id": "x", "act": {"sub": "b", "act": {"sub": "a"}}});
+    assert_eq!(actor(nested), Ok(Some("c < b < a".to_owned())));
+    let deep = json!({"sub": "e", "act": {"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}}});
+    for malformed in [json!("x"), json!({}), json!({"sub": ""}), json!({"sub": 7}), json!([{"sub": "x"}]), deep] {
+        assert_eq!(actor(malformed.clone()), Err(Reason::Malformed), "{malformed}");
+    }
+    assert_eq!(Access::of_any_client().actor, None, "a userinfo response says nothing of actors");
+}
+
 #[test]
 fn operator_who_names_a_client_or_an_audience_decides_for_a_foreign_issuer() {
     let token = |client: &str| json!({"azp": client, "aud": ["us", "account"], "scope": "openid"});

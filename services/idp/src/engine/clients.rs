@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub use change::{Addition, ChangeError, Made};
 pub use client::{
     AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, LogoutSettings, Presentation, RemoteKeys,
-    RoleNames, SecretDigest, SecurityProfile, Signatures, Source, SubjectType, TokenFormat,
+    RoleNames, SecretDigest, SecurityProfile, Signatures, Source, SubjectType, TokenFormat, TransactionPolicy,
 };
 pub use file::FileError;
 pub use file_changes::FileChangeError;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::audit_events::AuditEvents;
 use super::clients::Clients;
 use super::keys::Keys;
+use super::transactions::Transactions;
 use crate::account_mail::AccountMail;
 use crate::config::Config;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
@@ -56,6 +57,8 @@ pub struct Parts {
     pub mail: AccountMail,
     /// Records what happens with users' accounts.
     pub audit_events: AuditEvents,
+    /// Transaction tokens, if they are configured.
+    pub transactions: Option<Transactions>,
 }
 
 impl Provider {

@@ -6,7 +6,7 @@ pub mod refresh_token;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::{Profile, User};
+use authn::{Actor, Profile, User};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::half_hash;
@@ -84,7 +84,7 @@ struct AccessClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Binding>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<&'a Map<String, Value>>,
+    act: Option<&'a Actor>,
     /// The grant, by which it is revoked.
     gid: Uuid,
     /// The single claims that userinfo shall answer.

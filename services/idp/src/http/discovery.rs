@@ -24,7 +24,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The metadata change with the configuration only.
 const METADATA_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 /// Not for longer than the least time for which a key is published before it signs.
-const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
+pub(super) const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 
 /// The discovery documents and the key set of each issuer.
 pub(crate) fn router(provider: &Provider) -> Router {
@@ -62,7 +62,11 @@ fn always(document: Rendered) -> MethodRouter {
     served(move || document.clone(), METADATA_KEPT)
 }
 
-fn served(document: impl Fn() -> Rendered + Clone + Send + Sync + 'static, kept: HeaderValue) -> MethodRouter {
+/// Serves a document that may be cached as `kept` says.
+pub(super) fn served(
+    document: impl Fn() -> Rendered + Clone + Send + Sync + 'static,
+    kept: HeaderValue,
+) -> MethodRouter {
     get(move |request: Request| {
         let response = answer(document(), request.headers(), kept.clone());
         async move { response }

@@ -34,7 +34,10 @@ async fn issue(state: &IssuerState, received: &Received) -> Result<(TokenRespons
     let request = TokenRequest { provider, endpoints, client_request: &client_request, now: provider.clock.now() };
     let response = grants::issue(&request).await?;
     if let Some(grant) = &response.audit {
-        audit::done(grant.event, &client_request.client.id, &grant.user.id.opaque_id, &received.parts);
+        audit::issued(grant, &client_request.client.id, &received.parts);
+    }
+    if let Some(transaction) = &response.transaction {
+        audit::transaction(transaction, &client_request.client.id, &received.parts);
     }
     Ok((response, dpop::next_nonce(provider, &client_request.client, &client_request.proofs)))
 }

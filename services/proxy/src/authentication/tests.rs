@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use authn::gateway::{TransactionKeySet, TransactionWanted};
 use authn::{Authenticated, Reason, User, UserId};
 use http::{HeaderMap, Method};
 use token::{KeyRing, Minter};
@@ -23,6 +24,14 @@ impl Gateway for Answers {
             kind::APP => Err((self.app)()),
             _ => self.password.clone().ok_or(AuthError::Refused(Reason::WrongSecret)),
         }
+    }
+
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<Arc<str>, AuthError> {
+        unreachable!("no route of this test wants a transaction token")
+    }
+
+    async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
+        unreachable!("no route of this test verifies transaction tokens")
     }
 }
 

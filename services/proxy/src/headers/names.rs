@@ -6,7 +6,7 @@
 /// Authentik, Pomerium, Vouch, Envoy, Istio, Kong, Hasura, Grafana, the large clouds' balancers, Apache's modules and common
 /// frameworks read who a user is, where a request comes from, or what it asks for in place of its path and method. The best-known
 /// members of families stand there too, as nginx can remove whole names only.
-pub const LISTED: [&str; 169] = [
+pub const LISTED: [&str; 170] = [
     "Autoprop-*",
     "Cf-Access-*",
     "Cf-Access-Authenticated-User-Email",
@@ -38,6 +38,7 @@ pub const LISTED: [&str; 169] = [
     "Tailscale-User-*",
     "Tailscale-User-Login",
     "True-Client-Ip",
+    "Txn-Token",
     "X-Access-Token",
     "X-Amzn-Mtls-*",
     "X-Amzn-Oidc-*",

@@ -99,6 +99,7 @@ fn chart_installs_what_the_overlays_do() {
         ("ha-postgres", &[][..], &[][..]),
         ("mtls", &[], &["tls.certManager.enabled=true"]),
         ("ha-postgres", &["previous-secrets"], &["previousSecrets.enabled=true"]),
+        ("ha-postgres", &["transaction-tokens"], &["settings.OCIS_TRANSACTION_TRUST_DOMAIN=doorward.example.org"]),
     ] {
         let (Some(ours), Some(theirs)) = (changed(name, &[], components), template(values)) else { return };
         let (ours, theirs) = (comparable(&ours), comparable(&theirs));

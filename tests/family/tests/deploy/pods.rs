@@ -193,6 +193,15 @@ fn secrets_are_files_that_only_their_users_have() {
     }
 }
 
+/// `docs/security-requirements.md#x9`
+#[test]
+fn secret_of_transaction_tokens_is_mounted_by_gateway_and_idp_alone() {
+    let Some(manifests) = changed("ha-postgres", &[], &["transaction-tokens"]) else { return };
+    let has_it = |workload: &Workload<'_>| mounted(*workload).iter().any(|file| file.ends_with("/transaction_secret"));
+    let with_it: BTreeSet<_> = manifests.workloads().filter(has_it).map(Workload::name).collect();
+    assert_eq!(with_it, BTreeSet::from(["gateway", "idp"]));
+}
+
 /// The two secrets that services read again while they run.
 #[test]
 fn secrets_can_be_changed_while_the_previous_ones_are_accepted() {

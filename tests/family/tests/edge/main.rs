@@ -21,6 +21,7 @@ mod routes_keys;
 mod rules;
 mod session;
 mod smuggling;
+mod transactions;
 mod uploads;
 mod webdav;
 mod websocket;

@@ -11,7 +11,9 @@ use oidc::jose::{Algorithm, SigningKey};
 use serde_json::json;
 use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret, report_missing};
 
-const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
+pub(crate) const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
+/// The trust domain of transaction tokens.
+pub(crate) const TRUST_DOMAIN: &str = "cloud.example";
 /// The scripts. `cargo xtask test` installs the npm packages in the same folder, where Node looks for them.
 pub(crate) const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
 /// Where `cargo xtask test` installs the Python packages.
@@ -58,6 +60,16 @@ impl World {
         environment.extend(more(&mut layout));
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
         Some(Self { environment, _family: family })
+    }
+
+    /// A parameter that scripts receive.
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        &self.environment[name]
+    }
+
+    /// All of them.
+    pub(crate) fn parameters(&self) -> &BTreeMap<&'static str, String> {
+        &self.environment
     }
 
     /// Runs a script of Node to its end, and answers what it printed.
@@ -140,6 +152,8 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         layout.set("IDP_ISS", &site);
     }
     layout.set("IDP_CLIENTS_FILE", &write("clients.yaml", clients(&key)));
+    layout.set("OCIS_TRANSACTION_SECRET", SECRET);
+    layout.set("OCIS_TRANSACTION_TRUST_DOMAIN", TRUST_DOMAIN);
     layout.set("OCIS_LOG_LEVEL", "info");
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");
@@ -213,6 +227,15 @@ fn clients(key: &SigningKey) -> String {
             "post_logout_redirect_uris": ["http://127.0.0.1/goodbye"],
         })),
         client("rp-agent", json!({ "secret": SECRET })),
+        client("rp-service", json!({
+            "secret": SECRET,
+            "grant_types": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            "response_types": [],
+            "redirect_uris": [],
+            "post_logout_redirect_uris": [],
+            "scope": "files.read files.write",
+            "transaction_tokens": { "scopes": ["files.read", "files.write"], "replace": true },
+        })),
         client("rp-page", json!({
             "application_type": "web",
             "token_endpoint_auth_method": "none",

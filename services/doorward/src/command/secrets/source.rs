@@ -158,7 +158,10 @@ fn concerned(secret: GeneratedSecret) -> Vec<&'static str> {
 /// The services that read a secret only when they start.
 pub(super) fn restarted(secret: GeneratedSecret) -> &'static [ServiceId] {
     match secret {
-        GeneratedSecret::Jwt | GeneratedSecret::MachineKey | GeneratedSecret::ServiceAccount => &[],
+        GeneratedSecret::Jwt
+        | GeneratedSecret::MachineKey
+        | GeneratedSecret::ServiceAccount
+        | GeneratedSecret::Transaction => &[],
         GeneratedSecret::AppTokenKey => &[ServiceId::AuthApp],
         GeneratedSecret::IdpEncryption => &[ServiceId::Idp],
         GeneratedSecret::EdgeClient => &[ServiceId::Idp, ServiceId::Proxy],
@@ -247,6 +250,9 @@ fn in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(ServiceId, &Se
         GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret)],
         GeneratedSecret::EdgeClient => vec![(ServiceId::Idp, &idp.edge_client_secret)],
         GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret)],
+        GeneratedSecret::Transaction => {
+            vec![(ServiceId::Idp, &idp.transactions.secret), (ServiceId::Gateway, &gateway.transactions.secret)]
+        }
     }
 }
 
@@ -277,5 +283,9 @@ fn previous_in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(Servi
         GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret_previous)],
         GeneratedSecret::EdgeClient => Vec::new(),
         GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret_previous)],
+        GeneratedSecret::Transaction => vec![
+            (ServiceId::Idp, &idp.transactions.secret_previous),
+            (ServiceId::Gateway, &gateway.transactions.secret_previous),
+        ],
     }
 }

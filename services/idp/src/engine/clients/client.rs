@@ -14,6 +14,7 @@ use oidc::response::{ResponseMode, ResponseType};
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use token::transaction::WorkloadPolicy;
 
 use crate::engine::scopes::KNOWN;
 use crate::lifetimes::ClientLifetimes;
@@ -207,6 +208,15 @@ pub struct ExchangePolicy {
     pub audiences: Vec<String>,
 }
 
+/// What a client may request transaction tokens for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionPolicy {
+    /// The scopes and names that it may request.
+    pub allowed: WorkloadPolicy,
+    /// How long its tokens are valid at most; as the setting says if it has no lifetime of its own.
+    pub lifetime: Option<Duration>,
+}
+
 /// A secret, as it is compared: SHA-256, since secrets of clients are long and random.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretDigest {
@@ -391,6 +401,8 @@ pub struct Client {
     pub resources: Vec<String>,
     /// What it may do with token exchange.
     pub exchange: ExchangePolicy,
+    /// What it may request transaction tokens for, if it may.
+    pub transaction_tokens: Option<TransactionPolicy>,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
     pub introspects_all: bool,
     /// SHA-256 of the token by which it is managed (RFC 7592).

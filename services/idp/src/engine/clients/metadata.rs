@@ -12,7 +12,7 @@ use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFo
 use super::secret;
 
 /// Members of Doorward. A client that registers itself cannot set them.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -28,6 +28,7 @@ const OURS: [&str; 15] = [
     "pkce",
     "resources",
     "roles",
+    "transaction_tokens",
 ];
 
 /// The member with which a client follows a security profile. It may set this itself, and cannot take it back.
@@ -117,6 +118,23 @@ pub(crate) struct Spans {
     pub(crate) code: Option<Span>,
 }
 
+/// What a client may request transaction tokens for. Not a part of [`ExchangePolicy`]: replicas of the former version, which ignore
+/// unknown members of metadata, would refuse a client with an unknown member there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TransactionTokens {
+    /// The scopes.
+    pub(crate) scopes: Vec<String>,
+    /// The members of the details.
+    pub(crate) details: Vec<String>,
+    /// The members of the context.
+    pub(crate) context: Vec<String>,
+    /// Whether it may replace transaction tokens.
+    pub(crate) replace: bool,
+    /// How long one is valid at most, if less than others.
+    pub(crate) lifetime: Option<Span>,
+}
+
 /// The metadata of a client, as it is registered, configured and stored.
 #[expect(clippy::struct_excessive_bools, reason = "each is one member of a registration")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -179,6 +197,7 @@ pub struct Metadata {
     pub(crate) roles: Option<RoleNames>,
     pub(crate) lifetimes: Spans,
     pub(crate) exchange: Option<ExchangePolicy>,
+    pub(crate) transaction_tokens: Option<TransactionTokens>,
     pub(crate) introspects_all: bool,
     pub(crate) any_port: Option<AnyPortChoice>,
     pub(crate) insecure: bool,

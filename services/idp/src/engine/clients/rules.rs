@@ -6,6 +6,7 @@ mod fapi2;
 mod flows;
 mod redirects;
 mod signatures;
+mod transaction_tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,7 @@ impl Client {
             logout: LogoutSettings { redirects: redirects.sign_out, ..addresses::logout(metadata, source)? },
             resources: list("resources", &metadata.resources)?,
             exchange: metadata.exchange.clone().unwrap_or_default(),
+            transaction_tokens: transaction_tokens::policy(metadata, auth, &id)?,
             introspects_all: privileged(metadata, auth)?,
             management: None,
             created: None,

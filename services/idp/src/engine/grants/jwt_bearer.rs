@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use authn::Actor;
 use oidc::assertion::Grant as Assertion;
 use oidc::error::ErrorCode;
 
@@ -45,7 +46,8 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         scope,
         claims: None,
         resources: super::client_credentials::targets(request, &client_request.client)?,
-        actor: None,
+        // the client acts for the user, who has not signed in (RFC 8693 4.1)
+        actor: Some(Actor::from(client_request.client.id.as_str())),
         limited: false,
     };
     Ok(request
@@ -59,7 +61,7 @@ fn may_issue_assertions(client: &Client) -> bool {
 
 /// Checks the audience, times and signature of the assertion. Its issuer is the client itself, or another one that may make
 /// assertions about users.
-async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
+pub(super) async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let refuse = |reason| request.refuse_grant(EVENT, reason);
     let audiences = [endpoints.issuer.as_str(), &endpoints.url(endpoints.paths.token)];
@@ -77,7 +79,7 @@ async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result
 }
 
 /// Consumes the `jti`. Without one an assertion could be replayed.
-async fn use_up(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
+pub(super) async fn use_up(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
     let jti = assertion.jti().ok_or_else(|| request.refuse_grant(EVENT, "no jti"))?;
     let (kind, forget_at) = (Kind::GrantAssertion, assertion.forget_at());
     let first = replay_guard::first_time(request.provider, kind, assertion.issuer(), jti, forget_at).await?;

@@ -79,7 +79,12 @@ impl TokenRequest<'_> {
             id_token,
             issued_token_type: extra.issued_token_type,
             scope: self.granted(&grant.scope),
-            audit: extra.event.zip(user).map(|(event, user)| AuditedGrant { event, user: Arc::clone(user) }),
+            audit: extra.event.zip(user).map(|(event, user)| AuditedGrant {
+                event,
+                user: Arc::clone(user),
+                act: grant.actor.clone(),
+            }),
+            transaction: None,
         }
     }
 

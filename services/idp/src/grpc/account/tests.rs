@@ -178,7 +178,7 @@ async fn credentials_of_programs_do_not_manage_the_account() {
         ("machine key", with_amr(amr::MACHINE)),
         ("service account", with_amr(amr::SERVICE)),
         ("unknown", with_amr("")),
-        ("actor", Authenticated { actor: Some("office".to_owned()), ..good() }),
+        ("actor", Authenticated { actor: Some("office".into()), ..good() }),
         ("narrow scope", Authenticated { scopes: Arc::new(narrow), ..good() }),
         ("disabled", Authenticated { user: Arc::new(blocked), ..good() }),
     ] {

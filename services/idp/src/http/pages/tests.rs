@@ -89,6 +89,7 @@ fn client(name: &str, source: Source) -> Client {
         logout: LogoutSettings::default(),
         resources: Vec::new(),
         exchange: ExchangePolicy::default(),
+        transaction_tokens: None,
         introspects_all: false,
         management: None,
         created: None,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use authn::trace::record_delegation;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
@@ -10,6 +11,7 @@ use http::{Request, StatusCode};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use tracing::Span;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::layers::{Limits, PeerConnection, Stack, recording_routes};
@@ -22,6 +24,11 @@ fn stack(protocol: Protocol) -> Stack<Router> {
     let router = Router::new()
         .route("/tokens/{id}", any(async || tracing::info!("handled")))
         .route("/panics/{id}", get(async || -> StatusCode { panic!("asked to") }))
+        .route(
+            "/delegated",
+            get(async || record_delegation(&Span::current(), "user-1", Some(&"portal".into()), Some("t1"))),
+        )
+        .route("/in-person", get(async || record_delegation(&Span::current(), "user-1", None, None)))
         .route("/waits/{id}", get(std::future::pending::<()>))
         .nest("/apps", Router::new().route("/{id}/revoke", get(async || ())).fallback(async || StatusCode::NOT_FOUND));
     let requests: Arc<Requests> = Requests::new(&Metrics::default(), "echo", protocol);
@@ -96,6 +103,21 @@ async fn exported_spans_bear_these_names() {
     let names: Vec<_> = spans.iter().map(|span| span.name.as_ref()).collect();
     assert_eq!(names, ["GET /tokens/{id}", "GET"]);
     assert!(!format!("{spans:?}").contains(SECRET));
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn span_names_who_acts_for_whom_and_no_user_who_acts_alone() {
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/delegated").await;
+    assert_eq!(recorder.values("user.id"), ["user-1"]);
+    assert_eq!(
+        (recorder.values("doorward.act"), recorder.values("doorward.txn")),
+        (vec!["portal".into()], vec!["t1".into()])
+    );
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/in-person").await;
+    assert!(recorder.values("user.id").is_empty() && !recorder.has("user-1"));
 }
 
 #[tokio::test]

@@ -277,6 +277,38 @@ fn rights_over_others_are_not_for_public_clients() {
     };
     assert_eq!(public(json!({ "introspects_all": true })), "introspects_all");
     assert_eq!(public(json!({ "exchange": { "impersonate": true } })), "exchange");
+    assert_eq!(public(json!({ "transaction_tokens": { "scopes": ["files.read"] } })), "transaction_tokens");
+}
+
+/// `docs/security-requirements.md#x7`
+#[test]
+fn transaction_tokens_need_scopes_and_live_for_minutes() {
+    let policy = |member: Value| added(&json!({ "transaction_tokens": member })).transaction_tokens;
+    let full = json!({
+        "scopes": ["files.read", "files.write"], "details": ["path"], "context": ["req_ip"], "replace": true, "lifetime": "30s",
+    });
+    let full = policy(full).expect("a policy");
+    assert_eq!(full.lifetime, Some(Duration::from_secs(30)));
+    let full = full.allowed;
+    assert!(full.scopes.contains("files.write") && full.details.contains("path") && full.context.contains("req_ip"));
+    assert!(full.may_replace);
+    let least = policy(json!({ "scopes": ["files.read"] })).expect("a policy");
+    assert_eq!(least.lifetime, None);
+    let least = least.allowed;
+    assert!(!least.may_replace && least.details.is_empty() && least.context.is_empty());
+    assert_eq!(added(&json!({})).transaction_tokens, None);
+    for bad in [
+        json!({}),
+        json!({ "scopes": [] }),
+        json!({ "scopes": ["files.read files.write"] }),
+        json!({ "scopes": ["a"], "lifetime": "6m" }),
+        json!({ "scopes": ["a"], "lifetime": 0 }),
+        json!({ "scopes": ["a"], "detail": ["path"] }),
+    ] {
+        assert_eq!(wrong(&json!({ "transaction_tokens": bad })), "transaction_tokens", "{bad}");
+    }
+    let comma = json!({ "client_id": "a,b", "transaction_tokens": { "scopes": ["a"] } });
+    assert_eq!(wrong(&comma), "transaction_tokens");
 }
 
 #[test]
@@ -347,6 +379,7 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
         "pkce": "plain",
         "resources": ["https://gateway.example"],
         "roles": "plain",
+        "transaction_tokens": { "scopes": ["files.read"] },
     }) else {
         panic!("is an object")
     };

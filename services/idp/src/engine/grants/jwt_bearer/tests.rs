@@ -1,7 +1,8 @@
+use authn::Actor;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
-use oidc::jose::{Algorithm, SigningKey};
+use oidc::jose::{Algorithm, SigningKey, UnverifiedJwt};
 use serde_json::{Value, json};
 
 use crate::engine::clients::GrantType;
@@ -68,7 +69,11 @@ async fn assertion_of_a_trusted_client_is_redeemed_once() {
     let assertion = world.signed(&world.claims());
     let response = world.issue(&assertion).await.expect("is issued");
     assert!(response.refresh_token.is_none() && response.id_token.is_none());
-    assert_eq!(response.audit.expect("is audited").user.id.opaque_id, EINSTEIN);
+    let audit = response.audit.expect("is audited");
+    assert_eq!((audit.user.id.opaque_id.as_str(), audit.act), (EINSTEIN, Some(Actor::from("backend"))));
+    // `docs/security-requirements.md#x11`
+    let token = UnverifiedJwt::parse(&response.access_token).expect("a JWT").into_claims();
+    assert_eq!(token["act"], json!({ "sub": "backend" }));
     let error = world.issue(&assertion).await.err().expect("is refused");
     assert_eq!((error.code, error.audit.expect("is audited").reason), (ErrorCode::InvalidGrant, "used before"));
 }

@@ -1,5 +1,8 @@
 //! Row I27: a token that was exchanged never does more than the one before.
 
+mod confusion;
+mod transaction;
+
 use oidc::jose::UnverifiedJwt;
 use serde_json::{Value, json};
 
