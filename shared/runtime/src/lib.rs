@@ -93,8 +93,8 @@ pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
 pub use tls::{
-    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError,
-    keep_certificate,
+    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate,
+    SpiffeAuthorities, TlsError, keep_certificate,
 };
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.

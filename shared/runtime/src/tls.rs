@@ -7,6 +7,7 @@ mod file_authorities;
 mod issued;
 mod kept;
 mod optional;
+mod spiffe_authorities;
 #[cfg(test)]
 mod tests;
 pub(crate) mod validity;
@@ -41,6 +42,7 @@ pub use issued::{ChallengeRequest, IssuedCertificate};
 pub use kept::{KeepError, KeptCertificate, keep_certificate};
 pub use optional::ClientCertificate;
 use optional::OptionalVerifier;
+pub use spiffe_authorities::SpiffeAuthorities;
 use validity::Dated;
 
 /// How errors of certificates end that were not put to use.
