@@ -25,7 +25,7 @@ pub mod testing;
 mod user;
 mod wire;
 
-pub use allowed_callers::AllowedCallers;
+pub use allowed_callers::{AllowedCallers, CallerName};
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
 pub use causes::causes;

@@ -6,6 +6,6 @@ pub mod testing;
 mod workload;
 mod workloads;
 
-pub use policy::{Policy, PolicyError};
+pub use policy::{Act, Decision, Entry, Policy, PolicyError};
 pub use workload::{Proof, Workload, WorkloadError};
 pub use workloads::{Workloads, client_authorities};
