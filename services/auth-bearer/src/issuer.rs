@@ -8,13 +8,12 @@ use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
-use outbound::issuer::{PrepareError, Source};
+use outbound::issuer::{KeyRequests, PrepareError, Source};
 use outbound::{Authorities, ClientIdentity};
 use runtime::Context;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
-use crate::metrics::KeyRequests;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;

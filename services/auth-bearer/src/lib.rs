@@ -11,7 +11,6 @@ pub mod issuer;
 pub mod jwt;
 pub mod logout;
 pub mod logouts;
-mod metrics;
 mod migration;
 pub mod provision;
 mod remote;
