@@ -1,8 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod issuers;
+mod kubernetes;
+mod metrics;
 mod policy;
-#[cfg(feature = "testing")]
+mod results;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trust;
+mod verification;
 mod workload;
 mod workloads;
 

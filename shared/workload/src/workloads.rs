@@ -1,22 +1,43 @@
 //! Verifies workloads by the settings of a service.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Spiffe, WorkloadPolicy};
-use runtime::{Context, Misconfigured, SpiffeAuthorities};
+use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, SpiffeAuthorities};
 use serde_json::Value;
+use tokio::sync::watch;
 
-use crate::policy::Policy;
+use crate::issuers::{Issuers, SETTING, Surroundings};
+use crate::metrics::Verifications;
+use crate::policy::{Policy, Purpose};
+use crate::results::Results;
+use crate::trust::TrustBundles;
+use crate::verification::{Accepted, Verifier};
 use crate::workload::{Workload, WorkloadError};
 
 /// Verifies the tokens of workloads, and has the policy for them.
-#[derive(Debug)]
 pub struct Workloads {
+    trust: Arc<TrustBundles>,
+    in_force: Arc<FileValue<InForce>>,
+    /// Counts the readings of the policy file.
+    readings: watch::Receiver<u64>,
+    /// Counts the changes of trust bundles and key sets.
+    changes: Arc<AtomicU64>,
+    results: Results,
+    verifications: Verifications,
+}
+
+/// What the policy file says, and the issuers that it names.
+#[derive(Default)]
+struct InForce {
     policy: Arc<Policy>,
+    issuers: Issuers,
 }
 
 impl Workloads {
@@ -26,20 +47,32 @@ impl Workloads {
     /// # Errors
     /// When a file cannot be read.
     pub fn open(
-        _policy: &WorkloadPolicy,
-        _spiffe: &Spiffe,
-        _service: &'static str,
-        _context: &Context,
+        policy: &WorkloadPolicy,
+        spiffe: &Spiffe,
+        service: &'static str,
+        context: &Context,
     ) -> Result<Arc<Self>, BoxError> {
-        Ok(Arc::new(Self { policy: Arc::default() }))
+        let changes = Arc::<AtomicU64>::default();
+        let trust = TrustBundles::open(spiffe, service, Arc::clone(&changes), context)?;
+        let surroundings = Surroundings { service, changes: Arc::clone(&changes), context: context.clone() };
+        let in_force = in_force(policy, trust.names(), surroundings)?;
+        let results = Results::default();
+        context.metrics.cache("workload_tokens", results.lookups());
+        let verifications = Verifications::new(service, &context.metrics);
+        let readings = in_force.readings();
+        Ok(Arc::new(Self { trust, in_force, readings, changes, results, verifications }))
     }
 
     /// Reads the files that the settings name, as [`open`](Self::open) does, for `config check`.
     ///
     /// # Errors
     /// When one cannot be used.
-    pub fn check(_policy: &WorkloadPolicy, _spiffe: &Spiffe) -> Result<(), Misconfigured> {
-        Ok(())
+    pub fn check(policy: &WorkloadPolicy, spiffe: &Spiffe) -> Result<(), Misconfigured> {
+        TrustBundles::check(spiffe)?;
+        let Some(file) = &policy.policy_file else { return Ok(()) };
+        let domains: Vec<_> = spiffe.sources().unwrap_or_default().into_iter().map(|source| source.domain).collect();
+        let policy = Policy::read(file, &domains).map_err(Misconfigured::new)?;
+        Issuers::check(policy.issuers()).map_err(Misconfigured::new)
     }
 
     /// Whether a secret is a token in the compact form of a JWT, and not a key.
@@ -53,8 +86,16 @@ impl Workloads {
     ///
     /// # Errors
     /// [`WorkloadError`].
-    pub async fn verify(&self, _token: &str, _now: SystemTime) -> Result<Arc<Workload>, WorkloadError> {
-        std::future::ready(Err(WorkloadError::Unknown)).await
+    pub async fn verify(&self, token: &str, now: SystemTime) -> Result<Arc<Workload>, WorkloadError> {
+        // before the policy and the keys are read, so that no change between this and the verdict is missed
+        let (key, generation) = (crypto::fingerprint(token.as_bytes()), self.generation());
+        if let Some(known) = self.results.known(&key, now, generation) {
+            self.verifications.count(Some(known.proof), Ok(&known));
+            return Ok(known);
+        }
+        let workload = self.decide(token, Accepted::Entries(Purpose::Authentication), now).await?;
+        self.results.keep(key, &workload, now, generation);
+        Ok(workload)
     }
 
     /// The workload that a JWT-SVID for this audience proves. No entry of the policy is needed.
@@ -63,11 +104,11 @@ impl Workloads {
     /// [`WorkloadError`].
     pub async fn verify_svid_for(
         &self,
-        _token: &str,
-        _audience: &str,
-        _now: SystemTime,
+        token: &str,
+        audience: &str,
+        now: SystemTime,
     ) -> Result<Arc<Workload>, WorkloadError> {
-        std::future::ready(Err(WorkloadError::Unknown)).await
+        self.decide(token, Accepted::SvidsFor(audience), now).await
     }
 
     /// The workload that a token for this audience proves, for entries of the policy that name a client.
@@ -76,27 +117,69 @@ impl Workloads {
     /// [`WorkloadError`].
     pub async fn verify_for(
         &self,
-        _token: &str,
-        _audience: &str,
-        _now: SystemTime,
+        token: &str,
+        audience: &str,
+        now: SystemTime,
     ) -> Result<Arc<Workload>, WorkloadError> {
-        std::future::ready(Err(WorkloadError::Unknown)).await
+        self.decide(token, Accepted::EntriesFor(Purpose::ClientAssertion, audience), now).await
+    }
+
+    async fn decide(
+        &self,
+        token: &str,
+        accepted: Accepted<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<Workload>, WorkloadError> {
+        let in_force = self.in_force.current();
+        let verifier = Verifier { policy: &in_force.policy, issuers: &in_force.issuers, trust: &self.trust };
+        let (proof, verdict) = match verifier.read(token, accepted) {
+            Ok(token) => (Some(token.proof()), verifier.verify(&token, accepted, now).await),
+            Err(error) => (None, Err(error)),
+        };
+        self.verifications.count(proof, verdict.as_ref());
+        verdict.map(Arc::new)
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy)
+        Arc::clone(&self.in_force.current().policy)
     }
 
     /// Changes with the policy, and with each trust bundle and key set: what was decided before is to be decided anew.
     pub fn generation(&self) -> u64 {
-        0
+        self.changes.load(Ordering::SeqCst) + *self.readings.borrow()
     }
 
-    /// The authorities of the trust domains, for [`App::client_authorities`](runtime::App::client_authorities).
+    /// The authorities of the trust domains, for [`App::client_authorities`](runtime::App::client_authorities). Needs a tokio runtime.
     pub fn client_authorities(&self) -> SpiffeAuthorities {
-        SpiffeAuthorities::default()
+        self.trust.client_authorities()
     }
+}
+
+impl fmt::Debug for Workloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workloads").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}
+
+/// The policy file, which is read again when it, or a file of keys that it names, changes. Without one, nothing is accepted.
+fn in_force(
+    policy: &WorkloadPolicy,
+    domains: Vec<String>,
+    surroundings: Surroundings,
+) -> Result<Arc<FileValue<InForce>>, Misconfigured> {
+    let Some(file) = policy.policy_file.clone() else { return Ok(FileValue::fixed(InForce::default())) };
+    let setting = FileSetting { service: surroundings.service, name: SETTING, files: vec![file.clone()] };
+    let context = surroundings.context.clone();
+    let read = move |before: Option<&InForce>| {
+        let policy = Policy::read(&file, &domains).map_err(Misconfigured::new)?;
+        let issuers = Issuers::new(policy.issuers(), before.map(|before| &before.issuers), &surroundings);
+        let issuers = issuers.map_err(Misconfigured::new)?;
+        let files = std::iter::once(&file).chain(issuers.files()).cloned().collect();
+        Ok::<_, Misconfigured>(Reading { value: InForce { policy: Arc::new(policy), issuers }, files })
+    };
+    let changes = |_: &InForce, after: &InForce| format!("it names {} issuers", after.issuers.len());
+    FileValue::open(setting, read, changes, &context)
 }
 
 /// The authorities of the trust domains, for the listener of a service that verifies no tokens of workloads. Needs a tokio runtime.
@@ -104,9 +187,9 @@ impl Workloads {
 /// # Errors
 /// When the file of a trust bundle cannot be read.
 pub fn client_authorities(
-    _spiffe: &Spiffe,
-    _service: &'static str,
-    _context: &Context,
+    spiffe: &Spiffe,
+    service: &'static str,
+    context: &Context,
 ) -> Result<SpiffeAuthorities, BoxError> {
-    Ok(SpiffeAuthorities::default())
+    Ok(TrustBundles::open(spiffe, service, Arc::default(), context)?.client_authorities())
 }

@@ -70,7 +70,15 @@ impl Issuer {
     /// # Panics
     /// When it has no key.
     pub fn token(&self, claims: &Map<String, Value>) -> String {
-        self.keys.last().expect("has a key").jwt("JWT", claims)
+        self.token_of_type("JWT", claims)
+    }
+
+    /// A token of this type (`typ`) with these claims.
+    ///
+    /// # Panics
+    /// When it has no key.
+    pub fn token_of_type(&self, typ: &str, claims: &Map<String, Value>) -> String {
+        self.keys.last().expect("has a key").jwt(typ, claims)
     }
 
     /// The token of a Kubernetes service account.
