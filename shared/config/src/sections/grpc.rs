@@ -41,8 +41,8 @@ pub struct Grpc {
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
     pub max_connection_age: Option<Duration>,
     /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
-    /// The service trusts them, callers over a Unix socket and callers with a certificate signed by
-    /// `OCIS_GRPC_TLS_CLIENT_CA` to pass on the address that a credential came from.
+    /// The service trusts them, callers over a Unix socket and callers with a certificate that
+    /// `OCIS_GRPC_TLS_CLIENT_CA` or a SPIFFE trust domain verifies to pass on the address that a credential came from.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"], "default" = LOOPBACK))]
     pub trusted_networks: Vec<String>,
 }

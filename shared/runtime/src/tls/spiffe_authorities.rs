@@ -14,8 +14,12 @@ use super::{TlsError, provider};
 /// The setting that names the trust domains.
 const SETTING: &str = "OCIS_SPIFFE_TRUST_DOMAINS";
 
-/// Verifiers by trust domain; `None` for a domain without authorities.
-type Verifiers = BTreeMap<String, Option<Arc<dyn ClientCertVerifier>>>;
+/// What verifies the certificates of a trust domain; `None` while it has no authorities.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DomainVerifier(pub(super) Option<Arc<dyn ClientCertVerifier>>);
+
+/// By trust domain.
+type Verifiers = BTreeMap<String, DomainVerifier>;
 
 /// The authorities of the trust domains whose X.509-SVIDs clients may show. They are replaced while connections are served; connections
 /// that were accepted stay. Clones share them.
@@ -25,7 +29,9 @@ pub struct SpiffeAuthorities(Arc<ArcSwap<Verifiers>>);
 impl SpiffeAuthorities {
     /// These trust domains, without authorities: their certificates are refused until there are some.
     pub fn new(domains: impl IntoIterator<Item = String>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(domains.into_iter().map(|domain| (domain, None)).collect())))
+        Self(Arc::new(ArcSwap::from_pointee(
+            domains.into_iter().map(|domain| (domain, DomainVerifier::default())).collect(),
+        )))
     }
 
     /// Verifies the certificates of a trust domain by these authorities (certificates in DER), and no others, from the next connection on.
@@ -43,10 +49,10 @@ impl SpiffeAuthorities {
             roots.add(CertificateDer::from(authority)).map_err(|problem| unusable(problem.to_string()))?;
         }
         let verifier = if roots.is_empty() {
-            None
+            DomainVerifier::default()
         } else {
             let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-            Some(builder.build().map_err(|problem| unusable(problem.to_string()))?)
+            DomainVerifier(Some(builder.build().map_err(|problem| unusable(problem.to_string()))?))
         };
         self.0.rcu(|verifiers| {
             let mut verifiers = Verifiers::clone(verifiers);
@@ -54,5 +60,15 @@ impl SpiffeAuthorities {
             verifiers
         });
         Ok(())
+    }
+
+    /// Whether there is no trust domain.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load().is_empty()
+    }
+
+    /// What verifies the certificates of a trust domain; `None` if it is not one of these.
+    pub(super) fn verifier(&self, domain: &str) -> Option<DomainVerifier> {
+        self.0.load().get(domain).cloned()
     }
 }
