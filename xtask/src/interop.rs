@@ -18,6 +18,7 @@ mod processes;
 mod promtool;
 mod report;
 mod rsyslog;
+mod workloads;
 
 use std::fs;
 use std::path::{Path, PathBuf};
