@@ -1,0 +1,170 @@
+//! A real SPIRE server and agent: JWT-SVIDs in place of the machine key and of the secret of a service account.
+
+mod server;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use super::family::{Family, USER};
+use super::go_program::GoProgram;
+use super::processes::{pause, wait_until};
+use super::report::{Scenarios, Trouble};
+use super::workloads::{AUDIENCE, Kind, SERVICE_ACCOUNT, accepted, refused};
+use crate::tools::{self, Outcome};
+use server::{Agent, Server};
+
+const SPIRE: (&str, &str) = ("github.com/spiffe/spire", "v1.13.3");
+/// What a release has.
+const VARIABLES: &[(&str, &str)] = &[("github.com/spiffe/spire/pkg/common/version.gittag", "1.13.3")];
+
+pub(super) const PROGRAM: GoProgram = GoProgram {
+    variables: VARIABLES,
+    ..GoProgram::new("spire-server", SPIRE, "github.com/spiffe/spire/cmd/spire-server")
+};
+const AGENT: GoProgram = GoProgram {
+    variables: VARIABLES,
+    ..GoProgram::new("spire-agent", SPIRE, "github.com/spiffe/spire/cmd/spire-agent")
+};
+
+/// The trust domain whose bundle is pushed by the agent and fetched from the server, and the one whose bundle is in a file.
+const DOMAINS: [&str; 2] = ["example.org", "partner.org"];
+/// The path of the workload.
+const WORKLOAD: &str = "/indexer";
+/// How long it takes at most until a change of a bundle is in use: an agent asks every five seconds, a bundle endpoint is asked every ten.
+const PATIENCE: u64 = 30;
+/// How long a new key is in the bundle before it signs: all that verify have it then.
+const DISTRIBUTION: Duration = Duration::from_secs(12);
+/// How often the key is replaced under calls.
+const ROTATIONS: usize = 20;
+
+pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Result<(), Trouble> {
+    // the database of the server is compiled by it
+    if !tools::answers("gcc", &["--version"]) {
+        return Err(Trouble::Missing("there is no gcc".to_owned()));
+    }
+    let (server, agent) = (session.build(&PROGRAM)?, session.build(&AGENT)?);
+    let mut family = Family::prepare(session, "spire", scenarios)?;
+    let [own, partner] = DOMAINS;
+    let own = Server::start(session, scenarios, &server, own, &family)?;
+    let partner = Server::start(session, scenarios, &server, partner, &family)?;
+    let mut agent = Agent::start(session, scenarios, &agent, &own)?;
+    own.register(WORKLOAD)?;
+    allow(&mut family, &own, &partner, agent.socket())?;
+    family.run()?;
+
+    let is_ready = scenarios.add(
+        "JWT-SVIDs of the agent in place of the machine key and of a secret; bundles by Workload API, https endpoint and file",
+        begin(&family, (&own, &partner), &agent),
+    );
+    if !is_ready {
+        return Ok(());
+    }
+    scenarios.add("another audience or SPIFFE id, and an expired JWT-SVID, are refused", others(&family, &own));
+    scenarios.add("a new key is accepted; the former one is revoked: refused within 30 s", revocation(&family, &own));
+    scenarios.add("20 new keys while a caller authenticates: no failure", rotation(&family, &own));
+    scenarios.add("the agent ends: accepted; it is back: a new key is accepted", outage(&family, &own, &mut agent));
+    Ok(())
+}
+
+/// Lets the workload act for the user and be a service account.
+fn allow(family: &mut Family<'_>, own: &Server<'_>, partner: &Server<'_>, socket: &Path) -> Outcome {
+    let entry = |domain: &str, more: &str| {
+        format!("  - identity: spiffe://{domain}{WORKLOAD}\n    audience: [{AUDIENCE}]\n    {more}\n")
+    };
+    let [first, second] = DOMAINS;
+    let text = format!(
+        "callers:\n{}{}{}",
+        entry(first, &format!("may_act_for: {{ users: [{USER}] }}")),
+        entry(first, &format!("service_account: {SERVICE_ACCOUNT}")),
+        entry(second, &format!("may_act_for: {{ users: [{USER}] }}"))
+    );
+    let policy = family.file("policy.yaml", &text)?;
+    let bundle = family.file("partner.json", &partner.bundle("spiffe")?)?;
+    let in_file = format!("{second}={}", bundle.display());
+    family.set("AUTH_MACHINE_POLICY_FILE", policy.display());
+    family.set("AUTH_SERVICE_POLICY_FILE", policy.display());
+    family.set("AUTH_MACHINE_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api,{in_file}"));
+    family.set("AUTH_MACHINE_SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display()));
+    family.set("AUTH_SERVICE_SPIFFE_TRUST_DOMAINS", format!("{first}={},{in_file}", own.endpoint()));
+    let authority = family.certificates.path("ca.pem");
+    family.set("OCIS_SPIFFE_CACERT", authority);
+    Ok(())
+}
+
+/// Waits until a token is accepted as both kinds.
+fn both(family: &Family<'_>, token: &str) -> Outcome {
+    for kind in [Kind::Machine, Kind::ServiceAccount] {
+        let mut last = String::new();
+        let waited = wait_until("the token is accepted", PATIENCE, || {
+            let outcome = accepted(family, kind, token);
+            last = outcome.as_ref().err().cloned().unwrap_or_default();
+            Ok(outcome.is_ok())
+        });
+        waited.map_err(|failure| format!("{failure}: {last}"))?;
+    }
+    Ok(())
+}
+
+fn begin(family: &Family<'_>, (own, partner): (&Server<'_>, &Server<'_>), agent: &Agent<'_>) -> Outcome<String> {
+    both(family, &agent.svid(AUDIENCE)?)?;
+    both(family, &own.svid(WORKLOAD, AUDIENCE, "5m")?)?;
+    accepted(family, Kind::Machine, &partner.svid(WORKLOAD, AUDIENCE, "5m")?)?;
+    Ok(format!("`machine` for {USER}, `serviceaccounts` as {SERVICE_ACCOUNT}"))
+}
+
+fn others(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
+    let short = own.svid(WORKLOAD, AUDIENCE, "2s")?;
+    for kind in [Kind::Machine, Kind::ServiceAccount] {
+        refused(family, kind, &own.svid(WORKLOAD, "another", "5m")?, "Unauthenticated")?;
+        refused(family, kind, &own.svid("/other", AUDIENCE, "5m")?, "PermissionDenied")?;
+    }
+    pause(Duration::from_secs(8));
+    refused(family, Kind::Machine, &short, "Unauthenticated")?;
+    Ok(String::new())
+}
+
+fn revocation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
+    let former = own.svid(WORKLOAD, AUDIENCE, "5m")?;
+    both(family, &former)?;
+    let active = own.active_key()?;
+    own.activate(&own.prepare()?)?;
+    both(family, &own.svid(WORKLOAD, AUDIENCE, "5m")?)?;
+    both(family, &former)?;
+    own.revoke(&active)?;
+    for kind in [Kind::Machine, Kind::ServiceAccount] {
+        let is_refused = || Ok(refused(family, kind, &former, "Unauthenticated").is_ok());
+        wait_until("the end of the revoked key", PATIENCE, is_refused)?;
+    }
+    both(family, &own.svid(WORKLOAD, AUDIENCE, "5m")?)?;
+    Ok("without a restart".to_owned())
+}
+
+fn rotation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
+    let mut calls = 0;
+    for round in 0..ROTATIONS {
+        let next = own.prepare()?;
+        let begin = Instant::now();
+        while begin.elapsed() < DISTRIBUTION {
+            let token = own.svid(WORKLOAD, AUDIENCE, "5m")?;
+            for kind in [Kind::Machine, Kind::ServiceAccount] {
+                accepted(family, kind, &token).map_err(|failure| format!("round {round}: {failure}"))?;
+                calls += 1;
+            }
+            pause(Duration::from_millis(400));
+        }
+        own.activate(&next)?;
+    }
+    Ok(format!("{calls} calls"))
+}
+
+fn outage(family: &Family<'_>, own: &Server<'_>, agent: &mut Agent<'_>) -> Outcome<String> {
+    let token = own.svid(WORKLOAD, AUDIENCE, "5m")?;
+    agent.stop();
+    pause(Duration::from_secs(2));
+    accepted(family, Kind::Machine, &token)?;
+    agent.restart(own)?;
+    own.activate(&own.prepare()?)?;
+    both(family, &own.svid(WORKLOAD, AUDIENCE, "5m")?)?;
+    Ok(String::new())
+}
