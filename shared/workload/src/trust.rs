@@ -9,6 +9,7 @@ mod workload_api;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
@@ -76,6 +77,47 @@ pub(crate) struct TrustBundles {
     updates: Family<BundleUpdate, Counter>,
 }
 
+/// The trust domains of the settings, by their sources.
+#[derive(Default)]
+struct Sources {
+    domains: BTreeMap<String, Domain>,
+    endpoints: BTreeMap<String, Endpoint>,
+    files: Vec<(TrustDomain, PathBuf)>,
+    of_agent: Vec<TrustDomain>,
+}
+
+impl Sources {
+    fn of(spiffe: &Spiffe, service: &'static str, context: &Context) -> Result<Self, Misconfigured> {
+        let follow = |file| Authorities::follow(FileSetting { service, name: AUTHORITIES, files: vec![file] }, context);
+        let authorities = spiffe.cacert.clone().map(follow).transpose().map_err(Misconfigured::new)?;
+        let mut all = Self::default();
+        for (domain, source) in sources(spiffe)? {
+            let name = domain.as_str().to_owned();
+            let (source, usable) = match source {
+                BundleSource::File(file) => {
+                    all.files.push((domain, file));
+                    ("file", None)
+                }
+                BundleSource::Url(url) => {
+                    let endpoint = Endpoint::new(domain.clone(), url, authorities.as_ref());
+                    let unusable = |error: FetchError| {
+                        let problem = BundleError::new(format!("cannot be fetched: its address {error}"));
+                        misconfigured(&domain, &problem)
+                    };
+                    all.endpoints.insert(name.clone(), endpoint.map_err(unusable)?);
+                    ("https", Some(USABLE))
+                }
+                BundleSource::WorkloadApi => {
+                    all.of_agent.push(domain);
+                    ("workload_api", None)
+                }
+            };
+            all.domains.insert(name, Domain { keys: Arc::default(), source, read_at: None, usable });
+        }
+        Ok(all)
+    }
+}
+
 impl DomainKeys {
     /// How many keys and authorities there are.
     fn count(&self) -> usize {
@@ -102,35 +144,7 @@ impl TrustBundles {
         changes: Arc<AtomicU64>,
         context: &Context,
     ) -> Result<Arc<Self>, BoxError> {
-        let authorities = spiffe
-            .cacert
-            .clone()
-            .map(|file| Authorities::follow(FileSetting { service, name: AUTHORITIES, files: vec![file] }, context));
-        let authorities = authorities.transpose().map_err(Misconfigured::new)?;
-        let (mut domains, mut endpoints) = (BTreeMap::new(), BTreeMap::new());
-        let (mut files, mut of_agent) = (Vec::new(), Vec::new());
-        for (domain, source) in sources(spiffe)? {
-            let name = domain.as_str().to_owned();
-            let (source, usable) = match source {
-                BundleSource::File(file) => {
-                    files.push((domain, file));
-                    ("file", None)
-                }
-                BundleSource::Url(url) => {
-                    let endpoint = Endpoint::new(domain.clone(), url, authorities.as_ref());
-                    let unusable =
-                        |error: FetchError| BundleError::new(format!("cannot be fetched: its address {error}"));
-                    let endpoint = endpoint.map_err(|error| misconfigured(&domain, &unusable(error)))?;
-                    endpoints.insert(name.clone(), endpoint);
-                    ("https", Some(USABLE))
-                }
-                BundleSource::WorkloadApi => {
-                    of_agent.push(domain);
-                    ("workload_api", None)
-                }
-            };
-            domains.insert(name, Domain { keys: Arc::default(), source, read_at: None, usable });
-        }
+        let Sources { domains, endpoints, files, of_agent } = Sources::of(spiffe, service, context)?;
         let bundles = Arc::new(Self {
             service,
             context: context.clone(),

@@ -61,10 +61,12 @@ impl Spiffe {
         let sources: Vec<_> =
             self.trust_domains.iter().map(|entry| TrustDomainSource::parse(entry)).collect::<Result<_, _>>()?;
         let mut seen = BTreeSet::new();
-        match sources.iter().find(|source| !seen.insert(source.domain.as_str())) {
-            Some(twice) => Err(format!("names the trust domain {} twice", twice.domain)),
-            None => Ok(sources),
+        for source in &sources {
+            if !seen.insert(source.domain.clone()) {
+                return Err(format!("names the trust domain {} twice", source.domain));
+            }
         }
+        Ok(sources)
     }
 }
 

@@ -60,8 +60,11 @@ impl Endpoint {
 
     /// Asks it now. Returns how long to wait until the next time.
     async fn ask(&self, mut last: MutexGuard<'_, Last>, bundles: &TrustBundles) -> Duration {
+        // also if this is not awaited to its end
         last.asked = Some(bundles.now());
         let fetched = self.fetch(last.sequence).await;
+        // who has waited meanwhile has the answer now, and asks no more
+        last.asked = Some(bundles.now());
         bundles.count(self.domain.as_str(), fetched.is_ok());
         match fetched {
             Ok(bundle) => {
