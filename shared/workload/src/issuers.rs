@@ -45,7 +45,7 @@ pub(crate) struct Issuer {
 
 enum Keys {
     /// They are fetched.
-    Fetched(Box<IssuerCache>),
+    Fetched(IssuerCache),
     /// They are in a file.
     File(KeySet),
 }
@@ -56,7 +56,7 @@ impl Issuer {
         let failed = |problem: String| IssuerError { issuer: name.clone(), problem };
         let keys = match &settings.jwks_file {
             Some(file) => Keys::File(key_set(file).map_err(failed)?),
-            None => Keys::Fetched(Box::new(fetched(&settings, surroundings).map_err(failed)?)),
+            None => Keys::Fetched(fetched(&settings, surroundings).map_err(failed)?),
         };
         Ok(Self { settings, keys })
     }

@@ -65,7 +65,8 @@ impl Bundle {
         let is_plain = !keys.iter().any(|key| key.contains_key("use"));
         let jwt: Vec<_> = keys.iter().filter(|key| is_plain || has_use(key, JWT_SVID)).collect();
         let x509 = keys.iter().filter(|key| has_use(key, X509_SVID)).map(authority).collect::<Result<Vec<_>, _>>()?;
-        let keys = DomainKeys { jwt: Some(JwtBundleSet::from_iter([jwt_bundle(domain, &jwt)?])), x509 };
+        let jwt = std::iter::once(jwt_bundle(domain, &jwt)?).collect::<JwtBundleSet>();
+        let keys = DomainKeys { jwt: Some(jwt), x509 };
         keys.check(domain.as_str())?;
         Ok(Self { keys, sequence: spiffe_sequence, refresh_hint: spiffe_refresh_hint.map(Duration::from_secs) })
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spiffe::{
-    JwtBundleSet, JwtResourceLimits, JwtSource, JwtSourceError, X509BundleSet, X509ResourceLimits, X509Source,
-    X509SourceError, jwt_source, x509_source,
+    JwtBundle, JwtBundleSet, JwtResourceLimits, JwtSource, JwtSourceError, X509BundleSet, X509ResourceLimits,
+    X509Source, X509SourceError, jwt_source, x509_source,
 };
 
 use super::TrustBundles;
@@ -61,7 +61,7 @@ fn take_jwt(bundles: &TrustBundles, pushed: Result<Arc<JwtBundleSet>, JwtSourceE
     let pushed = pushed.ok();
     for domain in bundles.of_agent() {
         let jwt = pushed.as_ref().and_then(|pushed| pushed.get(domain));
-        let jwt = jwt.map(|bundle| JwtBundleSet::from_iter([(*bundle).clone()]));
+        let jwt = jwt.map(|bundle| std::iter::once(JwtBundle::clone(&bundle)).collect::<JwtBundleSet>());
         bundles.count(domain.as_str(), jwt.is_some());
         bundles.update(domain.as_str(), jwt.is_some(), |keys| keys.jwt = jwt);
     }

@@ -404,7 +404,7 @@ fn svids_of_all_algorithms_are_verified_as_by_the_library() {
     let keys = keys::all();
     let set = json!({ "keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>() }).to_string();
     let bundle = JwtBundle::from_jwt_authorities(domain, set.as_bytes()).expect("is a key set");
-    let bundles = JwtBundleSet::from_iter([bundle]);
+    let bundles = std::iter::once(bundle).collect::<JwtBundleSet>();
     let by_domain = DomainKeys { jwt: Some(bundles.clone()), ..DomainKeys::default() };
     let end = Clock::system().now() + LIFETIME;
     let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
