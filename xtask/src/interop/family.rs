@@ -194,7 +194,13 @@ impl<'a> Family<'a> {
 
     /// Runs a command of `doorward` with the environment of the services; what it prints.
     pub(super) fn doorward(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+        self.doorward_with(&[], arguments, input)
+    }
+
+    /// The same with other values of some variables.
+    pub(super) fn doorward_with(&self, variables: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome<String> {
         let mut command = self.command("doorward");
+        command.envs(variables.iter().copied());
         let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("doorward: {error}"))?;
         if let Some(mut stdin) = child.stdin.take() {

@@ -10,7 +10,7 @@ use super::family::{Family, USER};
 use super::go_program::GoProgram;
 use super::processes::{pause, wait_until};
 use super::report::{Scenarios, Trouble};
-use super::workloads::{AUDIENCE, Kind, SERVICE_ACCOUNT, accepted, refused};
+use super::workloads::{AUDIENCE, Kind, SERVICE_ACCOUNT, accepted, accepted_from, refused};
 use crate::tools::{self, Outcome};
 use server::{Agent, Server};
 
@@ -62,6 +62,7 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     }
     scenarios.add("another audience or SPIFFE id, and an expired JWT-SVID, are refused", others(&family, &own));
     scenarios.add("a new key is accepted; the former one is revoked: refused within 30 s", revocation(&family, &own));
+    scenarios.add("an X.509-SVID opens the gateway; by another authority it does not", x509(&family, &own, &agent));
     scenarios.add("20 new keys while a caller authenticates: no failure", rotation(&family, &own));
     scenarios.add("the agent ends: accepted; it is back: a new key is accepted", outage(&family, &own, &mut agent));
     Ok(())
@@ -85,10 +86,32 @@ fn allow(family: &mut Family<'_>, own: &Server<'_>, partner: &Server<'_>, socket
     family.set("AUTH_MACHINE_POLICY_FILE", policy.display());
     family.set("AUTH_SERVICE_POLICY_FILE", policy.display());
     family.set("AUTH_MACHINE_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api,{in_file}"));
-    family.set("AUTH_MACHINE_SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display()));
+    family.set("OCIS_SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display()));
     family.set("AUTH_SERVICE_SPIFFE_TRUST_DOMAINS", format!("{first}={},{in_file}", own.endpoint()));
     let authority = family.certificates.path("ca.pem");
     family.set("OCIS_SPIFFE_CACERT", authority);
+    family.set("GATEWAY_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api"));
+    require_certificates(family)
+}
+
+/// Lets the services show each other certificates, and the gateway accept X.509-SVIDs too.
+fn require_certificates(family: &mut Family<'_>) -> Outcome {
+    family.certificates.sign("services", "/CN=services", Some("subjectAltName=URI:spiffe://doorward/services"))?;
+    let path = |name: &str| family.certificates.path(name);
+    let settings = [
+        ("OCIS_GRPC_TLS_CERTIFICATE", path("server.pem")),
+        ("OCIS_GRPC_TLS_KEY", path("server.key")),
+        ("OCIS_GRPC_TLS_CLIENT_CA", path("ca.pem")),
+        ("OCIS_GRPC_CLIENT_TLS_CACERT", path("ca.pem")),
+        ("OCIS_GRPC_CLIENT_TLS_CERTIFICATE", path("services.pem")),
+        ("OCIS_GRPC_CLIENT_TLS_KEY", path("services.key")),
+        ("OCIS_GRPC_CLIENT_TLS_MODE", "on".to_owned()),
+        ("OCIS_GRPC_TLS_ENABLED", "true".to_owned()),
+        ("GATEWAY_GRPC_TLS_CLIENT_SPIFFE", "true".to_owned()),
+    ];
+    for (name, value) in settings {
+        family.set(name, value);
+    }
     Ok(())
 }
 
@@ -138,6 +161,20 @@ fn revocation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
     }
     both(family, &own.svid(WORKLOAD, AUDIENCE, "5m")?)?;
     Ok("without a restart".to_owned())
+}
+
+fn x509(family: &Family<'_>, own: &Server<'_>, agent: &Agent<'_>) -> Outcome<String> {
+    let token = own.svid(WORKLOAD, AUDIENCE, "5m")?;
+    let [certificate, key] = agent.x509_svid()?.map(|file| file.display().to_string());
+    accepted_from(family, &token, [&certificate, &key])?;
+    let [domain, _] = DOMAINS;
+    let id = format!("subjectAltName=URI:spiffe://{domain}{WORKLOAD}");
+    family.certificates.sign("forged", "/CN=forged", Some(&id))?;
+    let [certificate, key] = ["forged.pem", "forged.key"].map(|name| family.certificates.path(name));
+    match accepted_from(family, &token, [&certificate, &key]) {
+        Ok(()) => Err("a certificate of the family's authority has a SPIFFE id of the trust domain".to_owned()),
+        Err(_) => Ok("`OCIS_GRPC_TLS_CLIENT_CA` signs no id of the trust domain".to_owned()),
+    }
 }
 
 fn rotation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {

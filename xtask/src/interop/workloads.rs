@@ -27,6 +27,14 @@ impl Kind {
     }
 }
 
+/// Whether the gateway accepts a token from a caller with this certificate and key.
+pub(super) fn accepted_from(family: &Family<'_>, token: &str, [certificate, key]: [&str; 2]) -> Outcome {
+    let variables = [("OCIS_GRPC_CLIENT_TLS_CERTIFICATE", certificate), ("OCIS_GRPC_CLIENT_TLS_KEY", key)];
+    let (name, client_id) = Kind::Machine.names();
+    let arguments = ["authenticate", "--type", name, "--client-id", client_id, "--secret-stdin", "--json"];
+    family.doorward_with(&variables, &arguments, token).map(drop)
+}
+
 /// Whether the gateway accepts a token; its answer names the user or the service account.
 pub(super) fn accepted(family: &Family<'_>, kind: Kind, token: &str) -> Outcome {
     let (name, client_id) = kind.names();

@@ -238,6 +238,15 @@ plugins {{
         self.running = None;
     }
 
+    /// Writes the X.509-SVID for a process of this user; the files of the certificate and of its key.
+    pub(super) fn x509_svid(&self) -> Outcome<[PathBuf; 2]> {
+        let folder = self.session.processes.folder("svid")?;
+        let mut command = Command::new(&self.binary);
+        command.args(["api", "fetch", "x509", "-write"]).arg(&folder).arg("-socketPath").arg(&self.socket);
+        tools::output(&mut command)?;
+        Ok(["svid.0.pem", "svid.0.key"].map(|name| folder.join(name)))
+    }
+
     /// The socket of the Workload API.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
