@@ -337,10 +337,9 @@ impl TrustBundles {
     #[expect(clippy::cast_precision_loss, reason = "a bundle has a few keys")]
     fn measure(self: &Arc<Self>) {
         for (name, domain) in self.domains.load().iter() {
-            let labels = || {
-                let texts = [("service", self.service), ("trust_domain", name.as_str()), ("source", domain.source)];
-                Vec::from(texts.map(|(label, text)| (label, text.to_owned())))
-            };
+            let (service, source) = (self.service, domain.source);
+            let labels =
+                || vec![("service", service.to_owned()), ("trust_domain", name.clone()), ("source", source.to_owned())];
             let (bundles, of) = (Arc::downgrade(self), name.clone());
             self.context.metrics.gauge_of(
                 "doorward_trust_bundle_keys",
