@@ -63,6 +63,7 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     scenarios.add("another audience or SPIFFE id, and an expired JWT-SVID, are refused", others(&family, &own));
     scenarios.add("a new key is accepted; the former one is revoked: refused within 30 s", revocation(&family, &own));
     scenarios.add("an X.509-SVID opens the gateway; by another authority it does not", x509(&family, &own, &agent));
+    scenarios.add("a JWT-SVID as client assertion at the token endpoint (`jwt-spiffe`)", client(&family, &own));
     scenarios.add("20 new keys while a caller authenticates: no failure", rotation(&family, &own));
     scenarios.add("the agent ends: accepted; it is back: a new key is accepted", outage(&family, &own, &mut agent));
     Ok(())
@@ -90,7 +91,9 @@ fn allow(family: &mut Family<'_>, own: &Server<'_>, partner: &Server<'_>, socket
     family.set("AUTH_SERVICE_SPIFFE_TRUST_DOMAINS", format!("{first}={},{in_file}", own.endpoint()));
     let authority = family.certificates.path("ca.pem");
     family.set("OCIS_SPIFFE_CACERT", authority);
-    family.set("GATEWAY_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api"));
+    for service in ["GATEWAY", "IDP"] {
+        family.set(&format!("{service}_SPIFFE_TRUST_DOMAINS"), format!("{first}=workload-api"));
+    }
     require_certificates(family)
 }
 
@@ -175,6 +178,37 @@ fn x509(family: &Family<'_>, own: &Server<'_>, agent: &Agent<'_>) -> Outcome<Str
         Ok(()) => Err("a certificate of the family's authority has a SPIFFE id of the trust domain".to_owned()),
         Err(_) => Ok("`OCIS_GRPC_TLS_CLIENT_CA` signs no id of the trust domain".to_owned()),
     }
+}
+
+/// The type of assertion that a JWT-SVID is (draft-ietf-oauth-spiffe-client-auth 3.1).
+const ASSERTION: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+
+fn client(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
+    let [domain, _] = DOMAINS;
+    let metadata = format!(
+        r#"{{"token_endpoint_auth_method":"spiffe_jwt","spiffe_id":"spiffe://{domain}{WORKLOAD}","grant_types":["client_credentials"],"response_types":[]}}"#
+    );
+    family.doorward(&["client", "add", "--id", "indexer", "--metadata", "-"], &metadata)?;
+    let (_, discovery) = family.request("/.well-known/openid-configuration", &[])?;
+    let address = discovery.split_once("\"token_endpoint\"").and_then(|(_, rest)| rest.split('"').nth(1));
+    let path = address.and_then(|address| address.strip_prefix(&family.url)).ok_or("no token endpoint of the edge")?;
+    let ask = |token: &str| {
+        let assertion = format!("client_assertion={token}");
+        let form = ["grant_type=client_credentials", "client_id=indexer", ASSERTION, assertion.as_str()];
+        let arguments: Vec<_> = form.into_iter().flat_map(|member| ["--data-urlencode", member]).collect();
+        family.request(path, &arguments)
+    };
+    let (status, body) = ask(&own.svid(WORKLOAD, &family.url, "5m")?)?;
+    if status != 200 || !body.contains("access_token") {
+        return Err(format!("the provider answers {status}: {body}"));
+    }
+    for token in [own.svid(WORKLOAD, AUDIENCE, "5m")?, own.svid("/other", &family.url, "5m")?] {
+        let (status, body) = ask(&token)?;
+        if status != 401 || !body.contains("invalid_client") {
+            return Err(format!("another audience or SPIFFE id: the provider answers {status}: {body}"));
+        }
+    }
+    Ok("another audience or SPIFFE id: refused".to_owned())
 }
 
 fn rotation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
