@@ -2,7 +2,7 @@
 
 mod server;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -62,7 +62,8 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     }
     scenarios.add("another audience or SPIFFE id, and an expired JWT-SVID, are refused", others(&family, &own));
     scenarios.add("a new key is accepted; the former one is revoked: refused within 30 s", revocation(&family, &own));
-    scenarios.add("an X.509-SVID opens the gateway; by another authority it does not", x509(&family, &own, &agent));
+    scenarios
+        .add("an X.509-SVID opens the gateway; by another authority it does not", x509(session, &family, &own, &agent));
     scenarios.add("a JWT-SVID as client assertion at the token endpoint (`jwt-spiffe`)", client(&family, &own));
     scenarios.add("20 new keys while a caller authenticates: no failure", rotation(&family, &own));
     scenarios.add("the agent ends: accepted; it is back: a new key is accepted", outage(&family, &own, &mut agent));
@@ -166,17 +167,23 @@ fn revocation(family: &Family<'_>, own: &Server<'_>) -> Outcome<String> {
     Ok("without a restart".to_owned())
 }
 
-fn x509(family: &Family<'_>, own: &Server<'_>, agent: &Agent<'_>) -> Outcome<String> {
+fn x509(session: &Session<'_>, family: &Family<'_>, own: &Server<'_>, agent: &Agent<'_>) -> Outcome<String> {
     let token = own.svid(WORKLOAD, AUDIENCE, "5m")?;
-    let [certificate, key] = agent.x509_svid()?.map(|file| file.display().to_string());
-    accepted_from(family, &token, [&certificate, &key])?;
+    let opened = |files: [PathBuf; 2]| {
+        let [certificate, key] = files.map(|file| file.display().to_string());
+        accepted_from(family, &token, [&certificate, &key])
+    };
+    opened(agent.x509_svid()?)?;
+    own.replace_certificate_authority()?;
+    let next = own.x509_svid(session, WORKLOAD)?;
+    wait_until("an X.509-SVID of the new authority", PATIENCE, || Ok(opened(next.clone()).is_ok()))?;
     let [domain, _] = DOMAINS;
     let id = format!("subjectAltName=URI:spiffe://{domain}{WORKLOAD}");
     family.certificates.sign("forged", "/CN=forged", Some(&id))?;
     let [certificate, key] = ["forged.pem", "forged.key"].map(|name| family.certificates.path(name));
     match accepted_from(family, &token, [&certificate, &key]) {
         Ok(()) => Err("a certificate of the family's authority has a SPIFFE id of the trust domain".to_owned()),
-        Err(_) => Ok("`OCIS_GRPC_TLS_CLIENT_CA` signs no id of the trust domain".to_owned()),
+        Err(_) => Ok("also by a new authority; `OCIS_GRPC_TLS_CLIENT_CA` signs no id of the trust domain".to_owned()),
     }
 }
 

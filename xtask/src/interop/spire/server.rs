@@ -140,6 +140,20 @@ plugins {{
         self.call(&["localauthority", "jwt", "revoke", "-authorityID", key]).map(drop)
     }
 
+    /// Signs X.509-SVIDs by a new authority from now on. The former one stays in the bundle.
+    pub(super) fn replace_certificate_authority(&self) -> Outcome {
+        let next = member(&self.call(&["localauthority", "x509", "prepare"])?, "Authority ID: ")?;
+        self.call(&["localauthority", "x509", "activate", "-authorityID", &next]).map(drop)
+    }
+
+    /// Writes an X.509-SVID that the server signs itself; the files of the certificate and of its key.
+    pub(super) fn x509_svid(&self, session: &Session<'_>, path: &str) -> Outcome<[PathBuf; 2]> {
+        let folder = session.processes.folder("minted")?;
+        let target = folder.display().to_string();
+        self.call(&["x509", "mint", "-spiffeID", &self.id(path), "-ttl", "5m", "-write", &target])?;
+        Ok(["svid.pem", "key.pem"].map(|name| folder.join(name)))
+    }
+
     fn id(&self, path: &str) -> String {
         format!("spiffe://{}{path}", self.domain)
     }
