@@ -276,7 +276,7 @@ impl TrustBundles {
         if Arc::ptr_eq(&before, &after) {
             return;
         }
-        // after they are in use: who has verified by the keys from before has read the number before
+        // after the keys are in use: a verification by the former keys has read the former number, so that its result is not cached
         self.changes.fetch_add(1, Ordering::SeqCst);
         tracing::info!(domain, keys = after.count(), "the trust bundle of {domain} has changed");
         if let Some(listeners) = self.listeners.get() {

@@ -164,7 +164,7 @@ impl Inner {
         let fetched_at = self.clock.now();
         *last_fetch = Some(fetched_at);
         let response = self.source.ask().await;
-        // who has waited for this meanwhile asks no more
+        // callers that waited for the lock share this answer, and do not ask again
         *last_fetch = Some(self.clock.now());
         let is_usable = response.as_ref().is_ok_and(|(_, keys)| !(self.options.needs_keys && keys.is_empty()));
         match response {

@@ -60,10 +60,10 @@ impl Endpoint {
 
     /// Asks it now. Returns how long to wait until the next time.
     async fn ask(&self, mut last: MutexGuard<'_, Last>, bundles: &TrustBundles) -> Duration {
-        // also if this is not awaited to its end
+        // counts even if the caller goes away before the answer
         last.asked = Some(bundles.now());
         let fetched = self.fetch(last.sequence).await;
-        // who has waited meanwhile has the answer now, and asks no more
+        // callers that waited for the lock share this answer, and do not ask again
         last.asked = Some(bundles.now());
         bundles.count(self.domain.as_str(), fetched.is_ok());
         match fetched {

@@ -266,7 +266,7 @@ plugins {{
         &self.socket
     }
 
-    /// A JWT-SVID for a process of this user, once the agent knows of its registration.
+    /// A JWT-SVID for a process of this user, once the agent has its registration.
     pub(super) fn svid(&self, audience: &str) -> Outcome<String> {
         let mut fetched = Err("not asked".to_owned());
         let is_issued = || {
