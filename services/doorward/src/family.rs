@@ -214,7 +214,11 @@ impl Builder<'_> {
                     Some(here) => here,
                     None => idp::passwords(config, context)?,
                 };
-                let opened = idp::open(config, directory, passwords, context).await?;
+                let service_accounts = match self.peers.providers.get(kind::SERVICE) {
+                    Some(here) => Some(Arc::clone(&here.authenticator)),
+                    None => idp::service_accounts(config, context)?,
+                };
+                let opened = idp::open(config, directory, (passwords, service_accounts), context).await?;
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 let own_account = idp::grpc::account::serve(opened.provider.clone(), None);
                 self.own_account = Some(account::OwnAccount::new(own_account));

@@ -61,6 +61,10 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146"))]
     #[schemars(extend("x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146"))]
     pub auth_basic_endpoint: String,
+    /// The endpoint of the service that verifies service accounts, which are clients of the token endpoint then
+    /// (`client_credentials`). They are none if it is empty. 'doorward server' uses the service of its own process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
+    pub auth_service_endpoint: String,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service; with 'doorward
     /// server' the URL of the edge.

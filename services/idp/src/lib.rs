@@ -75,8 +75,8 @@ impl runtime::Service for Idp {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = directory(&config, &context)?;
-        let passwords = passwords(&config, &context)?;
-        app(&open(&config, directory, passwords, &context).await?)
+        let authenticators = (passwords(&config, &context)?, service_accounts(&config, &context)?);
+        app(&open(&config, directory, authenticators, &context).await?)
     }
 
     fn commands() -> Vec<clap::Command> {
@@ -117,6 +117,18 @@ pub fn passwords(config: &Config, context: &Context) -> Result<Passwords, BoxErr
     Ok(Passwords { authenticator, transport: password_service::transport(channel) })
 }
 
+/// The service accounts, in another process; `None` where they are no clients.
+///
+/// # Errors
+/// When the endpoint is none.
+pub fn service_accounts(config: &Config, context: &Context) -> Result<Option<Arc<dyn Authenticator>>, BoxError> {
+    if config.auth_service_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let channel = runtime::client::channel(&config.auth_service_endpoint, &config.grpc_client_tls, context)?;
+    Ok(Some(Arc::new(authn::provider::Remote::new("auth-service", channel))))
+}
+
 /// The service with its open database.
 #[derive(Clone)]
 pub struct IdpService {
@@ -125,8 +137,8 @@ pub struct IdpService {
     context: Context,
 }
 
-/// Opens the database, brings its schema up to date, and builds the provider over any directory and any service with
-/// passwords.
+/// Opens the database, brings its schema up to date, and builds the provider over any directory, any service with passwords, and the
+/// service accounts if they are clients.
 ///
 /// # Errors
 /// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, the file with
@@ -134,7 +146,7 @@ pub struct IdpService {
 pub async fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
-    passwords: Passwords,
+    (passwords, service_accounts): (Passwords, Option<Arc<dyn Authenticator>>),
     context: &Context,
 ) -> Result<IdpService, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
@@ -183,6 +195,7 @@ pub async fn open(
         fetcher,
         directory,
         passwords: passwords.authenticator,
+        service_accounts,
         mail,
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),

@@ -7,6 +7,7 @@ mod listener;
 mod mail_box;
 mod passwords;
 mod requests;
+mod service_accounts;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -26,9 +27,11 @@ use uuid::Uuid;
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
 pub(crate) use requests::{Browser, Reply};
+pub(crate) use service_accounts::{ACCOUNT, ACCOUNT_SECRET};
 
 use directory::{MailChanges, TestDirectory};
 use passwords::FakePasswords;
+use service_accounts::FakeServiceAccounts;
 
 use crate::account_mail::AccountMail;
 use crate::endpoints::IssuerEndpoints;
@@ -67,6 +70,7 @@ pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
     method: "POST",
     certificate: None,
     is_by_mtls: false,
+    caller: None,
 };
 
 /// A provider, and what is around it.
@@ -76,6 +80,8 @@ pub(crate) struct Bench {
     directory: Arc<TestDirectory>,
     /// The passwords that were set by links.
     pub(crate) set_passwords: FakePasswords,
+    /// The service accounts that are clients.
+    pub(crate) service_accounts: Arc<FakeServiceAccounts>,
     /// The keys of internal tokens.
     ring: Arc<KeyRing>,
     router: Router,
@@ -123,6 +129,7 @@ impl Bench {
         password_service.clone().probe(context.shutdown.clone()).await;
         let mailer = Mailer::open(&config.mail, random.clone(), context.shutdown.clone()).expect("a mail server");
         let mail = AccountMail::new(mailer, password_service);
+        let service_accounts = Arc::<FakeServiceAccounts>::default();
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -135,6 +142,7 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
+            service_accounts: Some(Arc::clone(&service_accounts) as Arc<dyn Authenticator>),
             mail,
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
@@ -142,7 +150,7 @@ impl Bench {
             audit_events,
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, directory, set_passwords, ring, router, database: file }
+        Self { provider, clock, directory, set_passwords, service_accounts, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.

@@ -3,6 +3,7 @@
 mod basic;
 mod claimed;
 mod secret;
+mod service_account;
 
 use std::sync::Arc;
 
@@ -32,7 +33,14 @@ pub(crate) async fn authenticate(
 ) -> Result<(Arc<Client>, AuthMethod), OAuthError> {
     let claimed = Claimed::read(proofs.authorization, form)?;
     let refuse = |reason: &'static str| OAuthError::client().audited("client", reason, &claimed.id);
-    let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
+    let Some(client) = provider.clients.find(&claimed.id).await? else {
+        // a service account gets its own tokens, and revokes them
+        let is_for_accounts = [endpoints.paths.token, endpoints.paths.revocation].contains(&path);
+        if !is_for_accounts {
+            return Err(refuse("unknown client"));
+        }
+        return service_account::authenticate(provider, &claimed, proofs).await;
+    };
     let proved = match (&claimed.proof, client.auth) {
         (Proof::Nothing, AuthMethod::None) => true,
         // programs that cannot keep a secret send an empty one, or one that is public

@@ -48,6 +48,8 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// Their passwords.
     pub passwords: Arc<dyn Authenticator>,
+    /// The service accounts, where they are clients too.
+    pub service_accounts: Option<Arc<dyn Authenticator>>,
     /// Verifies internal tokens of those who administer.
     pub verifier: Verifier,
     /// Wakes the delivery of logout tokens, so that clients learn of a sign-out at once.

@@ -15,6 +15,7 @@ use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::service_account::ServiceAccount;
 use crate::engine::scopes::KNOWN;
 use crate::lifetimes::ClientLifetimes;
 use crate::model::Grant;
@@ -364,6 +365,8 @@ pub struct Client {
     pub resources: Vec<String>,
     /// What it may do with token exchange.
     pub exchange: ExchangePolicy,
+    /// The service account that it is. It is not registered then.
+    pub service_account: Option<ServiceAccount>,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
     pub introspects_all: bool,
     /// SHA-256 of the token by which it is managed (RFC 7592).

@@ -76,6 +76,7 @@ impl Client {
             resources: list("resources", &metadata.resources)?,
             exchange: metadata.exchange.clone().unwrap_or_default(),
             introspects_all: privileged(metadata, auth)?,
+            service_account: None,
             management: None,
             created: None,
             id,
