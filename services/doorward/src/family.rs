@@ -185,9 +185,9 @@ impl Builder<'_> {
             ServiceId::AuthMachine => {
                 let config = &settings.auth_machine;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let authenticator = auth_machine::authenticator(config, directory, context)?;
-                self.provide(kind::MACHINE, service, authenticator.clone());
-                auth_machine::app(authenticator, config)
+                let opened = auth_machine::open(config, directory, context)?;
+                self.provide(kind::MACHINE, service, opened.authenticator.clone());
+                auth_machine::app(&opened, config)
             }
             ServiceId::AuthService => self.auth_service(context).await,
             ServiceId::AuthApp => {
