@@ -31,9 +31,6 @@ const ROLES_UNKNOWN: &str = "impersonation is refused: the directory knows no ro
 /// The same where the policy for workloads cannot leave administrators out.
 const WORKLOAD_ROLES_UNKNOWN: &str = "impersonation is refused: the directory knows no roles (LDAP, or another gateway), so that '*' and groups in the policy for workloads cannot leave administrators out; name the users, or add the role admin to the entry if it may act for them too";
 
-/// The longest identifier of a token that is written into the audit log, in characters.
-const MAX_TOKEN: usize = 64;
-
 /// The remedy for a forwarded caller's name that is not trusted.
 const UNTRUSTED_GATEWAY: &str = "impersonation is refused: the peer forwards the name of its caller and is not in AUTH_MACHINE_TRUSTED_GATEWAYS, so that no rule for a named caller holds; add the peer's name there if it is a gateway";
 
@@ -281,7 +278,7 @@ fn audit((caller, name): (&Caller, Option<&str>), proved: Option<&Proved>, outco
         subject: &subject,
         proof: &proof,
         issuer: &workload.map(|workload| &*workload.issuer).filter(|issuer| !issuer.is_empty()),
-        token: &workload.and_then(|workload| workload.token.as_deref()).map(shortened),
+        token: &workload.and_then(|workload| workload.token.as_deref()),
         caller: &actor(proved, name),
         peer: &caller.identity,
         source: &caller.source.map(display),
@@ -289,9 +286,4 @@ fn audit((caller, name): (&Caller, Option<&str>), proved: Option<&Proved>, outco
         ..Event::new("impersonation", outcome)
     }
     .log();
-}
-
-/// The beginning of an identifier that an issuer chooses.
-fn shortened(text: &str) -> &str {
-    text.char_indices().nth(MAX_TOKEN).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }

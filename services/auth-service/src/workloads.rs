@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use tracing::field::display;
 use workload::{Act, Decision, Workload, Workloads};
 
-/// The longest text of a caller or an issuer that is written into the audit log, in characters.
+/// The longest identifier of an account that is written into the audit log, in characters.
 const MAX_TEXT: usize = 64;
 
 /// Recognises workloads, and finds the account that each of them is.
@@ -80,7 +80,7 @@ impl WorkloadAccounts {
             subject: &subject,
             proof: &workload.map(|workload| workload.proof.name()),
             issuer: &workload.map(|workload| &*workload.issuer).filter(|issuer| !issuer.is_empty()),
-            token: &workload.and_then(|workload| workload.token.as_deref()).map(shortened),
+            token: &workload.and_then(|workload| workload.token.as_deref()),
             caller: &name,
             peer: &caller.identity,
             source: &caller.source.map(display),
@@ -91,7 +91,7 @@ impl WorkloadAccounts {
     }
 }
 
-/// The beginning of a text that others choose.
+/// The beginning of a text that a caller chooses.
 fn shortened(text: &str) -> &str {
     text.char_indices().nth(MAX_TEXT).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }

@@ -3,10 +3,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use authn::audit::Event;
 use authn::{
-    Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
-    causes,
+    Access, AllowedCallers, AuthError, Authenticated, Caller, Credentials, Directory, DirectoryError, Groups, Reason,
+    User, causes, kind,
 };
-use runtime::{Authentications, Clock};
+use runtime::{Authentications, Clock, SpiffeAuthorities};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
 use tracing::field::display;
@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) authentications: Authentications,
     /// The callers in other processes that may use credentials of these types.
     pub(crate) callers: [(&'static str, AllowedCallers); 2],
+    /// The authorities of the trust domains whose certificates callers show.
+    pub(crate) client_authorities: Option<SpiffeAuthorities>,
 }
 
 impl Core {
@@ -48,7 +50,7 @@ impl Core {
         for (_, callers) in self.callers.iter().filter(|(restricted, _)| *restricted == kind) {
             callers.check(&credentials.caller).inspect_err(|error| audit(kind, credentials, error))?;
         }
-        self.authenticate(kind, credentials).await
+        self.answer(kind, credentials, may_lack_secret(kind, &credentials.caller)).await
     }
 
     /// Passes the credentials to the authenticator of their type, and mints a token for their user.
@@ -57,8 +59,17 @@ impl Core {
         kind: &str,
         credentials: &Credentials,
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
+        self.answer(kind, credentials, false).await
+    }
+
+    async fn answer(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+        may_lack_secret: bool,
+    ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let begin = Instant::now();
-        let verdict = self.decide(kind, credentials).await;
+        let verdict = self.decide(kind, credentials, may_lack_secret).await;
         self.authentications.record(kind, &verdict, begin.elapsed());
         match &verdict {
             Ok((token, completed)) => {
@@ -76,9 +87,14 @@ impl Core {
         verdict.map(|(token, completed)| (token, completed.answer))
     }
 
-    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Completed), AuthError> {
+    async fn decide(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+        may_lack_secret: bool,
+    ) -> Result<(Arc<str>, Completed), AuthError> {
         let provider = self.peers.provider(kind)?;
-        if credentials.secret.expose_secret().is_empty() {
+        if credentials.secret.expose_secret().is_empty() && !may_lack_secret {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let key = Key::of(kind, credentials);
@@ -141,6 +157,12 @@ impl Core {
     pub(crate) fn may_search(&self, token: &str) -> bool {
         self.verifier.verify(self.clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
     }
+}
+
+/// Whether a caller in another process proves by its client certificate alone who it is: the authenticator then decides by its name. The
+/// certificate of a connection to the edge is none of these (`docs/security-requirements.md#m18`).
+fn may_lack_secret(kind: &str, caller: &Caller) -> bool {
+    matches!(kind, kind::MACHINE | kind::SERVICE) && caller.identity.is_some()
 }
 
 /// Logs one audit event for each refusal. The caller does not learn the reason; the operator does.

@@ -1,5 +1,5 @@
 use authn::AllowedCallers;
-use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, SecretFiles, Section, TokenManager, Tracing};
+use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, SecretFiles, Section, Spiffe, TokenManager, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,8 @@ pub struct Config {
     /// The same for service accounts (type '`serviceaccounts`').
     #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
     pub service_callers: Vec<String>,
+    /// The trust domains of callers that show X.509-SVIDs.
+    pub spiffe: Spiffe,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -106,7 +108,7 @@ config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tracing", &self.tracing), ("log", &self.log), ("grpc", &self.grpc)]
+        vec![("tracing", &self.tracing), ("log", &self.log), ("grpc", &self.grpc), ("spiffe", &self.spiffe)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -64,7 +64,7 @@ pub struct InProcessGateway(Arc<Core>);
 /// The gateway in front of these peers.
 ///
 /// # Errors
-/// When the token secret, or the name of a caller, cannot be used.
+/// When the token secret, the name of a caller, or a trust bundle cannot be used.
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProcessGateway, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
@@ -72,7 +72,10 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
         .with_max_groups_size(config.max_groups_size);
     let reusable = Minted::new(keys.clone(), config.cache_size);
     context.metrics.cache("minted_tokens", reusable.lookups());
+    let (service, shows_svids) = (Gateway::IDENTITY.name, config.grpc.tls.client_spiffe);
+    let client_authorities = || workload::client_authorities(&config.spiffe, service, context);
     Ok(InProcessGateway(Arc::new(Core {
+        client_authorities: shows_svids.then(client_authorities).transpose()?,
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
@@ -100,7 +103,8 @@ impl InProcessGateway {
         let own = GatewayApiServer::new(service).max_decoding_message_size(self.0.message_limit);
         let streaming = upstream.is_some();
         let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
-        App { streaming, ..App::grpc(routes) }
+        let client_authorities = self.0.client_authorities.clone();
+        App { streaming, client_authorities, ..App::grpc(routes) }
     }
 }
 
