@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
-    TokenManager, Tracing,
+    Spiffe, TokenManager, Tracing, WorkloadPolicy,
 };
 use mail::MailSettings;
 use oidc::jose::Algorithm;
@@ -65,6 +65,11 @@ pub struct Config {
     /// (`client_credentials`). They are none if it is empty. 'doorward server' uses the service of its own process.
     #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
     pub auth_service_endpoint: String,
+    /// The policy for workloads, by which they are clients.
+    #[serde(flatten)]
+    pub workload_policy: WorkloadPolicy,
+    /// The trust domains of workloads.
+    pub spiffe: Spiffe,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service; with 'doorward
     /// server' the URL of the edge.
@@ -238,6 +243,7 @@ impl Section for Config {
             ("http", &self.http),
             ("mfa", &self.mfa),
             ("mail", &self.mail),
+            ("spiffe", &self.spiffe),
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),

@@ -33,6 +33,7 @@ use mail::Mailer;
 use outbound::{Authorities, Fetcher, Policy};
 use runtime::{App, Clock, Context, FileSetting, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
+use workload::Workloads;
 
 use crate::account_mail::AccountMail;
 use crate::engine::audit_events::{self, AuditEvents};
@@ -68,6 +69,7 @@ impl runtime::Service for Idp {
     }
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Workloads::check(&config.workload_policy, &config.spiffe)?;
         let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
         let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, Random::system());
         clients::warnings_of_file(config, file, &sealer).map_err(Misconfigured::new)
@@ -129,6 +131,15 @@ pub fn service_accounts(config: &Config, context: &Context) -> Result<Option<Arc
     Ok(Some(Arc::new(authn::provider::Remote::new("auth-service", channel))))
 }
 
+/// Verifies workloads; `None` where there is neither a policy for them nor a trust domain.
+fn workloads(config: &Config, context: &Context) -> Result<Option<Arc<Workloads>>, BoxError> {
+    if config.workload_policy.policy_file.is_none() && config.spiffe.trust_domains.is_empty() {
+        return Ok(None);
+    }
+    let service = <Idp as runtime::Service>::IDENTITY.name;
+    Workloads::open(&config.workload_policy, &config.spiffe, service, context).map(Some)
+}
+
 /// The service with its open database.
 #[derive(Clone)]
 pub struct IdpService {
@@ -142,7 +153,7 @@ pub struct IdpService {
 ///
 /// # Errors
 /// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, the file with
-/// clients is wrong, or the mail server cannot be used.
+/// clients or the policy for workloads is wrong, or the mail server cannot be used.
 pub async fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
@@ -196,6 +207,7 @@ pub async fn open(
         directory,
         passwords: passwords.authenticator,
         service_accounts,
+        workloads: workloads(config, context)?,
         mail,
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),

@@ -95,14 +95,19 @@ impl Bench {
 
     /// With these settings changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(time_of(1_800_000_000), change).await
+    }
+
+    /// The same at this time: JWT-SVIDs are held against the time of the system too.
+    pub(crate) async fn at(time: SystemTime, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
         change(&mut config);
         // boxed: what all parts need while they open is large, and is part of each test
-        Box::pin(Self::open(config)).await
+        Box::pin(Self::open(config, time)).await
     }
 
-    async fn open(config: Config) -> Self {
-        let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
+    async fn open(config: Config, time: SystemTime) -> Self {
+        let (clock, random) = (Clock::manual(time), Random::system());
         let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
@@ -142,6 +147,7 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
+            workloads: crate::workloads(&config, &context).expect("a policy"),
             service_accounts: Some(Arc::clone(&service_accounts) as Arc<dyn Authenticator>),
             mail,
             verifier: Verifier::new(Arc::clone(&ring)),

@@ -35,6 +35,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
         signing: config.algorithms(),
         unsigned_id_tokens: config.unsigned_id_tokens,
         levels: levels::supported(&config.mfa),
+        workloads: provider.workloads.is_some(),
     };
     let keys = provider.keys.clone();
     routes(&provider.issuers, &offered, move || keys.published())

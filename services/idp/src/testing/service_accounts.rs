@@ -21,6 +21,8 @@ pub(crate) struct FakeServiceAccounts(Mutex<AccountState>);
 /// The state of the account, and who has asked for it.
 #[derive(Debug, Default)]
 pub(crate) struct AccountState {
+    /// The token that proves that a workload is the account.
+    pub(crate) token: Option<String>,
     /// Whether it is disabled.
     pub(crate) is_disabled: bool,
     /// Whether the service does not answer.
@@ -48,7 +50,8 @@ impl Authenticator for FakeServiceAccounts {
         if credentials.client_id != ACCOUNT {
             return Err(AuthError::Refused(Reason::UnknownUser));
         }
-        if credentials.secret.expose_secret() != ACCOUNT_SECRET {
+        let secret = credentials.secret.expose_secret();
+        if secret != ACCOUNT_SECRET && Some(secret) != state.token.as_deref() {
             return Err(AuthError::Refused(Reason::WrongSecret));
         }
         if state.is_disabled {

@@ -12,7 +12,7 @@ use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFo
 use super::secret;
 
 /// Members of Doorward. A client that registers itself cannot set them.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -28,6 +28,7 @@ const OURS: [&str; 15] = [
     "pkce",
     "resources",
     "roles",
+    "spiffe_id",
 ];
 
 /// Why metadata is rejected.
@@ -152,6 +153,7 @@ pub struct Metadata {
     pub(crate) tls_client_auth_san_uri: Option<String>,
     pub(crate) tls_client_auth_san_ip: Option<String>,
     pub(crate) tls_client_auth_san_email: Option<String>,
+    pub(crate) spiffe_id: Option<String>,
 
     pub(crate) pkce: Option<PkceChoice>,
     pub(crate) consent: Option<ConsentPolicy>,

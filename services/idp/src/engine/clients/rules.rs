@@ -5,6 +5,7 @@ mod certificate;
 mod flows;
 mod redirects;
 mod signatures;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl Client {
             sealed_secret: None,
             keys: keys(metadata, auth)?,
             tls_name: certificate::name(metadata, auth)?,
+            spiffe_id: workload::spiffe_id(metadata, auth)?,
             redirects: redirects.sign_in,
             pkce: pkce_policy(metadata, auth),
             consent: consent(metadata, is_native, auth),

@@ -37,7 +37,7 @@ impl Clients {
         let metadata = json!({
             "client_id": account.user.id.opaque_id,
             "token_endpoint_auth_method": AuthMethod::SecretBasic.name(),
-            "grant_types": [GrantType::ClientCredentials.name()],
+            "grant_types": [GrantType::ClientCredentials.name(), GrantType::JwtBearer.name()],
             "response_types": [],
             "scope": grants.words().join(" "),
             "access_token_format": "jwt",
