@@ -317,6 +317,28 @@ fn schema_in_the_documentation_is_up_to_date() {
     assert!(copy == schema, "docs/workload-policy.schema.json has to be:\n{schema:#}");
 }
 
+/// Every policy that a page shows is one, and fits the schema.
+#[test]
+fn examples_of_the_documentation_are_policies() {
+    let schema = jsonschema::validator_for(&schema()).expect("a schema");
+    let mut count = 0;
+    for page in ["workload-identity.md", "replace-machine-key.md", "kubernetes-workloads.md"] {
+        let page = in_docs(page);
+        let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for block in blocks.filter(|block| block.contains("\ncallers:")) {
+            parse(block).unwrap_or_else(|problem| panic!("{problem}\n{block}"));
+            let value: Value = serde_yaml_ng::from_str(block).expect("YAML");
+            assert!(schema.is_valid(&value), "{block}");
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "{count} examples");
+    for other in ["callers: []\nx: 1", "callers:\n  - { identity: a, x: 1 }", "issuers: []"] {
+        let value: Value = serde_yaml_ng::from_str(other).expect("YAML");
+        assert!(!schema.is_valid(&value), "{other}");
+    }
+}
+
 /// A rule as a test describes it.
 #[derive(Debug, Clone)]
 struct Rule {
