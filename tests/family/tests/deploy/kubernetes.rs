@@ -13,7 +13,7 @@ use crate::{read, workspace};
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];
 /// The components that no overlay has, and those that they need.
-pub(crate) const EXTRAS: [&str; 10] = [
+pub(crate) const EXTRAS: [&str; 11] = [
     "mail",
     "ldap",
     "tracing",
@@ -21,6 +21,7 @@ pub(crate) const EXTRAS: [&str; 10] = [
     "gateway-api",
     "external-secrets",
     "previous-secrets",
+    "workload-identity",
     "priority-class",
     "openshift",
     "mtls",

@@ -32,7 +32,7 @@ const DEFINITIONS: [((&str, &str), &str, &[&str]); 4] = [
 ];
 
 /// What an installation may add, in the order of docs/kubernetes.md.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 10] = [
     "mail",
     "ldap",
     "tracing",
@@ -40,6 +40,7 @@ const OPTIONAL: [&str; 9] = [
     "gateway-api",
     "external-secrets",
     "previous-secrets",
+    "workload-identity",
     "priority-class",
     "openshift",
 ];
