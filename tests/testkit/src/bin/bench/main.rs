@@ -25,6 +25,7 @@ mod soak;
 mod spent;
 mod tokens;
 mod users;
+mod workloads;
 
 use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 
