@@ -169,7 +169,7 @@ async fn token_key_and_certificate_are_not_taken_for_each_other() {
         let caller = caller.clone();
         machine.authenticate(&Credentials { caller, ..Credentials::new("einstein", secret.to_owned()) }).await
     };
-    let (nobody, indexer) = (Caller::default(), caller(Some(INDEXER), None));
+    let (unnamed, indexer) = (Caller::default(), caller(Some(INDEXER), None));
     let without = machine(&["*=users"]);
     assert_eq!(refusal_reason(ask(&without, &token, &indexer).await), Reason::WrongSecret, "there is no policy");
     assert_eq!(refusal_reason(ask(&without, "", &indexer).await), Reason::EmptySecret, "there is no policy");
@@ -177,7 +177,7 @@ async fn token_key_and_certificate_are_not_taken_for_each_other() {
     assert!(ask(&with, "", &indexer).await.is_ok());
     assert!(ask(&with, "", &caller(Some(GATEWAY), Some(INDEXER))).await.is_ok(), "by a trusted gateway");
     for untrusted in
-        [nobody, caller(Some(GATEWAY), None), caller(Some("other"), Some(INDEXER)), caller(None, Some(INDEXER))]
+        [unnamed, caller(Some(GATEWAY), None), caller(Some("other"), Some(INDEXER)), caller(None, Some(INDEXER))]
     {
         assert_eq!(refusal_reason(ask(&with, "", &untrusted).await), Reason::EmptySecret, "{untrusted:?}");
     }

@@ -38,7 +38,7 @@ pub(super) fn subject(token: &str) -> Option<String> {
     Some(jwt.claims().get("sub")?.as_str()?.to_owned())
 }
 
-/// Whether a token is made for this issuer and nobody else.
+/// Whether a token is made for this issuer alone.
 pub(super) fn is_for(token: &str, issuer: &str) -> bool {
     UnverifiedJwt::parse(token).is_ok_and(|jwt| sole_audience(jwt.claims()) == Some(issuer))
 }
