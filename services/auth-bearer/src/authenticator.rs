@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserId, UserType, amr};
 use bounded_cache::Lookups;
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
@@ -162,7 +162,9 @@ async fn verify_here(
     let claims = Claims::read(jwt.into_claims())?;
     issuer.note_life(&claims, now);
     let access = Access::of(claims.all(), &issuer.settings.rules)?;
-    Ok(Verified { claims: complete(issuer, token, claims).await?, access })
+    // no claim of a service account names a user, and userinfo knows none
+    let claims = if access.amr == amr::SERVICE { claims } else { complete(issuer, token, claims).await? };
+    Ok(Verified { claims, access })
 }
 
 /// Verifies a token at the issuer.
@@ -234,27 +236,44 @@ fn is_one_token(token: &str) -> bool {
     !body.is_empty() && token.len() <= oidc::jose::MAX_JWT && body.bytes().all(is_of_it)
 }
 
+impl Bearer {
+    /// The user of a token, as a member or guest of this instance and of the tenant that the token names. Service accounts are neither.
+    async fn user(&self, issuer: &Issuer, claims: &Claims) -> Result<Arc<User>, AuthError> {
+        // before accounts are created for users of other instances
+        let instance = issuer.settings.instance.as_ref();
+        let membership = instance.map(|instance| instance.membership(claims)).transpose()?;
+        let user = self.users.find(issuer, claims).await?;
+        if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
+            return Err(AuthError::Refused(Reason::Revoked));
+        }
+        tenants::check(self.tenants.as_ref(), issuer, claims, &user).await?;
+        Ok(match membership {
+            Some(membership) => membership.of_user(user),
+            None => user,
+        })
+    }
+}
+
 #[async_trait]
 impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
-        // before accounts are created for users of other instances
-        let instance = issuer.settings.instance.as_ref();
-        let membership = instance.map(|instance| instance.membership(claims)).transpose()?;
-        let user = self.users.find(&issuer, claims).await?;
-        if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
-            return Err(AuthError::Refused(Reason::Revoked));
-        }
-        tenants::check(self.tenants.as_ref(), &issuer, claims, &user).await?;
-        let user = match membership {
-            Some(membership) => membership.of_user(user),
-            None => user,
+        let user = if access.amr == amr::SERVICE {
+            service_account(&claims.subject)
+        } else {
+            self.user(&issuer, claims).await?
         };
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
         let (actor, not_after) = (access.actor.clone(), claims.expires);
         Ok(Authenticated { scopes, not_after, actor, sid, ..Authenticated::full(user, access.amr) })
     }
+}
+
+/// A service account, as auth-service answers it.
+fn service_account(id: &str) -> Arc<User> {
+    let id = UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
+    Arc::new(User { id, ..User::default() })
 }
 
 /// Whether the user has signed in for a token of the own provider with a password that is not valid any more

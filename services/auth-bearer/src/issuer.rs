@@ -8,7 +8,7 @@ use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
-use outbound::issuer::{PrepareError, Source};
+use outbound::issuer::{KeyRequests, PrepareError, Source};
 use outbound::{Authorities, ClientIdentity};
 use runtime::Context;
 use token::transaction::names::TYP;
@@ -16,7 +16,6 @@ use token::transaction::names::TYP;
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
 use crate::membership::Instance;
-use crate::metrics::KeyRequests;
 use crate::tenants::TenantClaim;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.

@@ -12,7 +12,6 @@ pub mod jwt;
 pub mod logout;
 pub mod logouts;
 pub mod membership;
-mod metrics;
 mod migration;
 pub mod provision;
 mod remote;

@@ -170,6 +170,9 @@ pub(crate) struct SecretSource {
     /// Reads the secret from standard input
     #[arg(long)]
     pub(crate) secret_stdin: bool,
+    /// Sends none: the client certificate proves who calls
+    #[arg(long)]
+    pub(crate) no_secret: bool,
 }
 
 /// Where a new password comes from; without any of these it is asked for.

@@ -73,6 +73,7 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Re
 pub(crate) fn secret(source: &SecretSource, prompt: &str) -> Result<Secret, BoxError> {
     match &source.secret_file {
         Some(file) => read_file(file),
+        None if source.no_secret => Ok(Secret::default()),
         None if source.secret_stdin || !io::stdin().is_terminal() => read_stdin(),
         None => Ok(Secret::from(rpassword::prompt_password(prompt)?)),
     }

@@ -185,9 +185,9 @@ impl Builder<'_> {
             ServiceId::AuthMachine => {
                 let config = &settings.auth_machine;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let authenticator = auth_machine::authenticator(config, directory, context)?;
-                self.provide(kind::MACHINE, service, authenticator.clone());
-                auth_machine::app(authenticator, config)
+                let opened = auth_machine::open(config, directory, context)?;
+                self.provide(kind::MACHINE, service, opened.authenticator.clone());
+                auth_machine::app(&opened, config)
             }
             ServiceId::AuthService => self.auth_service(context).await,
             ServiceId::AuthApp => {
@@ -214,7 +214,11 @@ impl Builder<'_> {
                     Some(here) => here,
                     None => idp::passwords(config, context)?,
                 };
-                let opened = idp::open(config, directory, passwords, context).await?;
+                let service_accounts = match self.peers.providers.get(kind::SERVICE) {
+                    Some(here) => Some(Arc::clone(&here.authenticator)),
+                    None => idp::service_accounts(config, context)?,
+                };
+                let opened = idp::open(config, directory, (passwords, service_accounts), context).await?;
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 let own_account = idp::grpc::account::serve(opened.provider.clone(), None);
                 self.own_account = Some(account::OwnAccount::new(own_account));

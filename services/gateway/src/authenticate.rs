@@ -5,11 +5,11 @@ use authn::audit::Event;
 use authn::directory::Searchable;
 use authn::gateway::TransactionWanted;
 use authn::{
-    Access, AllowedCallers, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User,
-    causes,
+    Access, AllowedCallers, AuthError, Authenticated, Caller, Credentials, Directory, DirectoryError, Groups, Reason,
+    User, causes, kind,
 };
 use prometheus_client::metrics::counter::Counter;
-use runtime::{Authentications, Clock};
+use runtime::{Authentications, Clock, SpiffeAuthorities};
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
 use tracing::field::display;
@@ -47,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) forwarded: Counter,
     /// The callers in other processes that may use credentials of these types.
     pub(crate) callers: [(&'static str, AllowedCallers); 2],
+    /// The authorities of the trust domains whose certificates callers show.
+    pub(crate) client_authorities: Option<SpiffeAuthorities>,
 }
 
 impl Core {
@@ -61,7 +63,7 @@ impl Core {
         for (_, callers) in self.callers.iter().filter(|(restricted, _)| *restricted == kind) {
             callers.check(&credentials.caller).inspect_err(|error| audit(kind, credentials, error))?;
         }
-        self.authenticate(kind, credentials).await
+        self.answer(kind, credentials, may_lack_secret(kind, &credentials.caller)).await
     }
 
     /// The same as [`authenticate_caller`](Self::authenticate_caller), with a transaction token of the same user if one is wanted. Without
@@ -85,8 +87,17 @@ impl Core {
         kind: &str,
         credentials: &Credentials,
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
+        self.answer(kind, credentials, false).await
+    }
+
+    async fn answer(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+        may_lack_secret: bool,
+    ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let begin = Instant::now();
-        let verdict = self.decide(kind, credentials).await;
+        let verdict = self.decide(kind, credentials, may_lack_secret).await;
         self.authentications.record(kind, &verdict, begin.elapsed());
         match &verdict {
             Ok((token, completed)) => {
@@ -104,12 +115,17 @@ impl Core {
         verdict.map(|(token, completed)| (token, completed.answer))
     }
 
-    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Completed), AuthError> {
+    async fn decide(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+        may_lack_secret: bool,
+    ) -> Result<(Arc<str>, Completed), AuthError> {
         let provider = self.peers.provider(kind)?;
         if self.is_multi_instance {
             multi_instance::check(kind)?;
         }
-        if credentials.secret.expose_secret().is_empty() {
+        if credentials.secret.expose_secret().is_empty() && !may_lack_secret {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let key = Key::of(kind, credentials);
@@ -178,6 +194,12 @@ impl Core {
         let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     }
+}
+
+/// Whether a caller in another process proves by its client certificate alone who it is: the authenticator then decides by its name. The
+/// certificate of a connection to the edge is none of these (`docs/security-requirements.md#m18`).
+fn may_lack_secret(kind: &str, caller: &Caller) -> bool {
+    matches!(kind, kind::MACHINE | kind::SERVICE) && caller.identity.is_some()
 }
 
 /// Logs one audit event for each refusal. The caller does not learn the reason; the operator does.

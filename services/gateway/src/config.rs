@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use authn::AllowedCallers;
 use config::{
-    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, SecretFiles, Section, TokenManager, Tracing, Transactions,
+    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, SecretFiles, Section, Spiffe, TokenManager, Tracing, Transactions,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,8 @@ pub struct Config {
     /// certificates. Without it only the edge in the same process may request them.
     #[schemars(extend("x-env" = ["GATEWAY_TRANSACTION_POLICY_FILE"]))]
     pub transaction_policy_file: Option<PathBuf>,
+    /// The trust domains of callers that show X.509-SVIDs.
+    pub spiffe: Spiffe,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -137,6 +139,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("transactions", &self.transactions),
+            ("spiffe", &self.spiffe),
         ]
     }
 

@@ -80,7 +80,7 @@ pub struct InProcessGateway(Arc<Core>);
 /// The gateway in front of these peers.
 ///
 /// # Errors
-/// When a secret, the name of a caller, or the policy of transaction tokens cannot be used.
+/// When a secret, the name of a caller, the policy of transaction tokens, or a trust bundle cannot be used.
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProcessGateway, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
@@ -90,7 +90,10 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProces
     context.metrics.cache("minted_tokens", reusable.lookups());
     let verifier = Verifier::new(keys);
     let transactions = Transactions::open(config, verifier.clone(), context)?.map(Arc::new);
+    let (service, shows_svids) = (Gateway::IDENTITY.name, config.grpc.tls.client_spiffe);
+    let client_authorities = || workload::client_authorities(&config.spiffe, service, context);
     Ok(InProcessGateway(Arc::new(Core {
+        client_authorities: shows_svids.then(client_authorities).transpose()?,
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
@@ -130,7 +133,8 @@ impl InProcessGateway {
         let streaming = self.0.peers.upstream.is_some();
         let gateway = WithUpstream { own, core: Arc::clone(&self.0) };
         let routes = Routes::new(gateway).add_service(registry).add_service(transactions);
-        App { streaming, http, ..App::grpc(routes) }
+        let client_authorities = self.0.client_authorities.clone();
+        App { streaming, http, client_authorities, ..App::grpc(routes) }
     }
 
     fn transactions(&self) -> Result<&Transactions, AuthError> {

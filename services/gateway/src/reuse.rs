@@ -108,7 +108,15 @@ impl Minted {
 
 impl Key {
     pub(crate) fn of(kind: &str, credentials: &Credentials) -> Self {
-        Self(fingerprint_of_parts(&[kind, &credentials.client_id, credentials.secret.expose_secret()]))
+        let Credentials { client_id, secret, caller } = credentials;
+        let secret = secret.expose_secret();
+        if !secret.is_empty() {
+            return Self(fingerprint_of_parts(&[kind, client_id, secret]));
+        }
+        // the certificate of the caller takes the place of the secret
+        let [identity, forwarded] =
+            [&caller.identity, &caller.forwarded].map(|name| name.as_deref().unwrap_or_default());
+        Self(fingerprint_of_parts(&[kind, client_id, secret, identity, forwarded]))
     }
 }
 
@@ -250,5 +258,15 @@ mod tests {
         assert!(of("basic", "ab", "c") != of("basic", "a", "bc"));
         assert!(of("basic", "a", "b") != of("appauth", "a", "b"));
         assert!(of("basic", "a", "b") == of("basic", "a", "b"));
+        let by_certificate = |identity: &str, forwarded: &str| {
+            let [identity, forwarded] = [identity, forwarded].map(|name| Some(name.to_owned()));
+            let caller = Caller { identity, forwarded, ..Caller::default() };
+            Key::of("machine", &Credentials { caller, ..Credentials::new("a", "") })
+        };
+        assert!(by_certificate("x", "y") == by_certificate("x", "y"));
+        assert!(
+            by_certificate("x", "y") != by_certificate("y", "x")
+                && by_certificate("xy", "") != by_certificate("x", "y")
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
-    TokenManager, Tracing, Transactions,
+    Spiffe, TokenManager, Tracing, Transactions, WorkloadPolicy,
 };
 use mail::MailSettings;
 use oidc::jose::Algorithm;
@@ -69,6 +69,15 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146"))]
     #[schemars(extend("x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146"))]
     pub auth_basic_endpoint: String,
+    /// The endpoint of the service that verifies service accounts, which are clients of the token endpoint then
+    /// (`client_credentials`). They are none if it is empty. 'doorward server' uses the service of its own process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
+    pub auth_service_endpoint: String,
+    /// The policy for workloads, by which they are clients.
+    #[serde(flatten)]
+    pub workload_policy: WorkloadPolicy,
+    /// The trust domains of workloads.
+    pub spiffe: Spiffe,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service; with 'doorward
     /// server' the URL of the edge.
@@ -258,6 +267,7 @@ impl Section for Config {
             ("mfa", &self.mfa),
             ("webfinger", &self.webfinger),
             ("mail", &self.mail),
+            ("spiffe", &self.spiffe),
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),

@@ -8,6 +8,7 @@ mod listener;
 mod mail_box;
 mod passwords;
 mod requests;
+mod service_accounts;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,9 +31,11 @@ pub(crate) use fapi_client::{FapiClient, dpop_proof};
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
 pub(crate) use requests::{Browser, Reply};
+pub(crate) use service_accounts::{ACCOUNT, ACCOUNT_SECRET};
 
 use directory::{MailChanges, TestDirectory};
 use passwords::FakePasswords;
+use service_accounts::FakeServiceAccounts;
 
 use crate::account_mail::AccountMail;
 use crate::endpoints::IssuerEndpoints;
@@ -74,6 +77,7 @@ pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
     method: "POST",
     certificate: None,
     is_by_mtls: false,
+    caller: None,
 };
 
 /// A provider, and what is around it.
@@ -83,6 +87,8 @@ pub(crate) struct Bench {
     directory: Arc<TestDirectory>,
     /// The passwords that were set by links.
     pub(crate) set_passwords: FakePasswords,
+    /// The service accounts that are clients.
+    pub(crate) service_accounts: Arc<FakeServiceAccounts>,
     /// The keys of internal tokens.
     ring: Arc<KeyRing>,
     router: Router,
@@ -96,6 +102,11 @@ impl Bench {
 
     /// With these settings changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(time_of(1_800_000_000), change).await
+    }
+
+    /// The same at this time: JWT-SVIDs are held against the time of the system too.
+    pub(crate) async fn at(time: SystemTime, change: impl FnOnce(&mut Config)) -> Self {
         let transactions = TransactionSettings {
             secret: SECRET.into(),
             trust_domain: TRUST_DOMAIN.to_owned(),
@@ -105,11 +116,11 @@ impl Bench {
         let mut config = Config { url, allow_private_addresses: true, transactions, ..Config::default() };
         change(&mut config);
         // boxed: what all parts need while they open is large, and is part of each test
-        Box::pin(Self::open(config)).await
+        Box::pin(Self::open(config, time)).await
     }
 
-    async fn open(config: Config) -> Self {
-        let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
+    async fn open(config: Config, time: SystemTime) -> Self {
+        let (clock, random) = (Clock::manual(time), Random::system());
         let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
@@ -139,6 +150,7 @@ impl Bench {
         let transactions = config.transactions.is_enabled();
         let transactions =
             transactions.then(|| Transactions::new(transaction_keys(), TRUST_DOMAIN, random.clone(), &context.metrics));
+        let service_accounts = Arc::<FakeServiceAccounts>::default();
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -151,6 +163,8 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
+            workloads: crate::workloads(&config, &context).expect("a policy"),
+            service_accounts: Some(Arc::clone(&service_accounts) as Arc<dyn Authenticator>),
             mail,
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
@@ -159,7 +173,7 @@ impl Bench {
             transactions,
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, directory, set_passwords, ring, router, database: file }
+        Self { provider, clock, directory, set_passwords, service_accounts, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.

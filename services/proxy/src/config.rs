@@ -98,12 +98,19 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
     pub enable_presignedurls: bool,
     /// Machine auth API key used to validate internal requests necessary to access resources from other services.
-    /// Without it there are no signed URLs.
+    /// Without it, and without a token or certificate in its place, there are no signed URLs.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"], "x-min-bytes" = 32))]
     pub machine_auth_api_key: Secret,
     /// The machine auth API key that was in use before the current one. The keys of signed URLs that it has sealed still open.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "<P>_MACHINE_AUTH_API_KEY_PREVIOUS"], "x-min-bytes" = 32))]
     pub machine_auth_api_key_previous: Secret,
+    /// Path/File name of a token that proves that the edge is a workload of the policy of auth-machine. It is shown in place of the
+    /// machine auth API key, and read again when it changes.
+    #[schemars(extend("x-env" = ["<P>_WORKLOAD_TOKEN_FILE"]))]
+    pub workload_token_file: Option<PathBuf>,
+    /// Whether the client certificate of the edge is enough for auth-machine, so that there are signed URLs without a key or token.
+    #[schemars(extend("x-env" = ["<P>_WORKLOAD_CERTIFICATE"]))]
+    pub workload_certificate: bool,
     /// Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see
     /// different ones.
     #[schemars(extend("x-env" = ["<P>_ALLOW_SEMICOLONS"]))]
@@ -243,6 +250,9 @@ impl Section for Config {
         let problem = "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other \
                        address is answered there";
         Invalid::unless(has_proxies || !is_remote, "http.trusted_proxies", problem)?;
+        let seals = !self.machine_auth_api_key.is_empty() || !self.session.secret.is_empty();
+        let problem = "is not set; without a machine auth API key it seals the keys of signed URLs; make one with: openssl rand -base64 32";
+        Invalid::unless(seals || !self.accepts_signed_urls(), "session.secret", problem)?;
         self.validate_acme()?;
         self.validate_session()
     }
@@ -270,7 +280,8 @@ impl Config {
 
     /// Whether URLs may be signed.
     pub fn accepts_signed_urls(&self) -> bool {
-        self.enable_presignedurls && !self.machine_auth_api_key.is_empty()
+        let is_workload = self.workload_token_file.is_some() || self.workload_certificate;
+        self.enable_presignedurls && (is_workload || !self.machine_auth_api_key.is_empty())
     }
 
     /// The port of the URL by which clients reach the edge; `None` for that of https.

@@ -158,8 +158,8 @@ pub async fn app(
         Some(database) => Sessions::open(database, config, ended_sessions.clone(), context)?,
         None => None,
     };
-    let signed_urls = database.as_ref().and_then(|database| SignedUrls::open(database, config, context));
-    let signed_urls = signed_urls.map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
+    let signed_urls = database.as_ref().map(|database| SignedUrls::open(database, config, context)).transpose()?;
+    let signed_urls = signed_urls.flatten().map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
     let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
     tasks.extend(following.flatten());
     let certificate = acme.as_ref().map(Acme::certificate);

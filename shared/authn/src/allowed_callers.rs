@@ -11,7 +11,11 @@ const ANY_BELOW: &str = "/*";
 
 /// The callers that may authenticate: those whose client certificate has one of these names. Without a name every caller may.
 #[derive(Debug, Clone, Default)]
-pub struct AllowedCallers(Arc<[Name]>);
+pub struct AllowedCallers(Arc<[CallerName]>);
+
+/// A name of callers, as settings write it: a DNS name, a URI, or a URI that ends in `/*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerName(Name);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
@@ -29,7 +33,7 @@ impl AllowedCallers {
     /// # Errors
     /// What is wrong with the first name that is none.
     pub fn parse(names: &[String]) -> Result<Self, String> {
-        names.iter().map(|name| Name::parse(name.trim())).collect::<Result<_, _>>().map(Self)
+        names.iter().map(|name| CallerName::parse(name.trim())).collect::<Result<_, _>>().map(Self)
     }
 
     /// Checks that a caller may authenticate. A caller without a verified certificate has no name.
@@ -37,7 +41,7 @@ impl AllowedCallers {
     /// # Errors
     /// [`AuthError::NotPermitted`].
     pub fn check(&self, caller: &Caller) -> Result<(), AuthError> {
-        let has_name = |allowed: &Name| caller.names.iter().any(|name| allowed.fits(name));
+        let has_name = |allowed: &CallerName| caller.names.iter().any(|name| allowed.fits(name));
         if self.0.is_empty() || self.0.iter().any(has_name) {
             Ok(())
         } else {
@@ -60,8 +64,12 @@ impl AllowedCallers {
     }
 }
 
-impl Name {
-    fn parse(text: &str) -> Result<Self, String> {
+impl CallerName {
+    /// Reads a name as a setting has it. A URI that ends in `/*` stands for all that begin with what precedes the `*`.
+    ///
+    /// # Errors
+    /// Why no certificate has such a name; completes the sentence "the setting ...".
+    pub fn parse(text: &str) -> Result<Self, String> {
         let problem =
             || format!("must hold DNS names and URIs (a URI may end in /*), as they are in certificates; not {text:?}");
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*' && byte != b',');
@@ -70,19 +78,20 @@ impl Name {
                 .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.starts_with(['/', '*']) && !rest.is_empty())
         };
         let name = match (text.strip_suffix('*'), has_authority(text)) {
-            (Some(start), true) if text.ends_with(ANY_BELOW) && is_plain(start) => Self::UriBelow(start.to_owned()),
-            (None, true) if is_plain(text) => Self::Uri(text.to_owned()),
-            (None, false) if is_dns_name(text) => Self::Dns(text.to_ascii_lowercase()),
+            (Some(start), true) if text.ends_with(ANY_BELOW) && is_plain(start) => Name::UriBelow(start.to_owned()),
+            (None, true) if is_plain(text) => Name::Uri(text.to_owned()),
+            (None, false) if is_dns_name(text) => Name::Dns(text.to_ascii_lowercase()),
             _ => return Err(problem()),
         };
-        Ok(name)
+        Ok(Self(name))
     }
 
-    fn fits(&self, name: &str) -> bool {
-        match self {
-            Self::Dns(allowed) => name.eq_ignore_ascii_case(allowed),
-            Self::Uri(allowed) => name == allowed,
-            Self::UriBelow(start) => {
+    /// Whether a name from a certificate is this one, or one of those that it stands for.
+    pub fn fits(&self, name: &str) -> bool {
+        match &self.0 {
+            Name::Dns(allowed) => name.eq_ignore_ascii_case(allowed),
+            Name::Uri(allowed) => name == allowed,
+            Name::UriBelow(start) => {
                 let rest = name.strip_prefix(start.as_str());
                 // other readers may resolve such parts, and escapes of them, before they compare
                 let is_odd =

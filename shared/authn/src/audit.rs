@@ -17,6 +17,8 @@ pub struct Event<'a> {
     pub kind: &'a dyn Value,
     /// The right by which an app token was changed.
     pub right: &'a dyn Value,
+    /// How a service has proved who it is: `key`, `certificate`, `jwt_svid`, `kubernetes`, `oidc`.
+    pub proof: &'a dyn Value,
     /// The issuer of the token.
     pub issuer: &'a dyn Value,
     /// The user whom it concerns.
@@ -43,7 +45,7 @@ pub struct Event<'a> {
     pub source: &'a dyn Value,
     /// The trace of the request.
     pub trace_id: &'a dyn Value,
-    /// The identifier of the app token, or of the secret of a service account.
+    /// The identifier of the app token, of the secret of a service account, or of the token of a workload (`jti`).
     pub token: &'a dyn Value,
     /// The identifier of the signing key.
     pub kid: &'a dyn Value,
@@ -64,6 +66,7 @@ impl<'a> Event<'a> {
             reason: &Empty,
             kind: &Empty,
             right: &Empty,
+            proof: &Empty,
             issuer: &Empty,
             subject: &Empty,
             caller: &Empty,
@@ -94,6 +97,7 @@ impl<'a> Event<'a> {
             reason = self.reason,
             kind = self.kind,
             right = self.right,
+            proof = self.proof,
             issuer = self.issuer,
             subject = self.subject,
             caller = self.caller,

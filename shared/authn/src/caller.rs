@@ -97,6 +97,16 @@ impl Caller {
         Self { propagated: Propagated::of(metadata), ..self }
     }
 
+    /// The name of the caller that counts: the one in its certificate, or behind one of these gateways the one that the gateway forwards. A
+    /// peer that is no gateway and forwards a name is not asking for itself, so that it has none.
+    pub fn name(&self, gateways: &[String]) -> Option<&str> {
+        let peer = self.identity.as_ref();
+        if peer.is_some_and(|peer| gateways.contains(peer)) {
+            return self.forwarded.as_deref();
+        }
+        peer.filter(|_| self.forwarded.is_none()).map(String::as_str)
+    }
+
     /// Passes the circumstances on to the next service, and the current span so that both stand in one trace.
     pub fn propagate(&self, metadata: &mut MetadataMap) {
         if let Some(source) = self.source {
@@ -220,6 +230,25 @@ mod tests {
         // services read the headers of browsers as metadata, too
         let caller = Caller::of(&received, &Extensions::default());
         assert!(!passed_on(caller.clone()) && passed_on(caller.with_propagated(&received)));
+    }
+
+    /// Row [M7](../../../docs/security-requirements.md#m7).
+    #[test]
+    fn caller_is_named_by_what_a_trusted_gateway_forwards() {
+        let (gateway, proxy, other) =
+            (Some("spiffe://doorward/gateway"), Some("spiffe://doorward/proxy"), Some("other"));
+        let gateways = ["spiffe://doorward/gateway".to_owned()];
+        let name = |identity: Option<&str>, forwarded: Option<&str>, gateways: &[String]| {
+            let [identity, forwarded] = [identity, forwarded].map(|name| name.map(str::to_owned));
+            Caller { identity, forwarded, ..Caller::default() }.name(gateways).map(str::to_owned)
+        };
+        assert_eq!(name(gateway, proxy, &gateways).as_deref(), proxy);
+        assert_eq!(name(gateway, None, &gateways), None, "its caller has shown no certificate");
+        assert_eq!(name(proxy, None, &gateways).as_deref(), proxy);
+        assert_eq!(name(other, proxy, &gateways), None, "it is no gateway");
+        assert_eq!(name(gateway, proxy, &[]), None, "no setting names it");
+        assert_eq!(name(None, proxy, &gateways), None);
+        assert_eq!(name(None, None, &gateways), None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod user;
 mod wire;
 
 pub use actor::{Actor, InvalidActor, MAX_ACTORS};
-pub use allowed_callers::AllowedCallers;
+pub use allowed_callers::{AllowedCallers, CallerName};
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
 pub use causes::causes;

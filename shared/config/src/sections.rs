@@ -10,6 +10,7 @@ mod mtls;
 mod observe;
 mod tracing;
 mod transactions;
+mod workload;
 
 pub use audit::{Audit, SyslogAddress};
 pub use connect::{ClientTls, GrpcClientTls, HttpClientTls, Reva, TokenManager};
@@ -20,6 +21,7 @@ pub use mtls::Mtls;
 pub use observe::{Debug, DebugTls, Log};
 pub use tracing::{Collector, OtlpProtocol, Sampling, Signal, Tracing};
 pub use transactions::Transactions;
+pub use workload::{BundleSource, Spiffe, TrustDomainSource, WorkloadPolicy};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

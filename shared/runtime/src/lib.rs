@@ -94,8 +94,8 @@ pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
 pub use tls::{
-    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError,
-    keep_certificate,
+    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate,
+    SpiffeAuthorities, TlsError, keep_certificate,
 };
 pub use transaction_requests::TransactionRequests;
 

@@ -208,6 +208,16 @@ impl Authority {
         Self { folder, issuer }
     }
 
+    /// Signs what the other functions do not.
+    pub(crate) fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.issuer
+    }
+
+    /// Its certificate, in DER.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -147,6 +147,7 @@ impl Layout {
                 ServiceId::AuthService => {
                     self.set("GATEWAY_AUTH_SERVICE_ENDPOINT", &address);
                     self.set("ACCOUNT_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("IDP_AUTH_SERVICE_ENDPOINT", &address);
                     self.set("AUTH_SERVICE_STORE_ACCOUNTS", "true");
                 }
                 // In processes of their own it accepts tokens of our idp only if a test says that they are its own.

@@ -164,7 +164,8 @@ auth-service:
   settings:
     GATEWAY_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
     ACCOUNT_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
-  callers: {grpc: [account, gateway]}
+    IDP_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
+  callers: {grpc: [account, gateway, idp]}
   calls: {}
   open: []
   callsHttps: false
@@ -209,7 +210,7 @@ idp:
     PROXY_IDP_ENDPOINT: dns:///idp-headless:9131
     PROXY_IDP_BACKEND: https://idp:9130
   callers: {grpc: [account, auth-bearer, proxy], http: [auth-bearer]}
-  calls: {grpc: [auth-basic, users]}
+  calls: {grpc: [auth-basic, auth-service, users]}
   open: [{label: doorward-edge, port: http}]
   callsHttps: true
   clientCertificates: true

@@ -50,6 +50,33 @@ fn our_own_provider_says_which_clients_act_as_the_whole_user() {
     assert_eq!(strange, Err(Reason::Malformed));
 }
 
+/// `docs/security-requirements.md#i81`
+#[test]
+fn service_accounts_are_those_that_our_own_provider_states() {
+    let token = |more: Value| {
+        let mut token = json!({"sub": "job", "client_id": "job", "first_party": false, "scope": "user"});
+        token.as_object_mut().expect("an object").extend(claims(more));
+        token
+    };
+    let stated = || token(json!({"service_account": true}));
+    assert_eq!(access(stated(), &own(&[], &[])), Ok(("user".to_owned(), amr::SERVICE)));
+    for (token, rules) in [
+        (stated(), rules(&[], &[])),
+        (stated(), rules(&[], &["job"])),
+        (token(json!({})), own(&[], &[])),
+        (token(json!({"service_account": false})), own(&[], &[])),
+        (token(json!({"service_account": "true"})), own(&[], &[])),
+    ] {
+        assert_eq!(access(token.clone(), &rules), Err(Reason::UnknownUser), "{token} {rules:?}");
+    }
+    let of_a_user = token(json!({"service_account": true, "sub": "4c51", "amr": ["pwd"]}));
+    assert_eq!(access(of_a_user, &own(&[], &[])), Ok(("user".to_owned(), amr::OIDC_CLIENT)));
+    for scope in ["openid", ""] {
+        let bare = token(json!({"service_account": true, "scope": scope}));
+        assert_eq!(access(bare, &own(&[], &["job"])), Err(Reason::Policy), "{scope:?}");
+    }
+}
+
 #[test]
 fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
     let open = own(&[], &[]);

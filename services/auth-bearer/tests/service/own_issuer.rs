@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_bearer::{AuthProviders, Config, Oidc};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
-use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason, User};
+use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
 use config::Environment;
 use oidc::jose::Algorithm;
 use runtime::Context;
@@ -102,4 +102,33 @@ async fn password_change_ends_tokens_of_earlier_sign_ins_at_own_issuer() {
 
     let elsewhere = service_of(foreign, Some(now));
     elsewhere.authenticate(&earlier).await.expect("the password is not that of the issuer");
+}
+
+/// `docs/security-requirements.md#i81`
+#[tokio::test]
+async fn service_account_of_own_issuer_is_no_user_of_the_directory() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let foreign = Oidc { issuer: provider.url.clone(), ..Oidc::default() };
+    let own = Oidc { own_issuers: vec![provider.url.clone()], ..foreign.clone() };
+    let service_of = |oidc| {
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        Service::of_config(&Config { auth_providers, ..Config::default() }, directory(), no_users())
+    };
+    let service = service_of(own);
+    let claims = json!({
+        "iss": provider.url, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": service.now(), "exp": service.now() + 300,
+    });
+    let token = sign(&signer, &claims);
+    // also from the cache
+    for _ in 0..2 {
+        let answer = service.authenticate(&token).await.expect("is accepted");
+        let id = &answer.user.id;
+        assert_eq!((id.idp.as_str(), id.opaque_id.as_str(), id.kind), ("none", "backup", UserType::Service));
+        assert!(answer.amr == amr::SERVICE && answer.scopes.is_full_user() && answer.not_after.is_some());
+    }
+    assert_eq!(provider.userinfos(), 0);
+    assert_eq!(service.refusal(&sign(&signer, &with(claims, "service_account", false))).await, Reason::UnknownUser);
+    assert_eq!(service_of(foreign).refusal(&token).await, Reason::UnknownUser);
 }

@@ -3,6 +3,8 @@
 mod basic;
 mod claimed;
 mod secret;
+mod service_account;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +42,14 @@ pub(crate) async fn authenticate(
     } else {
         provider.clients.find_to_authenticate(&claimed.id).await?
     };
-    let client = found.ok_or_else(|| refuse("unknown client"))?;
+    let Some(client) = found else {
+        // a service account gets its own tokens, and revokes them
+        let is_for_accounts = [endpoints.paths.token, endpoints.paths.revocation].contains(&path);
+        if !is_for_accounts {
+            return Err(refuse("unknown client"));
+        }
+        return service_account::authenticate(provider, endpoints, (&claimed, form), proofs).await;
+    };
     let proved = match (&claimed.proof, client.auth) {
         (Proof::Nothing, AuthMethod::None) => true,
         // programs that cannot keep a secret send an empty one, or one that is public
@@ -59,13 +68,36 @@ pub(crate) async fn authenticate(
         (Proof::Nothing, AuthMethod::TlsClient | AuthMethod::SelfSignedTlsClient) => {
             certificate::proves(provider, &client, proofs.certificate).await
         }
-        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_), _) => false,
+        (Proof::Workload(token), AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt) => {
+            workload::check(provider, endpoints, &client, (*token, proofs)).await?.map_err(refuse)?;
+            true
+        }
+        (Proof::Nothing, AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt) if path == endpoints.paths.token => {
+            by_grant(provider, endpoints, &client, (form, proofs)).await?
+        }
+        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_) | Proof::Workload(_), _) => false,
     };
     if !proved {
         return Err(refuse("not proved"));
     }
     let method = client.auth;
     Ok((client, method))
+}
+
+/// Whether the assertion of a grant (RFC 7523 2.1) proves who the client is.
+///
+/// # Errors
+/// `invalid_grant` where it does not, and `temporarily_unavailable`.
+async fn by_grant(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    client: &Client,
+    (form, proofs): (&Form, &Proofs<'_>),
+) -> Result<bool, OAuthError> {
+    let Some(token) = workload::of_grant(form) else { return Ok(false) };
+    let checked = workload::check(provider, endpoints, client, (token, proofs)).await?;
+    let refuse = |reason| OAuthError::grant("the assertion is not valid here").audited("client", reason, &client.id);
+    checked.map(|()| true).map_err(refuse)
 }
 
 fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {

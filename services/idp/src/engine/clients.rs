@@ -13,6 +13,7 @@ mod reliance;
 mod request_objects;
 mod rules;
 pub(crate) mod secret;
+mod service_account;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use client::{
 pub use file::FileError;
 pub use file_changes::FileChangeError;
 pub use metadata::{Metadata, MetadataError};
+pub use service_account::ServiceAccount;
 
 use crate::config::{ClientDocuments, Config};
 use crate::seal::Sealer;

@@ -7,6 +7,7 @@ use authn::{Authenticator, Directory, EndedSessions};
 use outbound::Fetcher;
 use runtime::{Clock, Random};
 use tokio::sync::Notify;
+use workload::Workloads;
 
 use super::audit_events::AuditEvents;
 use super::clients::Clients;
@@ -49,6 +50,10 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// Their passwords.
     pub passwords: Arc<dyn Authenticator>,
+    /// The service accounts, where they are clients too.
+    pub service_accounts: Option<Arc<dyn Authenticator>>,
+    /// Verifies workloads that are clients, where they are accepted.
+    pub workloads: Option<Arc<Workloads>>,
     /// Verifies internal tokens of those who administer.
     pub verifier: Verifier,
     /// Wakes the delivery of logout tokens, so that clients learn of a sign-out at once.

@@ -78,6 +78,9 @@ struct AccessClaims<'a> {
     client_id: &'a str,
     /// Whether the client is one of the installation's own ([`oidc::claims::FIRST_PARTY`]).
     first_party: bool,
+    /// That the subject is a service account ([`oidc::claims::SERVICE_ACCOUNT`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account: Option<bool>,
     scope: String,
     #[serde(flatten)]
     sign_in: Option<SignInClaims<'a>>,
@@ -177,6 +180,7 @@ impl Issue<'_> {
             jti: token,
             client_id: &client.id,
             first_party: client.is_first_party_for(grant),
+            service_account: client.service_account.map(|_| true),
             scope: grant.scope.to_string(),
             sign_in: grant.sign_in.as_ref().map(SignInClaims::of),
             cnf: self.binding,

@@ -1,5 +1,6 @@
 //! Requests of clients, from HTTP to what the engine takes.
 
+use authn::Caller;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
@@ -7,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use runtime::ClientCertificate;
+use tonic::metadata::MetadataMap;
 use web::form::is_form;
 
 use super::audit;
@@ -33,6 +35,7 @@ pub(crate) struct MutualTls;
 /// A request to an endpoint where clients prove who they are: its form, and what came with it.
 pub(crate) struct Received {
     form: Form,
+    caller: Caller,
     pub(crate) parts: Parts,
 }
 
@@ -47,7 +50,8 @@ impl Received {
             return Err(OAuthError::invalid("secrets and tokens may not stand in the URL").into());
         }
         let form = read_form(&parts.headers, body).await?;
-        Ok(Self { form, parts })
+        let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
+        Ok(Self { form, caller, parts })
     }
 
     /// Finds the client that a request to the endpoint at this path is from.
@@ -59,7 +63,8 @@ impl Received {
         IssuerState { provider, endpoints, .. }: &IssuerState,
         path: &str,
     ) -> Result<ClientRequest<'_>, OAuthError> {
-        ClientRequest::authenticate(provider, endpoints, (&self.form, proofs(&self.parts)), path).await
+        let proofs = Proofs { caller: Some(&self.caller), ..proofs(&self.parts) };
+        ClientRequest::authenticate(provider, endpoints, (&self.form, proofs), path).await
     }
 
     /// The error as it is answered; the audit log gets what it has to know of it.
@@ -95,6 +100,7 @@ pub(crate) fn proofs(Parts { headers, method, extensions, .. }: &Parts) -> Proof
         method: method.as_str(),
         certificate: extensions.get::<ClientCertificate>(),
         is_by_mtls: extensions.get::<MutualTls>().is_some(),
+        caller: None,
     }
 }
 

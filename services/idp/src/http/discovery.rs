@@ -36,6 +36,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
         unsigned_id_tokens: config.unsigned_id_tokens,
         levels: levels::supported(&config.mfa),
         client_documents: config.client_documents.enabled,
+        workloads: provider.workloads.is_some(),
     };
     let keys = provider.keys.clone();
     routes(&provider.issuers, &offered, move || keys.published())

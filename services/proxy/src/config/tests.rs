@@ -64,6 +64,19 @@ fn scopes_of_resources_that_are_none_are_refused_with_their_setting() {
 }
 
 #[test]
+fn signed_urls_need_a_key_or_a_secret_that_seals() {
+    for proof in [("PROXY_WORKLOAD_TOKEN_FILE", "/run/token"), ("PROXY_WORKLOAD_CERTIFICATE", "true")] {
+        let problem = read(&[proof]).expect_err("nothing seals");
+        assert!(problem.contains("PROXY_SESSION_SECRET"), "{problem}");
+        let with = |more: &[(&str, &str)]| {
+            read(&[&[proof][..], more].concat()).is_ok_and(|config| config.accepts_signed_urls())
+        };
+        assert!(with(&[("PROXY_SESSION_SECRET", ENOUGH)]) && with(&[("OCIS_MACHINE_AUTH_API_KEY", ENOUGH)]));
+    }
+    assert!(read(&[("PROXY_SESSION_SECRET", ENOUGH)]).is_ok_and(|config| !config.accepts_signed_urls()));
+}
+
+#[test]
 fn database_of_signing_keys_is_checked_without_sessions() {
     let wrong = [("OCIS_MACHINE_AUTH_API_KEY", ENOUGH), ("PROXY_SESSION_DATABASE_URL", "mysql://a")];
     let problem = read(&wrong).expect_err("there is no such database");

@@ -41,8 +41,8 @@ pub struct Grpc {
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
     pub max_connection_age: Option<Duration>,
     /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
-    /// The service trusts them, callers over a Unix socket and callers with a certificate signed by
-    /// `OCIS_GRPC_TLS_CLIENT_CA` to pass on the address that a credential came from.
+    /// The service trusts them, callers over a Unix socket and callers with a certificate that
+    /// `OCIS_GRPC_TLS_CLIENT_CA` or a SPIFFE trust domain verifies to pass on the address that a credential came from.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"], "default" = LOOPBACK))]
     pub trusted_networks: Vec<String>,
 }
@@ -53,8 +53,8 @@ impl Grpc {
     /// # Errors
     /// When the gRPC server does not require certificates of clients, and the setting `is_set`.
     pub fn require_client_certificates(&self, key: &str, is_set: bool) -> Result<(), Invalid> {
-        let shows_certificates = self.tls.enabled && self.tls.client_ca.is_some();
-        let problem = "names callers by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA is set and OCIS_GRPC_TLS_ENABLED is true; set both, or unset it";
+        let shows_certificates = self.tls.enabled && self.tls.requires_certificates();
+        let problem = "names callers by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA or OCIS_GRPC_TLS_CLIENT_SPIFFE is set and OCIS_GRPC_TLS_ENABLED is true; set both, or unset it";
         Invalid::unless(shows_certificates || !is_set, key, problem)
     }
 
@@ -63,7 +63,7 @@ impl Grpc {
     pub fn source_warning(&self) -> Option<String> {
         let is_local =
             self.addr.is_local() || self.trusted_networks.iter().any(|network| !LOOPBACK.contains(&&**network));
-        (!is_local && self.tls.client_ca.is_none()).then(|| {
+        (!is_local && !self.tls.requires_certificates()).then(|| {
             format!(
                 "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA",
                 self.addr
@@ -110,11 +110,24 @@ pub struct GrpcTls {
     /// grpc services. Clients need no certificate if unset.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CLIENT_CA"]))]
     pub client_ca: Option<PathBuf>,
+    /// Clients of the gateway, auth-machine and auth-service show an X.509-SVID: a certificate whose SPIFFE id is of one of
+    /// the trust domains in `OCIS_SPIFFE_TRUST_DOMAINS`, which the trust bundle of that domain verifies, and no other
+    /// authority. All other certificates have to be signed by `OCIS_GRPC_TLS_CLIENT_CA`, and are refused if that is not
+    /// set. The other services verify all certificates by `OCIS_GRPC_TLS_CLIENT_CA`, which has to be set for them.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CLIENT_SPIFFE", "<P>_GRPC_TLS_CLIENT_SPIFFE"]))]
+    pub client_spiffe: bool,
+}
+
+impl GrpcTls {
+    /// Whether clients have to show a certificate.
+    fn requires_certificates(&self) -> bool {
+        self.client_ca.is_some() || self.client_spiffe
+    }
 }
 
 impl Section for GrpcTls {
     fn validate(&self) -> Result<(), Invalid> {
-        let is_used = self.client_ca.is_none() || self.enabled;
+        let is_used = !self.requires_certificates() || self.enabled;
         Invalid::unless(is_used, "enabled", "must be true where clients have to show a certificate")
     }
 }

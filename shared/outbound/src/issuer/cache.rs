@@ -38,7 +38,7 @@ pub struct CacheOptions {
     pub refresh: Refresh,
     /// Whether a response without any key is discarded.
     pub needs_keys: bool,
-    /// Called after each fetch, for metrics.
+    /// Called after each fetch, once what it returned is in use.
     pub on_fetch: FetchHook,
 }
 
@@ -164,8 +164,9 @@ impl Inner {
         let fetched_at = self.clock.now();
         *last_fetch = Some(fetched_at);
         let response = self.source.ask().await;
+        // callers that waited for the lock share this answer, and do not ask again
+        *last_fetch = Some(self.clock.now());
         let is_usable = response.as_ref().is_ok_and(|(_, keys)| !(self.options.needs_keys && keys.is_empty()));
-        (self.options.on_fetch)(is_usable);
         match response {
             Ok((metadata, keys)) if is_usable => {
                 self.cached.store(Some(Arc::new(IssuerData { metadata, keys, fetched_at })));
@@ -173,5 +174,6 @@ impl Inner {
             Ok(_) => tracing::warn!("the issuer has no key that could be used"),
             Err(error) => tracing::warn!(%error, "the issuer could not be asked"),
         }
+        (self.options.on_fetch)(is_usable);
     }
 }

@@ -113,7 +113,7 @@ where
         let connected = if let Some(optional) = &tls.optional {
             PeerConnection { certificate: optional.certificate(chain), ..known }
         } else {
-            let names = chain.first().map(tls::names).unwrap_or_default();
+            let names = chain.first().map(|certificate| tls.names(certificate)).unwrap_or_default();
             let identity = names.first().map(|name| PeerIdentity(name.as_str().into()));
             PeerConnection { identity, names, ..known }
         };

@@ -87,7 +87,7 @@ impl IssuedCertificate {
         }
         let config = config(chain, key)
             .map_err(|error| unusable(format!("the issued certificate and its key cannot be used: {error}")))?;
-        let accepting = Arc::new(Accepting { config, optional: None, dated: Vec::new() });
+        let accepting = Arc::new(Accepting { config, optional: None, spiffe: None, dated: Vec::new() });
         self.0.current.store(Some(Arc::new(Issued { accepting, validity })));
         Ok(validity)
     }

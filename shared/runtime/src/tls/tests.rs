@@ -22,7 +22,8 @@ fn now() -> SystemTime {
 fn files(authority: &Authority) -> ServerFiles {
     let (cert, key) = authority.sign("server", "localhost");
     let (cert, key, client_ca) = (Some(cert), Some(key), Some(authority.path("ca.pem")));
-    ServerFiles::of_grpc(&GrpcTls { enabled: true, cert, key, client_ca }).expect("TLS is enabled")
+    ServerFiles::of_grpc(&GrpcTls { enabled: true, cert, key, client_ca, ..GrpcTls::default() })
+        .expect("TLS is enabled")
 }
 
 fn is_same(one: &Arc<Accepting>, other: &Arc<Accepting>) -> bool {
@@ -130,7 +131,7 @@ fn check_reads_certificates_and_returns_those_that_are_not_valid() {
     fs::write(authority.path("server.pem"), "no certificate").expect("writes");
     let error = files.check(now()).expect_err("cannot be used").to_string();
     assert!(error.contains(GRPC.cert) && error.contains("server.pem"), "{error}");
-    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    let temporary = GrpcTls { enabled: true, ..GrpcTls::default() };
     assert!(ServerFiles::of_grpc(&temporary).expect("TLS is enabled").check(now()).expect("has no files").is_none());
 }
 
@@ -144,7 +145,7 @@ fn validity_is_that_of_the_own_certificate_and_a_temporary_one_has_none() {
     tls.reload(true);
     let replaced = tls.validity().expect("a certificate");
     assert!(replaced != (from, until) && replaced.0 <= now() && now() <= replaced.1);
-    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    let temporary = GrpcTls { enabled: true, ..GrpcTls::default() };
     let temporary = ServerFiles::of_grpc(&temporary).expect("TLS is enabled");
     assert_eq!(ServerTls::new(temporary, Clock::manual(now())).expect("is made").validity(), None);
 }

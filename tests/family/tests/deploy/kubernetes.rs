@@ -13,7 +13,7 @@ use crate::{read, workspace};
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];
 /// The components that no overlay has, and those that they need.
-pub(crate) const EXTRAS: [&str; 11] = [
+pub(crate) const EXTRAS: [&str; 12] = [
     "mail",
     "ldap",
     "tracing",
@@ -22,6 +22,7 @@ pub(crate) const EXTRAS: [&str; 11] = [
     "external-secrets",
     "previous-secrets",
     "transaction-tokens",
+    "workload-identity",
     "priority-class",
     "openshift",
     "mtls",

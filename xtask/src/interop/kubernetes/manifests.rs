@@ -32,7 +32,7 @@ const DEFINITIONS: [((&str, &str), &str, &[&str]); 4] = [
 ];
 
 /// What an installation may add, in the order of docs/kubernetes.md.
-const OPTIONAL: [&str; 10] = [
+const OPTIONAL: [&str; 11] = [
     "mail",
     "ldap",
     "tracing",
@@ -41,6 +41,7 @@ const OPTIONAL: [&str; 10] = [
     "external-secrets",
     "previous-secrets",
     "transaction-tokens",
+    "workload-identity",
     "priority-class",
     "openshift",
 ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use authn::CallerName;
 use authn::grant::is_api_scope;
 use bounded_cache::HeapSize;
 use oidc::certificate::CertificateName;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use token::transaction::WorkloadPolicy;
 
+use super::service_account::ServiceAccount;
 use crate::engine::scopes::KNOWN;
 use crate::lifetimes::ClientLifetimes;
 use crate::model::Grant;
@@ -71,6 +73,10 @@ pub enum AuthMethod {
     TlsClient,
     /// `self_signed_tls_client_auth`: by a certificate from its key set.
     SelfSignedTlsClient,
+    /// `spiffe_jwt`: by a JWT-SVID (draft-ietf-oauth-spiffe-client-auth-02).
+    SpiffeJwt,
+    /// `workload_jwt`: by a token of an issuer of the policy for workloads.
+    WorkloadJwt,
 }
 
 /// A grant type.
@@ -120,7 +126,7 @@ impl GrantType {
 
 impl AuthMethod {
     /// All there are.
-    pub const ALL: [Self; Self::SelfSignedTlsClient as usize + 1] = [
+    pub const ALL: [Self; Self::WorkloadJwt as usize + 1] = [
         Self::None,
         Self::SecretBasic,
         Self::SecretPost,
@@ -128,6 +134,8 @@ impl AuthMethod {
         Self::PrivateKeyJwt,
         Self::TlsClient,
         Self::SelfSignedTlsClient,
+        Self::SpiffeJwt,
+        Self::WorkloadJwt,
     ];
 
     /// The method as it stands in `token_endpoint_auth_method`.
@@ -140,6 +148,8 @@ impl AuthMethod {
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::TlsClient => "tls_client_auth",
             Self::SelfSignedTlsClient => "self_signed_tls_client_auth",
+            Self::SpiffeJwt => "spiffe_jwt",
+            Self::WorkloadJwt => "workload_jwt",
         }
     }
 
@@ -344,6 +354,8 @@ pub struct Client {
     pub keys: Option<ClientKeys>,
     /// The name in its certificate (`tls_client_auth_*`).
     pub tls_name: Option<CertificateName>,
+    /// The SPIFFE IDs of the workloads that it is (`spiffe_id`).
+    pub spiffe_id: Option<CallerName>,
     /// Its redirect URIs.
     pub redirects: RedirectRules,
     /// Its grant types.
@@ -403,6 +415,8 @@ pub struct Client {
     pub exchange: ExchangePolicy,
     /// What it may request transaction tokens for, if it may.
     pub transaction_tokens: Option<TransactionPolicy>,
+    /// The service account that it is. It is not registered then.
+    pub service_account: Option<ServiceAccount>,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
     pub introspects_all: bool,
     /// SHA-256 of the token by which it is managed (RFC 7592).

@@ -12,7 +12,7 @@ use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFo
 use super::secret;
 
 /// Members of Doorward. A client that registers itself cannot set them.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -28,6 +28,7 @@ const OURS: [&str; 16] = [
     "pkce",
     "resources",
     "roles",
+    "spiffe_id",
     "transaction_tokens",
 ];
 
@@ -183,6 +184,7 @@ pub struct Metadata {
     pub(crate) tls_client_auth_san_uri: Option<String>,
     pub(crate) tls_client_auth_san_ip: Option<String>,
     pub(crate) tls_client_auth_san_email: Option<String>,
+    pub(crate) spiffe_id: Option<String>,
 
     pub(crate) profile: Option<ProfileChoice>,
     pub(crate) pkce: Option<PkceChoice>,

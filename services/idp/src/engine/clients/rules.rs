@@ -7,6 +7,7 @@ mod flows;
 mod redirects;
 mod signatures;
 mod transaction_tokens;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl Client {
             sealed_secret: None,
             keys: keys(metadata, auth)?,
             tls_name: certificate::name(metadata, auth)?,
+            spiffe_id: workload::spiffe_id(metadata, auth)?,
             redirects: redirects.sign_in,
             pkce: pkce_policy(metadata, auth),
             consent: consent(metadata, is_native, auth),
@@ -80,6 +82,7 @@ impl Client {
             exchange: metadata.exchange.clone().unwrap_or_default(),
             transaction_tokens: transaction_tokens::policy(metadata, auth, &id)?,
             introspects_all: privileged(metadata, auth)?,
+            service_account: None,
             management: None,
             created: None,
             id,

@@ -11,11 +11,11 @@ use crate::engine::dpop;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_request::{Extra, TokenRequest};
 use crate::engine::grants::token_response::TokenResponse;
-use crate::model::Grant;
+use crate::model::{Grant, seconds};
 
 /// Issues an access token whose subject is the client. Nothing is written for it.
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
-    let TokenRequest { provider, endpoints, client_request, .. } = *request;
+    let TokenRequest { provider, endpoints, client_request, now } = *request;
     if !client_request.is_authenticated() {
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client cannot prove who it is"));
     }
@@ -32,12 +32,16 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         limited: false,
     };
     let binding = dpop::binding(provider, endpoints, client_request).await?;
-    Ok(request.answer(&grant, None, Extra { binding: binding.as_ref(), ..Extra::default() }).await)
+    let end = client_request.client.service_account.map(|account| seconds(account.end_of_token(now)));
+    Ok(request.answer(&grant, None, Extra { binding: binding.as_ref(), end, ..Extra::default() }).await)
 }
 
 /// What the client asks for, without what only makes sense for a person. A client whose registration lists no scopes gets
-/// none: here no user limits what it may.
+/// none: here no user limits what it may. A service account that asks for nothing gets all that it may.
 fn scope(request: &TokenRequest<'_>) -> Result<Scopes, OAuthError> {
+    if request.client().service_account.is_some() && request.scope()?.is_none() {
+        return Ok(request.client().scopes.clone().unwrap_or_default());
+    }
     let Some(wanted) = request.scope()?.filter(|_| request.client().scopes.is_some()) else {
         return Ok(Scopes::default());
     };

@@ -9,7 +9,8 @@ use oidc::error::ErrorCode;
 
 use super::client_credentials::allowed;
 use crate::engine::accounts::{self, AccountStatus};
-use crate::engine::clients::{Client, GrantType};
+use crate::engine::client_request::ClientRequest;
+use crate::engine::clients::{AuthMethod, Client, GrantType};
 use crate::engine::dpop;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_request::{Extra, TokenRequest};
@@ -22,6 +23,9 @@ const EVENT: &str = "jwt-bearer";
 /// Issues an access token for a user whom a trusted client names.
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
+    if is_of_workload(client_request) {
+        return super::client_credentials::issue(request).await;
+    }
     if !client_request.is_authenticated() || !may_issue_assertions(&client_request.client) {
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not act on behalf of users"));
     }
@@ -53,6 +57,12 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
     Ok(request
         .answer(&grant, Some(&user), Extra { binding: binding.as_ref(), event: Some(EVENT), ..Extra::default() })
         .await)
+}
+
+/// Whether the assertion is the token by which a workload has proved who it is: it asks for a token for itself.
+fn is_of_workload(request: &ClientRequest<'_>) -> bool {
+    let is_workload = matches!(request.method, AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt);
+    is_workload && request.form.get("client_assertion").is_none()
 }
 
 fn may_issue_assertions(client: &Client) -> bool {

@@ -36,6 +36,7 @@ const ASSERTIONS: [Algorithm; 5] =
     [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
 
 /// What is offered only where it is configured.
+#[expect(clippy::struct_excessive_bools, reason = "each is offered by itself")]
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offered {
     /// Clients may register themselves.
@@ -50,6 +51,8 @@ pub(super) struct Offered {
     pub(super) levels: Vec<String>,
     /// Clients may be described by the documents at their identifiers.
     pub(super) client_documents: bool,
+    /// Workloads are accepted as clients.
+    pub(super) workloads: bool,
 }
 
 /// The metadata.
@@ -123,6 +126,7 @@ fn methods(endpoints: &IssuerEndpoints, offered: &Offered) -> Vec<&'static str> 
     let is_offered = |method: &AuthMethod| match method {
         AuthMethod::TlsClient => has_mtls && offered.verified_certificates,
         AuthMethod::SelfSignedTlsClient => has_mtls,
+        AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt => offered.workloads,
         _ => true,
     };
     AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect()

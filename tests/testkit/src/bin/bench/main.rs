@@ -27,6 +27,7 @@ mod spent;
 mod tokens;
 mod transactions;
 mod users;
+mod workloads;
 
 use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 

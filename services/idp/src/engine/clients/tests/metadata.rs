@@ -380,6 +380,7 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
         "resources": ["https://gateway.example"],
         "roles": "plain",
         "transaction_tokens": { "scopes": ["files.read"] },
+        "spiffe_id": "spiffe://example.org/billing",
     }) else {
         panic!("is an object")
     };
@@ -389,6 +390,21 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
     let both = told.with_ours_of(&mine).expect("metadata").to_members();
     let expected = json!({ "redirect_uris": ["https://app.example/cb"], "consent": "trusted" });
     assert_eq!(Value::Object(both), expected, "what was given stays");
+}
+
+/// Row [I80](../../../../../../docs/security-requirements.md#i80).
+#[test]
+fn spiffe_id_is_for_clients_that_show_svids() {
+    let with = |id: Value| json!({ "token_endpoint_auth_method": "spiffe_jwt", "spiffe_id": id });
+    let billing = added(&with(json!("spiffe://example.org/billing/*")));
+    let id = billing.spiffe_id.expect("is set");
+    assert!(billing.auth == AuthMethod::SpiffeJwt && id.fits("spiffe://example.org/billing/worker"));
+    assert!(!id.fits("spiffe://example.org/billing") && !id.fits("spiffe://example.org/other/worker"));
+    for other in ["billing", "https://example.org/billing", "spiffe://example.org/bill*", "spiffe://", ""] {
+        assert_eq!(wrong(&with(json!(other))), "spiffe_id", "{other}");
+    }
+    assert_eq!(wrong(&with(Value::Null)), "spiffe_id");
+    assert_eq!(wrong(&json!({ "spiffe_id": "spiffe://example.org/billing" })), "spiffe_id");
 }
 
 fn json_value() -> impl Strategy<Value = Value> {

@@ -1,4 +1,4 @@
-//! Metrics of the issuers.
+//! Metrics of requests to issuers.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -19,7 +19,7 @@ struct Outcome {
 
 /// Counts the requests for an issuer's keys, and records whether the last one was answered.
 #[derive(Clone)]
-pub(crate) struct KeyRequests {
+pub struct KeyRequests {
     issuer: String,
     outcomes: Family<Outcome, Counter>,
     up: Family<Issuer, Gauge>,
@@ -27,7 +27,7 @@ pub(crate) struct KeyRequests {
 
 impl KeyRequests {
     /// The counters of this issuer.
-    pub(crate) fn new(metrics: &Metrics, issuer: &str) -> Self {
+    pub fn new(metrics: &Metrics, issuer: &str) -> Self {
         let outcomes = metrics.counter(
             "doorward_issuer_asked",
             "How often an OpenID Provider was asked for its keys",
@@ -42,7 +42,7 @@ impl KeyRequests {
     }
 
     /// Records a request that was answered or not.
-    pub(crate) fn note(&self, answered: bool) {
+    pub fn note(&self, answered: bool) {
         let outcome = if answered { "success" } else { "failure" };
         self.outcomes.get_or_create(&Outcome { issuer: self.issuer.clone(), outcome }).inc();
         self.up.get_or_create(&Issuer { issuer: self.issuer.clone() }).set(i64::from(answered));
