@@ -56,7 +56,7 @@ impl Access {
         let grants = Grants::of_oauth_scope(scope_tokens(claims)).map_err(|_| Reason::Policy)?;
         if is_service_account(claims, rules) {
             let scopes = grants.ok_or(Reason::Policy)?.to_cs3();
-            return Ok(Self { scopes: Arc::new(scopes), amr: amr::SERVICE });
+            return Ok(Self { scopes: Arc::new(scopes), amr: amr::SERVICE, actor: None });
         }
         let scopes = grants.map_or_else(Scopes::full_user, |grants| grants.to_cs3());
         let actor = Actor::read(claims.get("act")).map_err(|_| Reason::Malformed)?;

@@ -20,7 +20,7 @@ use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
 
 pub use account_mail::AccountMailSettings;
-pub use client_documents::ClientDocuments;
+pub(crate) use client_documents::ClientDocuments;
 pub use dpop_nonces::DpopNonces;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
 pub use webfinger::Webfinger;

@@ -41,7 +41,7 @@ impl RouteResource {
         let path = match &pattern.path {
             None => "",
             Some(PathPattern::Prefix(path)) => path.as_str(),
-            Some(PathPattern::Exact(_) | PathPattern::Regex(_)) => {
+            Some(_) => {
                 return Err("protected_resource needs a path in place of a regex".to_owned());
             }
         };

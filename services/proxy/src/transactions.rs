@@ -24,8 +24,7 @@ use crate::identity::Identity;
 use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, source};
 use keys::Keys;
-pub(crate) use route::TransactionEntry;
-pub use route::TransactionRoute;
+pub(crate) use route::{TransactionEntry, TransactionRoute};
 use route::{ContextMember, Mint};
 
 /// The header of a transaction token.

@@ -159,11 +159,12 @@ mod tests {
 - { identity: proxy, scopes: [edge] }
 ";
         let policies = Policies::parse(text, LIFETIME).expect("is a policy");
-        let (name, files) = policies.of_caller(&caller("spiffe://example.org/files")).expect("is named");
+        let [files, other] = ["files", "other"].map(|name| caller(&format!("spiffe://example.org/{name}")));
+        let (name, files) = policies.of_caller(&files).expect("is named");
         assert_eq!(name, "spiffe://example.org/files");
         assert!(files.may_replace && files.scopes.contains("files.write") && files.details.contains("file"));
         assert_eq!(files.lifetime, Duration::from_mins(2));
-        let (_, other) = policies.of_caller(&caller("spiffe://example.org/other")).expect("is named");
+        let (_, other) = policies.of_caller(&other).expect("is named");
         assert!(!other.may_replace && other.scopes.len() == 1 && other.context.contains("req_ip"));
         assert_eq!(other.lifetime, LIFETIME);
         assert!(policies.of_edge().is_some_and(|edge| edge.scopes.contains("edge")));

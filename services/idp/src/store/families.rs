@@ -78,7 +78,7 @@ impl Store {
     ) -> Result<Rotation, StoreError> {
         let rotate = used(grant, presented, now, idle_end)
             .col_expr(grant::Column::Generation, Expr::col(grant::Column::Generation).add(1));
-        self.take(&rotate, (grant, presented), now, grace, until).await
+        self.write_use(&rotate, (grant, presented), now, grace, until).await
     }
 
     /// Uses generation `presented`, which stays the current one: for clients whose refresh tokens are not rotated (FAPI 2.0 Security
@@ -92,11 +92,11 @@ impl Store {
         until: SystemTime,
     ) -> Result<Rotation, StoreError> {
         let renew = used(grant, presented, now, idle_end);
-        self.take(&renew, (grant, presented), now, Duration::ZERO, until).await
+        self.write_use(&renew, (grant, presented), now, Duration::ZERO, until).await
     }
 
     /// Writes the use of a token if it is the current one.
-    async fn take(
+    async fn write_use(
         &self,
         update: &UpdateMany<grant::Entity>,
         (grant, presented): (Uuid, u32),

@@ -3,10 +3,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::gateway::Identified;
+use authn::gateway::{Identified, TransactionKeySet, TransactionWanted};
 use authn::{
-    AuthError, Authenticated, Credentials, Explanation, Gateway, OpaqueEntry, Reason, Role, Scope, Scopes, User,
-    UserId, UserType, kind,
+    AuthError, Authenticated, Caller, Credentials, Explanation, Gateway, OpaqueEntry, Reason, Role, Scope, Scopes,
+    User, UserId, UserType, kind,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use runtime::Clock;
@@ -35,6 +35,14 @@ impl Gateway for Upstream {
         let secret = credentials.secret.expose_secret().to_owned();
         self.asked.lock().expect("no panic").push([kind.to_owned(), credentials.client_id.clone(), secret]);
         (self.answer)()
+    }
+
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<Arc<str>, AuthError> {
+        unreachable!("no route of this test wants a transaction token")
+    }
+
+    async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
+        unreachable!("no route of this test verifies transaction tokens")
     }
 }
 

@@ -158,6 +158,7 @@ fn route(entry: RouteEntry, services: &Services) -> Result<Option<Sorted>, Strin
         backend,
         unprotected: entry.unprotected,
         protected_resource: None,
+        transaction_token: None,
         is_builtin: is_ours,
         keep_authorization: Some(entry.unprotected),
         keeps_internal_token: false,

@@ -64,6 +64,7 @@ fn token(file: PathBuf, context: &Context) -> Result<Arc<FileValue<Secret>>, Box
 
 impl MachineKey {
     /// These keys; an empty previous one is none.
+    #[cfg(test)]
     pub(crate) fn new(current: &Secret, previous: &Secret, random: Random) -> Arc<Self> {
         let state = State::new(current, previous, &random);
         Arc::new(Self { current: ArcSwap::from_pointee(state), token: None, random })

@@ -212,7 +212,7 @@ async fn servers_take_no_cipher_suite_of_tls_1_2_that_bcp_195_does_not_recommend
     let [chain, key] = ["ecdsa.pem", "ecdsa.key"].map(|file| fs::read_to_string(authority.path(file)).expect("reads"));
     issued.put_to_use(&chain, &key, &["localhost".to_owned()]).expect("fits");
     let of_files = signed.map(|(cert, key)| {
-        let tls = GrpcTls { enabled: true, cert: Some(cert), key: Some(key), client_ca: None };
+        let tls = GrpcTls { enabled: true, cert: Some(cert), key: Some(key), ..GrpcTls::default() };
         ServerFiles::of_grpc(&tls).expect("TLS is enabled").read().expect("reads").config
     });
     let [ecdsa, rsa] = of_files;

@@ -1,5 +1,5 @@
 use oidc::jose::UnverifiedJwt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Session;
