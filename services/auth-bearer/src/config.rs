@@ -156,7 +156,9 @@ impl Config {
         }
         self.add_profiles(&mut all);
         let instance = self.multi_instance.instance();
-        all.iter_mut().for_each(|issuer| issuer.instance.clone_from(&instance));
+        for issuer in &mut all {
+            issuer.instance.clone_from(&instance);
+        }
         Settings::check_together(&all).map_err(FileError::Together)?;
         tenants::check_together(self, &all).map_err(FileError::Together)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());

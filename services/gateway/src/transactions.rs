@@ -39,7 +39,7 @@ pub(crate) struct Transactions {
     keys: Arc<TransactionKeys>,
     minter: TransactionMinter,
     /// Verifies the transaction tokens that are to be replaced.
-    transactions: TransactionVerifier,
+    replaced: TransactionVerifier,
     /// Verifies internal tokens.
     internal: Verifier,
     /// `None` where no file is set: then only the edge in the same process may request tokens.
@@ -142,7 +142,7 @@ impl Transactions {
         let policies = policy::follow(config.transaction_policy_file.as_deref(), lifetime, context)?;
         let service = <Gateway as runtime::Service>::IDENTITY.name;
         Ok(Some(Self {
-            transactions: TransactionVerifier::new(trust_domain, KeySource::Derived(Arc::clone(&keys))),
+            replaced: TransactionVerifier::new(trust_domain, KeySource::Derived(Arc::clone(&keys))),
             keys,
             minter: minter.with_identifiers(move || random.bytes()),
             internal,
@@ -234,7 +234,7 @@ impl Transactions {
         let now = self.clock.now();
         let outcome = self.for_caller(caller, lifetime, |workload| {
             let request = ReplacementRequest::new(&wanted.scope, &wanted.details, &wanted.context)?;
-            let claims = self.transactions.verify(now, transaction_token).map_err(Refusal::Replaced)?;
+            let claims = self.replaced.verify(now, transaction_token).map_err(Refusal::Replaced)?;
             Ok(self.minter.replace(now, &claims, &request, workload.name, &workload.policy)?)
         });
         self.record(caller, None, wanted, true, &outcome);

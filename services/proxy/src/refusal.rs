@@ -34,8 +34,8 @@ pub struct Challenges {
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
+    /// The headers. They are boxed since a refusal is an error, which is returned by value.
+    pub headers: Box<HeaderMap>,
     /// The text.
     pub body: Cow<'static, str>,
 }
@@ -46,7 +46,7 @@ impl Refusal {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, headers, body: Cow::Borrowed(body) }
+        Self { status, headers: Box::new(headers), body: Cow::Borrowed(body) }
     }
 
     /// Redirects a browser to the sign-in.
@@ -189,7 +189,7 @@ impl Refusal {
     pub fn into_response(self) -> axum::response::Response {
         let mut response = axum::response::Response::new(axum::body::Body::from(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         response
     }
 }

@@ -24,8 +24,8 @@ use crate::identity::Identity;
 use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, source};
 use keys::Keys;
-pub(crate) use route::{TransactionEntry, TransactionRoute};
 use route::{ContextMember, Mint};
+pub(crate) use route::{TransactionEntry, TransactionRoute};
 
 /// The header of a transaction token.
 pub(crate) const TRANSACTION_TOKEN: HeaderName = HeaderName::from_static(HEADER);

@@ -18,7 +18,7 @@ use testkit::{Certificates, Finished, Layout, Mode, SignIn, TestFamily, note_sec
 use workload::testing::{Documents, Issuer, SpiffeAuthority};
 
 /// How long a change may take until it holds, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// The audience of tokens.
 const HERE: &str = "doorward";

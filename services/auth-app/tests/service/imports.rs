@@ -255,7 +255,7 @@ async fn expired_token_is_refused_though_it_matches() {
     let file = serde_json::to_vec(&[row]).expect("JSON");
     import(&fixture, cells(&file).expect("is read"), false).await;
     fixture.authenticate(&login(0), "a-secret-of-cells").await.expect("still works");
-    fixture.clock.advance(Duration::from_secs(300));
+    fixture.clock.advance(Duration::from_mins(5));
     let refusal = fixture.refusal(&login(0), &"a-secret-of-cells".into()).await;
     assert_eq!(refusal, Reason::Expired, "remembered or not");
 }

@@ -5,7 +5,7 @@ use crate::claims::Path;
 use crate::issuer::Settings;
 use crate::tenants::TenantClaim;
 
-/// Characters by which JMESPath does more than naming a claim below another one.
+/// Characters by which `JMESPath` does more than naming a claim below another one.
 const EXPRESSION: [char; 7] = ['[', ']', '|', '&', '*', '@', '\''];
 
 /// The claim with this name; `None` for an empty name.

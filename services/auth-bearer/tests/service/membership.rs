@@ -40,7 +40,7 @@ impl World {
             claims = with(claims, "owncloudMemberOf", member);
         }
         if !guest.is_null() {
-            claims = with(claims, "instances", json!({ "guest": guest }));
+            claims = with(claims, "instances", [("guest", guest)].into_iter().collect::<Value>());
         }
         sign(&self.signer, &claims)
     }

@@ -45,7 +45,7 @@ impl World {
             ..::config::Transactions::default()
         };
         let config = Config { transactions: settings, transaction_policy_file: file, ..Config::default() };
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
         let context = Context { clock, ..Context::new(Environment::default()) };
         let ring = Arc::new(KeyRing::new(&"i".repeat(32).into(), None).expect("a secret"));
         let transactions = Transactions::open(&config, Verifier::new(Arc::clone(&ring)), &context);
@@ -96,7 +96,7 @@ async fn workload_gets_a_token_for_what_its_policy_lists() {
         context: r#"{"req_ip":"192.0.2.1"}"#.to_owned(),
     };
     let minted = world.mint(FILES, &answer, &details).expect("is issued");
-    let verifier = &world.transactions.transactions;
+    let verifier = &world.transactions.replaced;
     let claims = verifier.verify(world.context.clock.now(), &minted.token).expect("is a transaction token");
     assert_eq!(claims, minted.claims);
     assert_eq!((claims.subject.as_str(), claims.subject_type), ("id-of-einstein", SubjectType::User));

@@ -18,7 +18,7 @@ pub struct ClientDocuments {
     #[serde(rename = "client_id_metadata_hosts")]
     #[schemars(extend("x-env" = ["<P>_CLIENT_ID_METADATA_HOSTS"]))]
     pub hosts: Vec<String>,
-    /// The scopes of the API that users can grant to such clients, like path:/notes:rw. Without any, these clients can sign users
+    /// The scopes of the API that users can grant to such clients, like `path:/notes:rw`. Without any, these clients can sign users
     /// in, and their access tokens reach nothing behind the edge.
     #[serde(rename = "client_id_metadata_scopes")]
     #[schemars(extend("x-env" = ["<P>_CLIENT_ID_METADATA_SCOPES"]))]

@@ -16,19 +16,19 @@ const MAX_NAME: usize = 256;
 
 /// Writes a refusal, with the reason that the caller does not get.
 pub(crate) fn refused(AuditedRefusal { event, reason, client }: &AuditedRefusal, parts: &Parts) {
-    write(Event { reason, ..Event::new(event, "refused") }, client, parts);
+    write(&Event { reason, ..Event::new(event, "refused") }, client, parts);
 }
 
 /// Writes what was done with the rights of a user.
 pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Parts) {
-    write(Event { subject: &subject, ..Event::new(event, "done") }, client, parts);
+    write(&Event { subject: &subject, ..Event::new(event, "done") }, client, parts);
 }
 
 /// Writes that tokens were issued for a user, and who acts for the user by them, also into the trace.
 pub(crate) fn issued(AuditedGrant { event, user, act }: &AuditedGrant, client: &str, parts: &Parts) {
     let subject = &user.id.opaque_id;
     record_delegation(&Span::current(), subject, act.as_ref(), None);
-    write(Event { subject, act: &act.as_ref().map(display), ..Event::new(event, "done") }, client, parts);
+    write(&Event { subject, act: &act.as_ref().map(display), ..Event::new(event, "done") }, client, parts);
 }
 
 /// Writes that a transaction token was issued, also into the trace: its transaction, never the token.
@@ -42,11 +42,12 @@ pub(crate) fn transaction(transaction: &AuditedTransaction, client: &str, parts:
         scope: &display(&claims.scope),
         ..Event::new(event, outcome)
     };
-    write(event, client, parts);
+    write(&event, client, parts);
 }
 
-fn write(event: Event<'_>, client: &str, parts: &Parts) {
+fn write(event: &Event<'_>, client: &str, parts: &Parts) {
     let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
     let client: String = client.chars().take(MAX_NAME).collect();
-    Event { client: &client, source: &caller.source.map(display), trace_id: &display(&caller.trace_id), ..event }.log();
+    Event { client: &client, source: &caller.source.map(display), trace_id: &display(&caller.trace_id), ..*event }
+        .log();
 }

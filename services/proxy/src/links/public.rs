@@ -125,7 +125,7 @@ mod tests {
         password: Option<&str>,
     ) -> Option<Result<(String, String), CredentialError>> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let value = |value: &&'static str| (HeaderName::from_static(TOKEN), HeaderValue::from_static(*value));
+        let value = |value: &&'static str| (HeaderName::from_static(TOKEN), HeaderValue::from_static(value));
         let (headers, method): (HeaderMap, _) = (headers.iter().map(value).collect(), Method::GET);
         let path = Path::parse(path, Leniency::default()).expect("a path");
         let (host, source) = ("cloud.example", None);

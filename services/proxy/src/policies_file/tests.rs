@@ -64,8 +64,11 @@ const BOTH: [(&str, &str, u16, bool); 53] = [
     ("POST", "/api/v0/settings/roles-list", 9190, false),
     ("GET", "/wopi/files/a", 9300, true),
 ];
+/// The port of a backend, and whether its route is unprotected.
+type Target = (u16, bool);
+
 /// What differs: for an oCIS, and for an OpenCloud.
-const DIFFERENT: [(&str, &str, (u16, bool), (u16, bool)); 6] = [
+const DIFFERENT: [(&str, &str, Target, Target); 6] = [
     ("GET", "/announcement", (9100, true), (9100, false)),
     ("GET", "/sciencemesh/federations", (9280, false), (9280, true)),
     ("POST", "/sciencemesh/discover", (9280, false), (9280, true)),

@@ -142,9 +142,9 @@ mod tests {
         let mut sent = headers(&COOKIE, &["a=1; selector=b ; selectors=c", "selector=d", " selector=e"]);
         remove(&mut sent, "selector");
         assert_eq!(sent.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; selectors=c"]);
-        let mut set = headers(&SET_COOKIE, &["selector=a; Path=/", " selector =b", "selectors=c"]);
-        remove_set(&mut set, "selector");
-        assert_eq!(set.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["selectors=c"]);
+        let mut received = headers(&SET_COOKIE, &["selector=a; Path=/", " selector =b", "selectors=c"]);
+        remove_set(&mut received, "selector");
+        assert_eq!(received.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["selectors=c"]);
     }
 
     #[test]

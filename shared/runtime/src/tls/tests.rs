@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rcgen::KeyPair;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
-use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedCipherSuite};
 
 use super::*;
 use crate::testing::{Authority, Recorder};
@@ -228,7 +228,7 @@ async fn servers_take_no_cipher_suite_of_tls_1_2_that_bcp_195_does_not_recommend
             accepted += usize::from(is_recommended);
         }
         assert_eq!(accepted, 2, "of {kind}");
-        let all: Vec<_> = ALL_CIPHER_SUITES.iter().map(|suite| suite.suite()).collect();
+        let all: Vec<_> = ALL_CIPHER_SUITES.iter().map(SupportedCipherSuite::suite).collect();
         let (version, _) = negotiated(config, &roots, &all).await.expect("they agree");
         assert_eq!(version, ProtocolVersion::TLSv1_3);
     }

@@ -95,8 +95,8 @@ fn claims_have_the_names_of_the_draft() {
     let actor = "portal".into();
     let subject = Subject { actor: Some(&actor), ..user(Authority::WholeUser) };
     let request = TransactionRequest::new("files.read", r#"{"file":"7"}"#, "").unwrap();
-    let minted = minter.mint(at(NOW), &subject, &request, FILES, &policy(&["files.read"])).unwrap();
-    let jwt = oidc::jose::UnverifiedJwt::parse(&minted.token).unwrap();
+    let issued = minter.mint(at(NOW), &subject, &request, FILES, &policy(&["files.read"])).unwrap();
+    let jwt = oidc::jose::UnverifiedJwt::parse(&issued.token).unwrap();
     let mut expected = good_claims();
     expected.as_object_mut().unwrap().remove("rctx");
     expected["txn"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
@@ -112,7 +112,7 @@ fn scope_is_within_the_policy_and_the_subject_s() {
     let mint = |authority, scope: &str| {
         let request = TransactionRequest::new(scope, "", "")?;
         let policy = policy(&["files.read", "files.write"]);
-        minter.mint(at(NOW), &user(authority), &request, FILES, &policy).map(|minted| minted.claims.scope.to_string())
+        minter.mint(at(NOW), &user(authority), &request, FILES, &policy).map(|issued| issued.claims.scope.to_string())
     };
     assert_eq!(mint(Authority::WholeUser, "files.write files.read").as_deref(), Ok("files.read files.write"));
     assert_eq!(mint(Authority::Scopes(&own), "files.read").as_deref(), Ok("files.read"));

@@ -185,7 +185,7 @@ mod tests {
         for end in (0..whole.len()).step_by(7) {
             assert!(parse(&whole[..end]).is_err(), "{end}");
         }
-        let changed = |change: fn(&mut Value)| {
+        let parse_with = |change: fn(&mut Value)| {
             let mut document: Value = serde_json::from_str(&whole).expect("JSON");
             change(&mut document);
             parse(&document.to_string())
@@ -206,9 +206,9 @@ mod tests {
             |document| document["more"] = "x".repeat(MAX_BYTES).into(),
         ];
         for (index, change) in changes.into_iter().enumerate() {
-            assert!(changed(change).is_err(), "{index}");
+            assert!(parse_with(change).is_err(), "{index}");
         }
-        assert!(changed(|document| document["more"] = 1.into()).is_ok());
+        assert!(parse_with(|document| document["more"] = 1.into()).is_ok());
         assert!(parse(r#"{"keys":[]}"#).is_ok_and(|bundle| names(&bundle).is_empty()));
     }
 

@@ -102,7 +102,7 @@ async fn check_rust(world: &World, keys_url: &str, Requests(requests): &Requests
 /// Runs a program over all requests, and compares its answers.
 async fn check(world: &World, command: &mut Command, Requests(requests): &Requests) {
     let name = format!("{command:?}");
-    let input: String = requests.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let input: String = requests.iter().flat_map(|(line, _)| [line.as_str(), "\n"]).collect();
     command.current_dir(SCRIPTS).envs(world.parameters());
     let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
     let running = tokio::task::spawn_blocking(move || {

@@ -13,7 +13,7 @@ use crate::transaction::{
 const DOMAIN: &str = "cloud.example.org";
 
 fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    UNIX_EPOCH + Duration::from_hours(500_000)
 }
 
 fn keys() -> Arc<TransactionKeys> {
@@ -79,8 +79,8 @@ fn request_with_one_valid_token_of_the_scope_is_let_through() {
         assert_eq!((refusal.status().as_u16(), refusal.body().as_str()), (expected, ""));
         assert_eq!(refusal.headers().contains_key(WWW_AUTHENTICATE), expected == 401);
     }
-    let later = TransactionLayer::http(verifier(), || now() + Duration::from_mins(2), Scopes::default());
-    assert_eq!(answer(&later, &[token("files.read")]).status(), 401);
+    let after_its_end = TransactionLayer::http(verifier(), || now() + Duration::from_mins(2), Scopes::default());
+    assert_eq!(answer(&after_its_end, &[token("files.read")]).status(), 401);
 }
 
 #[test]
