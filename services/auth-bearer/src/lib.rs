@@ -19,6 +19,7 @@ pub mod results;
 pub mod sessions;
 mod store;
 pub mod tenants;
+pub mod transport;
 pub mod user_directory;
 
 use std::io::ErrorKind;
@@ -37,8 +38,9 @@ use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
 use crate::logouts::Logouts;
-use crate::provision::{Provisioner, Transport, transport};
+use crate::provision::Provisioner;
 use crate::tenants::Tenants;
+use crate::transport::{Transport, transport};
 use crate::user_directory::UserDirectory;
 
 pub use self::config::{

@@ -16,7 +16,7 @@ use tonic::{Request, Response};
 
 use crate::claims::{Claims, Path};
 use crate::issuer::Issuer;
-use crate::provision::Transport;
+use crate::transport::Transport;
 
 /// The method of a service with tenants, and that of a gateway, whose messages are the same.
 const OF_TENANTS: &str = "/cs3.identity.tenant.v1beta1.TenantAPI/GetTenantByClaim";

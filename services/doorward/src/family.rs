@@ -260,7 +260,7 @@ impl Builder<'_> {
         let config = &self.settings.auth_bearer;
         let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
         let administration = match &self.administration {
-            Some(here) => auth_bearer::provision::transport(here.clone()),
+            Some(here) => auth_bearer::transport::transport(here.clone()),
             None => auth_bearer::administration(config, context)?,
         };
         let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;

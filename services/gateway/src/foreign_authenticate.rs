@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
 use crate::authenticate::Core;
-use crate::upstream::{UPSTREAM, forward};
+use crate::forward::{UPSTREAM, forward};
 
 /// The bytes before a message: whether it is compressed, and its length (`Length-Prefixed-Message` of gRPC over HTTP/2).
 const PREFIX: usize = 5;

@@ -3,6 +3,7 @@
 mod authenticate;
 mod config;
 mod foreign_authenticate;
+mod forward;
 mod homes;
 mod multi_instance;
 pub mod peers;

@@ -6,16 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use authn::Channel;
 use http::{Request, Response};
-use status::Kind;
-use tonic::{Status, body::Body, server::NamedService};
-use tower::{Service, ServiceExt};
+use tonic::{body::Body, server::NamedService};
+use tower::Service;
 
+use crate::forward::{UPSTREAM, forward};
 use crate::{authenticate::Core, foreign_authenticate, tenants};
 
-/// What messages call the gateway behind this one.
-pub(crate) const UPSTREAM: &str = "the upstream gateway";
 /// What messages call the service that has tenants.
 const TENANTS: &str = "the service with tenants";
 
@@ -80,24 +77,6 @@ where
 
 fn is_own(path: &str) -> bool {
     path.rsplit_once('/').is_some_and(|(_, method)| OWN.contains(&method))
-}
-
-/// The answer of the service of this name to a request.
-pub(crate) async fn forward(
-    service: Channel,
-    name: &'static str,
-    request: Request<Body>,
-) -> Result<Response<Body>, Infallible> {
-    match service.oneshot(request).await {
-        Ok(response) => Ok(response),
-        Err(error) => Ok(unavailable(name, error.as_ref()).into_http()),
-    }
-}
-
-/// What callers are answered when a service cannot be reached; the cause is for the log.
-fn unavailable(name: &str, error: &(dyn std::error::Error + 'static)) -> Status {
-    tracing::error!(error, "{name} cannot be reached");
-    status::grpc(Kind::Unavailable, format!("{name} is not available"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod password_change;
 mod pool;
 mod profile;
 mod server;
+mod tenant_search;
 mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -30,4 +31,5 @@ pub use listing::Listing;
 pub use mapping::{MappedAttribute, Mapping};
 pub use password_change::{PasswordChange, PasswordChangeError, Refusal};
 pub use profile::ProfileSchema;
-pub use tenants::{Tenant, TenantKey, TenantSchema, Tenants};
+pub use tenant_search::{Tenant, TenantKey};
+pub use tenants::{TenantSchema, Tenants};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_bearer::provision::transport;
+use auth_bearer::transport::transport;
 use auth_bearer::{AuthProviders, Config, Minting, Oidc};
 use authn::testing::{MemoryDirectory, user};
 use authn::{AuthError, Directory, Reason, User, UserId};

@@ -29,9 +29,10 @@ pub(super) fn set(headers: &mut HeaderMap, route: &Route, identity: Option<&Iden
     Ok(())
 }
 
-/// An identifier as a header's value. One with blanks at its ends would reach the backend as another identifier.
+/// An identifier as a header's value. One with blanks at its ends would reach the backend as another identifier, and so may one that is not
+/// ASCII: backends disagree on the encoding of headers.
 fn value_of(id: &str) -> Option<HeaderValue> {
-    let is_whole = !id.is_empty() && id.trim() == id;
+    let is_whole = !id.is_empty() && id.trim() == id && id.is_ascii();
     is_whole.then(|| HeaderValue::from_str(id).ok())?
 }
 

@@ -64,7 +64,7 @@ impl Party {
             "redirect_uris": [redirect_uri],
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
-            "scope": "openid offline_access",
+            "scope": "openid profile offline_access",
             "token_endpoint_auth_method": "private_key_jwt",
             "jwks": { "keys": keys.collect::<Verdict<Vec<_>>>()? },
             "dpop_bound_access_tokens": true,
