@@ -310,7 +310,7 @@ pub struct Signatures {
     pub request_object: Option<Algorithm>,
     /// Request objects need not be signed (`request_object_signing_alg` is `none`, or nothing is said).
     pub request_object_unsigned: bool,
-    /// `introspection_signed_response_alg`; plain JSON if none.
+    /// `introspection_signed_response_alg`: of the responses to requests that ask for a signed one; the usual one if none.
     pub introspection: Option<Algorithm>,
     /// `token_endpoint_auth_signing_alg`; any of the method's if none.
     pub assertion: Option<Algorithm>,

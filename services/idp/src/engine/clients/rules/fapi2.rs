@@ -34,7 +34,13 @@ pub(super) fn apply(metadata: &Metadata, client: &mut Client) -> Result<(), Meta
     let signatures = &mut client.signatures;
     client.needs_signed_request |= signatures.request_object.is_some();
     signatures.request_object_unsigned = false;
-    for ours in [&mut signatures.id_token, &mut signatures.access_token, &mut signatures.authorization] {
+    // userinfo is signed only for a client that names an algorithm
+    for ours in [
+        &mut signatures.id_token,
+        &mut signatures.access_token,
+        &mut signatures.authorization,
+        &mut signatures.introspection,
+    ] {
         ours.get_or_insert(Algorithm::Ps256);
     }
     Ok(())

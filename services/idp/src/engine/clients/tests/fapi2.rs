@@ -34,8 +34,8 @@ fn fapi2_client_is_pushed_and_uses_pkce_and_bound_tokens() {
     );
     assert_eq!(app.pkce, pkce::Policy { required: true, plain: false });
     let Signatures { id_token, access_token, authorization, userinfo, introspection, .. } = app.signatures;
-    assert_eq!([id_token, access_token, authorization], [Some(Algorithm::Ps256); 3]);
-    assert_eq!([userinfo, introspection, app.signatures.assertion, app.signatures.request_object], [None; 4]);
+    assert_eq!([id_token, access_token, authorization, introspection], [Some(Algorithm::Ps256); 4]);
+    assert_eq!([userinfo, app.signatures.assertion, app.signatures.request_object], [None; 3]);
     assert!(!app.signatures.request_object_unsigned);
     let by_certificate = added(&fapi2(&json!({
         "token_endpoint_auth_method": "tls_client_auth",
@@ -146,9 +146,11 @@ proptest! {
             prop_assert!(read.pkce.required && !read.pkce.plain);
             prop_assert!(read.responses.iter().all(|response| *response == ResponseType::CODE));
             prop_assert!(read.signatures.ours().all(|(_, algorithm)| Algorithm::FAPI.contains(&algorithm)));
+            let Signatures { id_token, access_token, authorization, introspection, .. } = read.signatures;
+            prop_assert!([id_token, access_token, authorization, introspection].iter().all(Option::is_some));
             let theirs = [read.signatures.assertion, read.signatures.request_object];
             prop_assert!(theirs.into_iter().flatten().all(|algorithm| Algorithm::FAPI.contains(&algorithm)));
-            prop_assert!(read.signatures.id_token.is_some() && !read.signatures.id_token_unsigned);
+            prop_assert!(!read.signatures.id_token_unsigned);
             prop_assert!(!read.signatures.request_object_unsigned);
         }
     }
