@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::claims::{self, ClaimError};
+use crate::claims::{self, ClaimError, TimeError};
 use crate::error::ErrorCode;
 use crate::jose::{Algorithm, JwtError, KeyError, UnverifiedJwt, VerifyingKey, sha256};
 use crate::web::WebUrl;
@@ -46,6 +46,9 @@ pub enum DpopError {
     /// It was not made just now.
     #[error("iat is more than {} seconds from now", WINDOW.as_secs())]
     Time,
+    /// By its own `exp` or `nbf` it is not valid now (RFC 7519 4.1.4 and 4.1.5).
+    #[error(transparent)]
+    Validity(#[from] TimeError),
     /// It is for another access token, or for none.
     #[error("ath is not the hash of the access token")]
     AccessToken,
@@ -75,7 +78,7 @@ pub enum NonceRule<'a> {
     /// It needs none.
     NotNeeded,
     /// It needs one of which this function says that it is fresh. Such a nonce tells when the proof was made, whatever the clock of
-    /// the client says (RFC 9449 11.1), so that `iat` is not compared with the present.
+    /// the client says (RFC 9449 11.1), so that `iat`, `exp` and `nbf` are not compared with the present.
     Fresh(&'a dyn Fn(&str) -> bool),
 }
 
@@ -141,7 +144,7 @@ impl Proof {
         if jwt.algorithm().is_some_and(|algorithm| !rules.algorithms.contains(&algorithm)) {
             return Err(JwtError::Algorithm.into());
         }
-        proof.check_time(rules.nonce, now)?;
+        proof.check_time(rules.nonce, jwt.claims(), now)?;
         if access_token.is_some_and(|token| jwt.claims().get("ath") != Some(&Value::String(sha256(token)))) {
             return Err(DpopError::AccessToken);
         }
@@ -159,12 +162,16 @@ impl Proof {
         })
     }
 
-    /// Whether it was made just now: by its nonce where it needs one, else by its time.
-    fn check_time(&self, rule: NonceRule<'_>, now: SystemTime) -> Result<(), DpopError> {
+    /// Whether it was made just now: by its nonce where it needs one, else by its times.
+    fn check_time(&self, rule: NonceRule<'_>, claims: &Map<String, Value>, now: SystemTime) -> Result<(), DpopError> {
         match rule {
             NonceRule::NotNeeded => {
                 let is_recent = self.iat + WINDOW >= now && self.iat <= now + WINDOW;
-                if is_recent { Ok(()) } else { Err(DpopError::Time) }
+                if !is_recent {
+                    return Err(DpopError::Time);
+                }
+                claims::check_times(claims, now, WINDOW)?;
+                Ok(())
             }
             NonceRule::Fresh(is_fresh) => {
                 let has_fresh = self.nonce.as_deref().is_some_and(is_fresh);

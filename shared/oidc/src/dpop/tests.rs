@@ -153,6 +153,27 @@ fn i29_a_proof_is_good_for_a_minute() {
     assert!(proof.forget_at() > at(NOW + 60));
 }
 
+/// Row [I29](../../../../docs/security-requirements.md#i29).
+#[test]
+fn proof_counts_only_while_it_is_valid_by_its_own_times() {
+    let with_time = |name: &str, time: Value| verified(&with(name, time), None).map(|_| ());
+    for (name, time) in [("exp", NOW + 1), ("exp", NOW + 3600), ("nbf", NOW - 3600), ("nbf", NOW), ("nbf", NOW + 60)] {
+        assert_eq!(with_time(name, json!(time)), Ok(()), "{name} {time}");
+    }
+    for (name, time, error) in [
+        ("exp", NOW - 3600, TimeError::Expired),
+        ("nbf", NOW + 61, TimeError::NotYet),
+        ("nbf", NOW + 3600, TimeError::NotYet),
+    ] {
+        assert_eq!(with_time(name, json!(time)), Err(DpopError::Validity(error)), "{name} {time}");
+    }
+    for name in ["exp", "nbf"] {
+        let malformed = TimeError::Claim(ClaimError::Malformed(name));
+        assert_eq!(with_time(name, json!("now")), Err(DpopError::Validity(malformed)));
+    }
+    assert_eq!(DpopError::Validity(TimeError::Expired).code(), ErrorCode::InvalidDpopProof);
+}
+
 /// Row [I75](../../../../docs/security-requirements.md#i75).
 #[test]
 fn nonce_that_is_needed_is_fresh_and_replaces_the_time() {
@@ -168,6 +189,9 @@ fn nonce_that_is_needed_is_fresh_and_replaces_the_time() {
         claims["iat"] = json!(iat);
         assert_eq!(verify(&claims), Ok("j1".to_owned()), "{iat}");
     }
+    let mut expired = with("nonce", json!("fresh"));
+    expired["exp"] = json!(NOW - 3600);
+    assert_eq!(verify(&expired), Ok("j1".to_owned()), "the clock of the client does not count");
     assert_eq!(verify(&claims()), Err(DpopError::Nonce));
     assert_eq!(verify(&with("nonce", json!("stale"))), Err(DpopError::Nonce));
     assert_eq!(verify(&with("nonce", json!(1))), Err(ClaimError::Malformed("nonce").into()));
