@@ -133,6 +133,9 @@ pub struct Code {
     /// The `DPoP` key that alone may redeem it (RFC 9449 10).
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
+    /// When it was issued; a code of a former version does not say it.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Seconds>,
     /// When it ends.
     #[serde(rename = "e")]
     pub expires: Seconds,

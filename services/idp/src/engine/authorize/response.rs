@@ -129,6 +129,7 @@ fn code(
         nonce: request.nonce.clone(),
         challenge: challenge.map(|challenge| (challenge.to_text(), challenge.method().as_str().to_owned())),
         dpop_jkt: valid.dpop_jkt.clone(),
+        issued: Some(seconds(now)),
         expires: seconds(now + life),
     };
     provider.sealer.seal(Purpose::Code, &code)
