@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use oidc::assertion::{Assertion, AssertionError};
 use secrecy::{ExposeSecret, SecretString};
+use store::StoreError;
 
 use self::claimed::{Claimed, Proof};
 use super::certificate;
@@ -82,6 +83,21 @@ pub(crate) async fn authenticate(
     }
     let method = client.auth;
     Ok((client, method))
+}
+
+/// Lets the client assertion of a request be used once more, which the client has to repeat with a nonce (RFC 9449 8) and may repeat
+/// otherwise unchanged. The client has proved by it who it is, so that no other request has been accepted with it.
+pub(crate) async fn release(
+    provider: &Provider,
+    (client, method): (&Client, AuthMethod),
+    form: &Form,
+) -> Result<(), StoreError> {
+    if !matches!(method, AuthMethod::SecretJwt | AuthMethod::PrivateKeyJwt) {
+        return Ok(());
+    }
+    let sent = form.get("client_assertion_type").zip(form.get("client_assertion"));
+    let Some(Ok(assertion)) = sent.map(|(kind, text)| Assertion::read(kind, text)) else { return Ok(()) };
+    replay_guard::forget(provider, Kind::ClientAssertion, &client.id, assertion.jti()).await
 }
 
 /// Whether the assertion of a grant (RFC 7523 2.1) proves who the client is.

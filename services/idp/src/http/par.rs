@@ -29,6 +29,7 @@ async fn push(State(state): State<IssuerState>, request: Request) -> Result<Resp
 async fn keep(state: &IssuerState, received: &Received) -> Result<(PushedResponse, Option<String>), OAuthError> {
     let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.pushed).await?;
-    let response = par::push(provider, endpoints, &request).await?;
+    let pushed = par::push(provider, endpoints, &request).await;
+    let response = request.answered(provider, pushed).await?;
     Ok((response, dpop::next_nonce(provider, &request.client, &request.proofs)))
 }

@@ -32,7 +32,8 @@ async fn issue(state: &IssuerState, received: &Received) -> Result<(TokenRespons
     let IssuerState { provider, endpoints, .. } = state;
     let client_request = received.authenticate(state, endpoints.paths.token).await?;
     let request = TokenRequest { provider, endpoints, client_request: &client_request, now: provider.clock.now() };
-    let response = grants::issue(&request).await?;
+    let issued = grants::issue(&request).await;
+    let response = client_request.answered(provider, issued).await?;
     if let Some(grant) = &response.audit {
         audit::issued(grant, &client_request.client.id, &received.parts);
     }

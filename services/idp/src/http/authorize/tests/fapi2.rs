@@ -30,6 +30,16 @@ async fn push(bench: &Bench, client: &FapiClient, more: &[(&str, &str)]) -> Repl
 
 /// The same with a proof with these claims.
 async fn push_with(bench: &Bench, client: &FapiClient, more: &[(&str, &str)], proof: &Value) -> Reply {
+    push_by(bench, client, &client.assertion(bench, &json!({})), (more, proof)).await
+}
+
+/// The same with this client assertion.
+async fn push_by(
+    bench: &Bench,
+    client: &FapiClient,
+    assertion: &str,
+    (more, proof): (&[(&str, &str)], &Value),
+) -> Reply {
     let usual = [
         ("client_id", "app"),
         ("response_type", "code"),
@@ -42,9 +52,8 @@ async fn push_with(bench: &Bench, client: &FapiClient, more: &[(&str, &str)], pr
     let is_kept = |(name, _): &(&str, &str)| !more.iter().any(|(changed, _)| changed == name);
     let added = more.iter().copied().filter(|(_, value)| !value.is_empty());
     let form: Vec<_> = usual.into_iter().filter(is_kept).chain(added).collect();
-    let assertion = client.assertion(bench, &json!({}));
     let proof = client.proof(bench, "POST", &bench.endpoints().url(PUSHED), proof);
-    let form = FapiClient::form(&assertion, &form);
+    let form = FapiClient::form(assertion, &form);
     bench.post_with(&mut Browser::default(), PUSHED, &form, &[("dpop", &proof)]).await
 }
 
@@ -62,7 +71,11 @@ async fn redeem(bench: &Bench, client: &FapiClient, code: &str) -> Reply {
 
 /// The same with a proof with these claims.
 async fn redeem_with(bench: &Bench, client: &FapiClient, code: &str, proof: &Value) -> Reply {
-    let assertion = client.assertion(bench, &json!({}));
+    redeem_by(bench, client, &client.assertion(bench, &json!({})), (code, proof)).await
+}
+
+/// The same with this client assertion.
+async fn redeem_by(bench: &Bench, client: &FapiClient, assertion: &str, (code, proof): (&str, &Value)) -> Reply {
     let form = [
         ("grant_type", "authorization_code"),
         ("client_id", "app"),
@@ -71,7 +84,7 @@ async fn redeem_with(bench: &Bench, client: &FapiClient, code: &str, proof: &Val
         ("code_verifier", VERIFIER),
     ];
     let proof = client.proof(bench, "POST", &bench.endpoints().url(TOKEN), proof);
-    let form = FapiClient::form(&assertion, &form);
+    let form = FapiClient::form(assertion, &form);
     bench.post_with(&mut Browser::default(), TOKEN, &form, &[("dpop", &proof)]).await
 }
 
@@ -215,6 +228,41 @@ async fn each_endpoint_sends_a_nonce_where_one_is_needed() {
     let claims = userinfo(&bench, &client, &token, &json!({ "nonce": first.header("dpop-nonce") })).await;
     assert_eq!(claims.is(200)["sub"], EINSTEIN);
     assert!(!claims.header("dpop-nonce").is_empty());
+}
+
+/// Row [I75](../../../../../../docs/security-requirements.md#i75).
+#[tokio::test]
+async fn assertion_is_good_for_the_request_that_is_repeated_with_a_nonce_and_for_no_other() {
+    let bench = Bench::with(|config| config.dpop_nonces = "fapi2".to_owned()).await;
+    let client = FapiClient::add(&bench, "app", &json!({})).await;
+    let mut browser = Browser::default();
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let assertion = || client.assertion(&bench, &json!({}));
+    let first = assertion();
+    let push = async |proof: &Value| push_by(&bench, &client, &first, (&[], proof)).await;
+    let demand = push(&json!({})).await;
+    assert_refused(&demand, "use_dpop_nonce");
+    assert_refused(&push(&json!({})).await, "use_dpop_nonce");
+    let nonce = json!({ "nonce": demand.header("dpop-nonce") });
+    let uri = push(&nonce).await.is(201)["request_uri"].as_str().expect("text").to_owned();
+    // once it has counted, neither with a nonce nor without, nor elsewhere
+    for proof in [&nonce, &json!({})] {
+        assert_eq!(push(proof).await.is(401)["error"], "invalid_client");
+    }
+    assert_eq!(redeem_by(&bench, &client, &first, ("code", &nonce)).await.is(401)["error"], "invalid_client");
+    let reply = authorize(&bench, &mut browser, &[("client_id", "app"), ("request_uri", &uri)]).await;
+    let code = answered(&reply, "code").expect("a code");
+    let second = assertion();
+    let redeem = async |proof: &Value| redeem_by(&bench, &client, &second, (&code, proof)).await;
+    assert_refused(&redeem(&json!({})).await, "use_dpop_nonce");
+    redeem(&nonce).await.is(200);
+    for proof in [&nonce, &json!({})] {
+        assert_eq!(redeem(proof).await.is(401)["error"], "invalid_client");
+    }
+    // nor after a request that was refused for another reason
+    let third = assertion();
+    assert_refused(&redeem_by(&bench, &client, &third, ("no code", &nonce)).await, "invalid_grant");
+    assert_eq!(redeem_by(&bench, &client, &third, ("no code", &nonce)).await.is(401)["error"], "invalid_client");
 }
 
 /// Row [I75](../../../../../../docs/security-requirements.md#i75).
