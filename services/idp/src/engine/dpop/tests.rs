@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use oidc::jose::SigningKey;
 use serde_json::{Value, json};
+use token::transaction::names::TOKEN_TYPE;
 
 use super::*;
 use crate::engine::clients::GrantType;
 use crate::engine::grants::token_response::TokenResponse;
-use crate::testing::{Bench, FapiClient, dpop_proof};
+use crate::testing::{Bench, Browser, EINSTEIN, FapiClient, TRUST_DOMAIN, dpop_proof};
 
 /// A client that acts for itself, with this profile.
 async fn machine(bench: &Bench, id: &str, profile: Option<&str>) -> FapiClient {
@@ -113,4 +114,40 @@ async fn nonce_of_another_replica_is_accepted() {
     one.advance(Duration::from_mins(1));
     let too_far = nonce_of(&one, &there).await;
     assert_eq!(refused(prove(&other, &here, &json!({ "nonce": too_far })).await), ErrorCode::UseDpopNonce);
+}
+
+/// Row [I70](../../../../../docs/security-requirements.md#i70).
+#[tokio::test]
+async fn transaction_token_is_for_the_client_that_holds_its_key() {
+    let bench = Bench::new().await;
+    let metadata = json!({
+        "grant_types": [GrantType::TokenExchange.name()],
+        "response_types": [],
+        "redirect_uris": [],
+        "transaction_tokens": { "scopes": ["files.read"] },
+    });
+    let client = FapiClient::add(&bench, "backend", &metadata).await;
+    bench.add("house", &json!({ "pkce": "optional", "resources": ["backend"], "consent": "trusted" })).await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let mut grant = bench.grant(&session, "house", bench.endpoints(), "openid").await;
+    grant.resources = vec!["backend".to_owned()];
+    let subject = bench.tokens(&grant).await.1;
+    let form = [
+        ("grant_type", GrantType::TokenExchange.name()),
+        ("client_id", "backend"),
+        ("requested_token_type", TOKEN_TYPE),
+        ("audience", TRUST_DOMAIN),
+        ("scope", "files.read"),
+        ("subject_token", subject.as_str()),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+    ];
+    let url = bench.endpoints().url(bench.endpoints().paths.token);
+    let proof = |claims: &Value| client.proof(&bench, "POST", &url, claims);
+    assert_eq!(refused(client.issue(&bench, &form, None).await), ErrorCode::InvalidRequest);
+    let elsewhere = proof(&json!({ "htu": "https://cloud.example/elsewhere" }));
+    assert_eq!(refused(client.issue(&bench, &form, Some(&elsewhere)).await), ErrorCode::InvalidDpopProof);
+    let good = proof(&json!({}));
+    let issued = client.issue(&bench, &form, Some(&good)).await.expect("is issued");
+    assert_eq!(issued.issued_token_type, Some(TOKEN_TYPE));
+    assert_eq!(refused(client.issue(&bench, &form, Some(&good)).await), ErrorCode::InvalidDpopProof, "it was used");
 }

@@ -8,6 +8,7 @@ use token::transaction::names::{REQUEST_CONTEXT, REQUEST_DETAILS, RESPONSE_TOKEN
 use token::transaction::{Minted, ReplacementRequest, TransactionError, TransactionRequest, WorkloadPolicy};
 
 use self::subject::TransactionSubject;
+use crate::engine::dpop;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_request::TokenRequest;
 use crate::engine::grants::token_response::{AuditedTransaction, TokenResponse};
@@ -50,6 +51,8 @@ async fn issued(request: &TokenRequest<'_>, transactions: &Transactions) -> Resu
     if form.get("actor_token").is_some() || form.get("actor_token_type").is_some() {
         return Err(OAuthError::invalid("actor_token is not taken: the actors are those of the subject token"));
     }
+    // it is bound to no key, and still a client whose tokens are bound proves that it holds the key
+    dpop::binding(request.provider, request.endpoints, client_request).await?;
     let scope = form.need("scope")?;
     let [details, context] = [REQUEST_DETAILS, REQUEST_CONTEXT].map(|name| form.get(name).unwrap_or_default());
     let (text, kind) = (form.need("subject_token")?, form.need("subject_token_type")?);
@@ -103,9 +106,9 @@ fn refused(error: &TransactionError, client: &str) -> OAuthError {
     OAuthError::new(code, error.to_string()).audited(EVENT, error.reason(), client)
 }
 
-/// The refusal as the audit log has it, whatever has refused; failures of ours are none.
+/// The refusal as the audit log has it, whatever has refused; failures of ours are none, nor is the demand for a nonce.
 fn audited(error: OAuthError, client: &str) -> OAuthError {
-    if matches!(error.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable) {
+    if matches!(error.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable | ErrorCode::UseDpopNonce) {
         return error;
     }
     let reason = error.audit.as_ref().map_or(error.code.code(), |audit| audit.reason);
