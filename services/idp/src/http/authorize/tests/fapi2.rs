@@ -281,3 +281,26 @@ async fn no_endpoint_sends_a_nonce_where_none_is_needed() {
         assert_eq!(reply.header("dpop-nonce"), "", "{reply:?}");
     }
 }
+
+/// Row [I75](../../../../../../docs/security-requirements.md#i75).
+#[tokio::test]
+async fn proof_is_signed_by_an_algorithm_of_the_profile_at_each_endpoint() {
+    let ps256 = SigningKey::generate(Algorithm::Ps256, "dpop").expect("a key").to_pkcs8().expect("is written");
+    let read = |algorithm| SigningKey::from_pkcs8(algorithm, "dpop", &ps256).expect("is read");
+    let standard = json!({ "profile": null, "dpop_bound_access_tokens": true });
+    for (more, pushed, claims) in [(json!({}), 400, 401), (standard, 201, 200)] {
+        let (bench, mut browser, client) = signed_in(&more).await;
+        let strong = FapiClient { dpop: read(Algorithm::Ps256), ..client };
+        let reply = answer(&bench, &mut browser, &strong, &[]).await;
+        let code = answered(&reply, "code").unwrap_or_else(|| panic!("{more}: {reply:?}"));
+        let token = redeem(&bench, &strong, &code).await.is(200)["access_token"].as_str().expect("text").to_owned();
+        assert_eq!(userinfo(&bench, &strong, &token, &json!({})).await.is(200)["sub"], EINSTEIN);
+        // the same key, to which the token is bound
+        let weak = FapiClient { dpop: read(Algorithm::Rs256), ..strong };
+        let replies = [push(&bench, &weak, &[]).await, userinfo(&bench, &weak, &token, &json!({})).await];
+        for (reply, status) in replies.iter().zip([pushed, claims]) {
+            let error = reply.is(status)["error"].clone();
+            assert_eq!(error, if status < 400 { Value::Null } else { json!("invalid_dpop_proof") }, "{more}");
+        }
+    }
+}
