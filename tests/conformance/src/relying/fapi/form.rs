@@ -10,6 +10,8 @@ use crate::{
     relying::jwt::Jwt,
 };
 
+/// The error of an assertion that counts no more.
+const USED_UP: &str = "invalid_client";
 const BY_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The request, which a check may change before it is sent.
@@ -62,14 +64,24 @@ impl<'a> Form<'a> {
         self.party.proof("POST", &self.url)
     }
 
-    /// Sends it; once more where the provider demands a nonce.
+    /// Sends it; once more where the provider demands a nonce, with another proof and the same assertion (RFC 9449 8). No rule says that
+    /// the provider accepts that once more: if it does not, this is a warning.
     pub(crate) async fn send(self, context: &Context<'_>) -> Verdict<Reply> {
         let reply = self.attempt(context).await?;
         if self.proof.is_none() || !self.party.takes_nonce(&reply) {
             return Ok(reply);
         }
-        let (assertion, proof) = (self.assertion.clone().map(Jwt::renewed), self.proof.clone().map(Jwt::renewed));
-        Self { assertion, proof, ..self }.attempt(context).await
+        let again = Self { proof: self.proof.clone().map(Jwt::renewed), ..self };
+        let reply = again.attempt(context).await?;
+        if again.assertion.is_none() || reply.error() != USED_UP {
+            return Ok(reply);
+        }
+        let (assertion, proof) = (again.assertion.clone().map(Jwt::renewed), again.proof.clone().map(Jwt::renewed));
+        let renewed = Self { assertion, proof, ..again }.attempt(context).await?;
+        if renewed.error() != USED_UP {
+            context.warn("the assertion of a request that is repeated with a nonce is refused");
+        }
+        Ok(renewed)
     }
 
     async fn attempt(&self, context: &Context<'_>) -> Verdict<Reply> {
