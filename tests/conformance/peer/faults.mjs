@@ -262,6 +262,26 @@ export const faults = {
     plans: 'fapi2-security',
     found: ['~dpop-negative-tests'],
   },
+  'proofs may be signed by RS256': {
+    fapi: true,
+    algorithms: { dPoPSigningAlgValues: ['PS256', 'ES256', 'RS256'] },
+    plans: 'fapi2-security',
+    found: ['~dpop-negative-tests'],
+  },
+  'grants that do not count are invalid requests': {
+    fapi: true,
+    use: answered('/token', (ctx) => { if (ctx.body?.error === 'invalid_grant') ctx.body.error = 'invalid_request'; }),
+    plans: 'fapi2-security',
+    found: ['~ensure-pkce-code-verifier-required', '~incorrect-pkce-code-verifier-rejected',
+      '~ensure-authorization-code-is-bound-to-client', '~refresh-token'],
+  },
+  'request objects that do not count are invalid requests': {
+    fapi: true,
+    use: answered('/request', (ctx) => { if (ctx.body?.error === 'invalid_request_object') ctx.body.error = 'invalid_request'; }),
+    plans: 'fapi2-message-signing',
+    found: ['~ensure-request-object-without-exp-fails', '~ensure-request-object-with-invalid-signature-fails',
+      '~par-authorization-request-containing-request_uri'],
+  },
   'codes are bound to no key': {
     fapi: true,
     dropped: { AuthorizationCode: ['dpopJkt'], PushedAuthorizationRequest: ['dpopJkt'] },

@@ -82,13 +82,13 @@ pub(crate) struct Call<'a> {
     bearer: Option<&'a str>,
     basic: Option<String>,
     authorization: Option<String>,
-    dpop: Option<String>,
+    dpop: Vec<String>,
     body: Option<(&'static str, String)>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(http: &'a Client, method: Method, url: &'a str) -> Self {
-        Self { http, method, url, bearer: None, basic: None, authorization: None, dpop: None, body: None }
+        Self { http, method, url, bearer: None, basic: None, authorization: None, dpop: Vec::new(), body: None }
     }
 
     pub(crate) fn bearer(mut self, token: Option<&'a str>) -> Self {
@@ -108,9 +108,9 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// A proof of possession (RFC 9449 4).
-    pub(crate) fn dpop(mut self, proof: Option<String>) -> Self {
-        self.dpop = proof;
+    /// Proofs of possession (RFC 9449 4), each in a header of its own.
+    pub(crate) fn dpop(mut self, proofs: impl IntoIterator<Item = String>) -> Self {
+        self.dpop.extend(proofs);
         self
     }
 
@@ -136,7 +136,7 @@ impl<'a> Call<'a> {
         if let Some(authorization) = self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        if let Some(proof) = self.dpop {
+        for proof in self.dpop {
             request = request.header("DPoP", proof);
         }
         if let Some((content_type, body)) = self.body {

@@ -27,12 +27,20 @@ use crate::{
 
 /// The errors of a request that is refused at the pushed authorization request endpoint or the authorization endpoint.
 pub(crate) const INVALID: &[&str] = &["invalid_request"];
-/// Those of a request object.
-pub(crate) const INVALID_OBJECT: &[&str] = &["invalid_request_object", "invalid_request"];
+/// That of a request object.
+pub(crate) const INVALID_OBJECT: &[&str] = &["invalid_request_object"];
+/// Those of a parameter that may stand in a request object.
+pub(crate) const INVALID_PARAMETER: &[&str] = &["invalid_request_object", "invalid_request"];
 /// Those of a client that does not prove its identity.
 pub(crate) const INVALID_CLIENT: &[&str] = &["invalid_client", "invalid_request"];
 /// Those of a proof of possession.
 pub(crate) const INVALID_PROOF: &[&str] = &["invalid_dpop_proof", "invalid_request", "invalid_grant"];
+
+/// Holds that a code or a refresh token is refused (RFC 6749 5.2).
+pub(crate) fn refused_grant(reply: &Reply) -> Verdict {
+    ensure(reply.status == StatusCode::BAD_REQUEST, format!("the status is not 400: {}", reply.described()))?;
+    flow::refused(reply, &["invalid_grant"])
+}
 
 /// Whether requests and responses are signed.
 pub(crate) fn is_signing(context: &Context<'_>) -> bool {
@@ -168,7 +176,9 @@ impl Party {
     ) -> Verdict {
         match login::walk(&context.browser(), &context.target.person, visit).await?.end {
             Arrival::Page(page) => {
-                ensure(page.status.is_client_error(), format!("no error page: {}", page.described()))
+                // not that of another reason, as 404 or 429
+                let refusals = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+                ensure(refusals.contains(&page.status), format!("no error page: {}", page.described()))
             }
             Arrival::Back(answer) => {
                 let parameters = self.parameters(context, request, &answer).await?;

@@ -33,6 +33,11 @@ impl SigningKey {
         Ok(Self { kid: random(12), key, algorithm: Algorithm::ES256 })
     }
 
+    /// The same key for another algorithm of its kind.
+    pub(crate) fn by(&self, algorithm: Algorithm) -> Self {
+        Self { algorithm, ..self.clone() }
+    }
+
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }

@@ -9,7 +9,10 @@ use crate::{
     checks::Check,
     context::Context,
     outcome::Verdict,
-    relying::{fapi::Party, flow},
+    relying::{
+        fapi::{Party, refused_grant},
+        flow,
+    },
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,20 +30,20 @@ pub(super) const CHECKS: &[Check] = &[
     }),
 ];
 
-/// The client of the assertion counts.
+/// The key of a client proves nothing for another one.
 async fn of_another_client_id(context: &Context<'_>) -> Verdict {
     let (party, other) = (Party::first(context).await?, Party::second(context).await?);
     let code = party.authorize(context, &party.request(context)).await?.code;
-    let reply = party.redeeming(context, &code)?.with("client_id", &other.id).send(context).await?;
-    flow::refused(&reply, &["invalid_client", "invalid_request", "invalid_grant"])
+    let form = party.redeeming(context, &code)?.with("client_id", &other.id);
+    let reply = form.asserted(Some(other.assertion(context).by(&party.key))).send(context).await?;
+    flow::refused(&reply, &["invalid_client", "invalid_grant"])
 }
 
 async fn of_another_client(context: &Context<'_>) -> Verdict {
     let (party, other) = (Party::first(context).await?, Party::second(context).await?);
     let code = party.authorize(context, &party.request(context)).await?.code;
     let form = other.redeeming(context, &code)?.with("redirect_uri", &party.redirect_uri);
-    let reply = form.with("code_verifier", &party.verifier).send(context).await?;
-    flow::refused(&reply, &["invalid_grant", "invalid_client"])
+    refused_grant(&form.with("code_verifier", &party.verifier).send(context).await?)
 }
 
 async fn used(context: &Context<'_>) -> Verdict {
@@ -50,8 +53,7 @@ async fn used(context: &Context<'_>) -> Verdict {
     let reply = party.redeeming(context, &code)?.send(context).await?;
     let tokens = party.tokens(context, &request, &reply).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let reply = party.redeeming(context, &code)?.send(context).await?;
-    flow::refused(&reply, &["invalid_grant"])?;
+    refused_grant(&party.redeeming(context, &code)?.send(context).await?)?;
     let proof = party.resource_proof(context, &tokens.access)?;
     let reply = party.userinfo(context, &tokens.access, "DPoP", Some(&proof)).await?;
     if reply.status == StatusCode::OK {
@@ -64,6 +66,5 @@ async fn expired(context: &Context<'_>) -> Verdict {
     let party = Party::first(context).await?;
     let code = party.authorize(context, &party.request(context)).await?.code;
     tokio::time::sleep(context.target.waits.code_expiry).await;
-    let reply = party.redeeming(context, &code)?.send(context).await?;
-    flow::refused(&reply, &["invalid_grant"])
+    refused_grant(&party.redeeming(context, &code)?.send(context).await?)
 }

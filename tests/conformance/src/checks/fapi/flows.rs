@@ -11,7 +11,7 @@ use crate::{
     login,
     outcome::{Needed, Verdict, ensure, failed},
     relying::{
-        fapi::{INVALID_OBJECT, Party, is_signing, pushed, visit},
+        fapi::{INVALID_PARAMETER, Party, is_signing, pushed, visit},
         flow,
         request::Request,
     },
@@ -119,14 +119,21 @@ async fn accepted_or_refused(context: &Context<'_>, change: fn(Request) -> Reque
     let reply = party.pushing(context, &request)?.send(context).await?;
     if reply.status != StatusCode::CREATED {
         context.warn("a long value is refused");
-        return flow::refused(&reply, INVALID_OBJECT);
+        return flow::refused(&reply, INVALID_PARAMETER);
     }
     party.sign_in(context, &request).await.map(drop)
 }
 
 async fn rejected(context: &Context<'_>) -> Verdict {
-    let party = Party::first(context).await?;
-    let request = party.request(context);
+    // the redirect URI of the second has parameters of its own, which are kept
+    for party in [Party::first(context).await?, Party::second(context).await?] {
+        rejected_for(context, &party).await?;
+    }
+    Ok(())
+}
+
+async fn rejected_for(context: &Context<'_>, party: &Party) -> Verdict {
+    let request = with_state(party.request(context), &"s".repeat(128));
     let (uri, _) = pushed(&party.pushing(context, &request)?.send(context).await?)?;
     let visit = visit(context, &party.id, &uri, &[])?;
     match login::walk_rejecting(&context.browser(), &context.target.person, visit).await? {

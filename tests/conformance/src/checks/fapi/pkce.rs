@@ -7,20 +7,25 @@ use crate::{
     outcome::Verdict,
     random::random,
     relying::{
-        fapi::{Form, INVALID_OBJECT, Party},
-        flow,
+        fapi::{Form, INVALID, INVALID_PARAMETER, Party, refused_grant},
         request::Request,
     },
 };
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("fapi2-security-profile-final-par-ensure-pkce-required", BOTH, |c| {
-        Box::pin(request_is_refused(c, |request, _| request.without("code_challenge").without("code_challenge_method")))
+        Box::pin(request_is_refused(
+            c,
+            |request, _| request.without("code_challenge").without("code_challenge_method"),
+            INVALID,
+        ))
     }),
     Check::new("fapi2-security-profile-final-par-plain-pkce-rejected", BOTH, |c| {
-        Box::pin(request_is_refused(c, |request, verifier| {
-            request.with("code_challenge", verifier).with("code_challenge_method", "plain")
-        }))
+        Box::pin(request_is_refused(
+            c,
+            |request, verifier| request.with("code_challenge", verifier).with("code_challenge_method", "plain"),
+            INVALID_PARAMETER,
+        ))
     }),
     Check::new("fapi2-security-profile-final-ensure-pkce-code-verifier-required", BOTH, |c| {
         Box::pin(redemption_is_refused(c, |form| form.without("code_verifier")))
@@ -30,15 +35,18 @@ pub(super) const CHECKS: &[Check] = &[
     }),
 ];
 
-async fn request_is_refused(context: &Context<'_>, change: fn(Request, &str) -> Request) -> Verdict {
+async fn request_is_refused(
+    context: &Context<'_>,
+    change: fn(Request, &str) -> Request,
+    errors: &'static [&'static str],
+) -> Verdict {
     let party = Party::first(context).await?;
     let request = change(party.request(context), &party.verifier);
-    party.refused(context, &request, party.pushing(context, &request)?, INVALID_OBJECT).await
+    party.refused(context, &request, party.pushing(context, &request)?, errors).await
 }
 
 async fn redemption_is_refused(context: &Context<'_>, change: for<'a> fn(Form<'a>) -> Form<'a>) -> Verdict {
     let party = Party::first(context).await?;
     let code = party.authorize(context, &party.request(context)).await?.code;
-    let reply = change(party.redeeming(context, &code)?).send(context).await?;
-    flow::refused(&reply, &["invalid_grant", "invalid_request"])
+    refused_grant(&change(party.redeeming(context, &code)?).send(context).await?)
 }

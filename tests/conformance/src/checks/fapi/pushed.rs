@@ -12,7 +12,7 @@ use crate::{
     outcome::{Verdict, ensure, failed},
     provider::Call,
     relying::{
-        fapi::{INVALID_OBJECT, Party, pushed, visit},
+        fapi::{INVALID_PARAMETER, Party, pushed, visit},
         flow,
     },
 };
@@ -80,7 +80,7 @@ async fn with_request_uri(context: &Context<'_>) -> Verdict {
     let form = party.pushing(context, &party.request(context))?;
     let form = form.with("request_uri", "urn:ietf:params:oauth:request_uri:another");
     let errors = ["request_uri_not_supported", "invalid_request_uri"];
-    flow::refused(&form.send(context).await?, &[INVALID_OBJECT, &errors].concat())
+    flow::refused(&form.send(context).await?, &[INVALID_PARAMETER, &errors].concat())
 }
 
 async fn by_get(context: &Context<'_>) -> Verdict {

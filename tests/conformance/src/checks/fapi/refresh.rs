@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     outcome::{Needed, Verdict, ensure},
     relying::{
-        fapi::{INVALID_PROOF, Party, Tokens},
+        fapi::{Party, Tokens, refused_grant},
         flow,
     },
 };
@@ -20,10 +20,9 @@ async fn refresh(context: &Context<'_>) -> Verdict {
     let (party, other) = (Party::first(context).await?, Party::second(context).await?);
     let first = party.sign_in(context, &party.request(context)).await?;
     let token = first.refresh()?;
-    let reply = other.refreshing(context, token)?.send(context).await?;
-    flow::refused(&reply, &["invalid_grant", "invalid_client"])?;
+    refused_grant(&other.refreshing(context, token)?.send(context).await?)?;
     let reply = party.refreshing(context, token)?.proven_by(None).send(context).await?;
-    flow::refused(&reply, &[INVALID_PROOF, &["invalid_client"]].concat())?;
+    flow::refused(&reply, &["invalid_request", "invalid_grant", "invalid_client"])?;
 
     let second = used(context, &party, &first).await?;
     let newest = second.refresh.as_deref().unwrap_or(token);
@@ -32,8 +31,10 @@ async fn refresh(context: &Context<'_>) -> Verdict {
     used(context, &party, &first).await.map(drop)
 }
 
-/// Uses the refresh token of a flow, and the access token that it gives.
+/// Uses the refresh token of a flow with a new key, as a client may that proves who it is (RFC 9449 5), and the access token that it
+/// gives.
 async fn used(context: &Context<'_>, party: &Party, tokens: &Tokens) -> Verdict<Tokens> {
+    let party = party.with_other_possession()?;
     let reply = party.refreshing(context, tokens.refresh()?)?.send(context).await?;
     let answer = flow::received_as(&reply, "DPoP")?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);

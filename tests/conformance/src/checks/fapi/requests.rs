@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     outcome::Verdict,
     relying::{
-        fapi::{INVALID, INVALID_OBJECT, Party},
+        fapi::{INVALID, INVALID_PARAMETER, Party},
         flow,
         request::Request,
     },
@@ -19,10 +19,10 @@ const INVALID_TYPE: &[&str] = &["unsupported_response_type", "invalid_request", 
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("fapi2-security-profile-final-ensure-request-object-without-redirect-uri-fails", BOTH, |c| {
-        Box::pin(refused(c, |request| request.without("redirect_uri"), INVALID_OBJECT))
+        Box::pin(refused(c, |request| request.without("redirect_uri"), INVALID_PARAMETER))
     }),
     Check::new("fapi2-security-profile-final-ensure-redirect-uri-in-authorization-request", BOTH, |c| {
-        Box::pin(refused(c, |request| request.with("redirect_uri", ""), INVALID_OBJECT))
+        Box::pin(refused(c, |request| request.with("redirect_uri", ""), INVALID_PARAMETER))
     }),
     Check::new("fapi2-security-profile-final-plain-fapi-tolerate-unregistered-redirect-uri", BOTH, |c| {
         Box::pin(unregistered(c))

@@ -100,7 +100,12 @@ impl Party {
 
     /// The same client with another key for its tokens.
     pub(crate) fn with_other_possession(&self) -> Verdict<Self> {
-        Ok(Self { possession: SigningKey::elliptic()?, ..self.clone() })
+        Ok(self.with_possession(SigningKey::elliptic()?))
+    }
+
+    /// The same client with this key for its tokens.
+    pub(crate) fn with_possession(&self, possession: SigningKey) -> Self {
+        Self { possession, ..self.clone() }
     }
 
     /// An authorization request for an ID token, an access token and a refresh token.
