@@ -266,7 +266,8 @@ impl Clients {
         }
     }
 
-    /// Whether a client may ask for tokens for this resource server (RFC 8707).
+    /// Whether a client may ask for tokens for this resource server (RFC 8707): where a user authorizes it, and for itself. Where it acts with
+    /// the rights of a user who is not asked, [`Client::may_target`] decides.
     pub fn may_target(&self, client: &Client, resource: &str) -> bool {
         let (settings, site) = &self.0.resources;
         client.may_target(resource) || settings.offers(resource, site)
