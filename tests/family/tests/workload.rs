@@ -429,6 +429,15 @@ async fn service_account_is_a_client_of_the_token_endpoint() {
     let accepted = async || outcome(&family, kind::BEARER, "", &token).await;
     assert_eq!(accepted().await, Ok("backup".into()));
 
+    let (_, others) = ask().await;
+    let other = noted(others["access_token"].as_str().expect("a token").to_owned());
+    assert_eq!(outcome(&family, kind::BEARER, "", &other).await, Ok("backup".into()));
+    let request = http.post(format!("{}/konnect/v1/revoke", site.issuer)).basic_auth("backup", Some(&secret));
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(format!("token={other}"));
+    assert_eq!(request.send().await.expect("the provider answers").status().as_u16(), 200);
+    assert_eq!(outcome(&family, kind::BEARER, "", &other).await, Err(Kind::Unauthenticated));
+    assert_eq!(accepted().await, Ok("backup".into()));
+
     succeeded(&family.command(&["service-account", "update", "backup", "--disable"], "").await);
     let (status, refused) = ask().await;
     assert_eq!((status, &refused["error"]), (401, &Value::from("invalid_client")), "{refused}");
