@@ -55,12 +55,15 @@ impl Received {
     /// # Errors
     /// `invalid_request`.
     pub(crate) async fn read(request: Request) -> Result<Self, ErrorResponse> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if parts.uri.query().is_some_and(has_secret) {
             return Err(OAuthError::invalid("secrets and tokens may not stand in the URL").into());
         }
         let form = read_form(&parts.headers, body).await?;
-        let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
+        // without a copy of all headers: only requests of workloads and service accounts need the caller
+        let metadata = MetadataMap::from_headers(std::mem::take(&mut parts.headers));
+        let caller = Caller::of(&metadata, &parts.extensions);
+        parts.headers = metadata.into_headers();
         Ok(Self { form, caller, parts })
     }
 
