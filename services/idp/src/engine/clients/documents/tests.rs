@@ -72,6 +72,13 @@ async fn bench(change: impl FnOnce(&mut ClientDocuments)) -> Bench {
     .await
 }
 
+/// The clients of documents at another replica.
+async fn replica(bench: &Bench) -> Documents {
+    let context = Context { clock: bench.clock.clone(), ..Context::new(Environment::default()) };
+    let parts = (bench.other_store().await, bench.provider.fetcher.clone());
+    Documents::open(&bench.provider.config, parts, &context).expect("is on")
+}
+
 async fn authorized(bench: &Bench, id: &str) -> Option<Arc<Client>> {
     bench.provider.clients.find_to_authorize(id).await.expect("the store answers")
 }
@@ -243,9 +250,7 @@ async fn only_clients_that_were_granted_something_are_stored_and_known_to_other_
     assert_eq!(bench.provider.store.client_document(&id).await.expect("reads"), None);
     bench.provider.clients.note_grant(&client).await.expect("is stored");
 
-    let context = Context { clock: bench.clock.clone(), ..Context::new(Environment::default()) };
-    let parts = (bench.other_store().await, bench.provider.fetcher.clone());
-    let replica = Documents::open(&bench.provider.config, parts, &context).expect("is on");
+    let replica = replica(&bench).await;
     let name = |client: Option<Arc<Client>>| client.map(|client| client.presentation.name.clone());
     assert_eq!(name(replica.known(&id).await.expect("reads")).as_deref(), Some("First"));
     assert_eq!(server.hits(), 1);
@@ -299,6 +304,37 @@ async fn program_on_the_users_device_is_asked_for_consent_each_time() {
         let client = authorized(&bench(|_| ()).await, &server.id()).await.expect(uri);
         assert!(client.is_native && client.may(GrantType::RefreshToken), "{uri}");
         assert_eq!(client.consent, ConsentPolicy::Always, "{uri}");
+    }
+}
+
+/// As programs write that sign a user in from a terminal (RFC 8252 7.3).
+#[tokio::test]
+async fn program_on_the_users_device_listens_at_any_port() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let id = server.id();
+    server.describes(&json!({
+        "client_name": "Claude Code",
+        "client_uri": "https://claude.ai",
+        "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "any_port": "never",
+    }));
+    let fetched = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&fetched).await.expect("is stored");
+    let stored = replica(&bench).await.known(&id).await.expect("reads").expect("is stored");
+    for client in [fetched, stored] {
+        let is_registered = |uri: &str| client.redirects.find(uri).is_some();
+        for uri in ["http://localhost:58135/callback", "http://localhost/callback", "http://127.0.0.1:3118/callback"] {
+            assert!(is_registered(uri), "{uri}");
+        }
+        for uri in
+            ["http://localhost:58135/", "http://localhost.evil.example:58135/callback", "https://localhost:1/callback"]
+        {
+            assert!(!is_registered(uri), "{uri}");
+        }
+        assert!(client.is_native && client.consent == ConsentPolicy::Always);
     }
 }
 
