@@ -349,9 +349,15 @@ impl Documents {
 }
 
 /// The URL of an identifier that can be that of a document: with a path, in its normal form, and so without dot segments, spaces,
-/// backslashes and a fragment. The fetcher checks the rest.
+/// backslashes and a fragment; its host is one that users are shown. The fetcher checks the rest.
 fn parse(id: &str) -> Option<Url> {
     let url = (id.len() <= MAX_ID).then(|| Url::parse(id).ok())??;
     let is_normal = url.as_str() == id && url.path() != "/" && url.fragment().is_none();
-    (is_normal && url.has_host()).then_some(url)
+    (is_normal && url.host_str().is_some_and(is_shown)).then_some(url)
+}
+
+/// Whether a host is an IPv6 address, or has plain characters only. A URL may have others, like `*`.
+fn is_shown(host: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    host.starts_with('[') || host.bytes().all(is_plain)
 }

@@ -203,6 +203,17 @@ async fn addresses_that_are_no_documents_are_not_called() {
     assert_eq!(server.hits(), 1);
 }
 
+/// Row [I77](../../../../../../docs/security-requirements.md#i77).
+#[test]
+fn host_of_a_document_is_one_that_users_are_shown() {
+    for host in ["app.example", "a_b.example:8443", "192.0.2.1", "[2606:4700::1]:8443"] {
+        assert!(parse(&format!("https://{host}/client.json")).is_some(), "{host}");
+    }
+    for host in ["a*b.example", "a;b.example", "a(b).example", "a'b.example", "a,b.example", "a=b.example"] {
+        assert!(parse(&format!("https://{host}/client.json")).is_none(), "{host}");
+    }
+}
+
 /// Row [I76](../../../../../../docs/security-requirements.md#i76).
 #[tokio::test]
 async fn many_made_up_clients_cause_few_requests() {
