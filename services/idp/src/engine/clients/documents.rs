@@ -259,14 +259,19 @@ impl Documents {
         Ok(client)
     }
 
+    /// Holds a description of the database, unless a later one was fetched in the meantime.
     async fn hold(&self, id: &str, description: Arc<Description>) {
         let held = self.held.get_with_by_ref(id, async { Arc::default() }).await;
-        self.replace(id, &held, description).await;
+        held.description.rcu(|former| match former {
+            Some(former) if former.fetched > description.fetched => Some(Arc::clone(former)),
+            _ => Some(Arc::clone(&description)),
+        });
+        self.weigh(id, &held).await;
     }
 
-    async fn replace(&self, id: &str, held: &Arc<Held>, description: Arc<Description>) {
-        held.text.store(description.metadata.len(), Ordering::Relaxed);
-        held.description.store(Some(description));
+    async fn weigh(&self, id: &str, held: &Arc<Held>) {
+        let text = held.description.load_full().map_or(0, |description| description.metadata.len());
+        held.text.store(text, Ordering::Relaxed);
         // it is weighed when it is put there
         self.held.insert(id.to_owned(), Arc::clone(held)).await;
     }
@@ -289,7 +294,8 @@ impl Documents {
                 Ok(description) => {
                     (attempts.failed, attempts.is_refused) = (None, false);
                     let client = Arc::clone(&description.client);
-                    self.replace(id, &held, Arc::new(description)).await;
+                    held.description.store(Some(Arc::new(description)));
+                    self.weigh(id, &held).await;
                     return Ok(Some(client));
                 }
                 Err(error) => {
@@ -302,7 +308,8 @@ impl Documents {
         if attempts.is_refused {
             return Ok(None);
         }
-        let known = if known.is_some() { known } else { self.compared(id, None, now).await? };
+        // another replica may have fetched it
+        let known = self.compared(id, known, now).await?;
         let usable = known.filter(|known| age(known.fetched, now) < USABLE);
         Ok(usable.map(|known| Arc::clone(&known.client)))
     }

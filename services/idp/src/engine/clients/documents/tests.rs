@@ -276,6 +276,32 @@ async fn only_clients_that_were_granted_something_are_stored_and_known_to_other_
     assert_eq!(server.hits(), 2);
 }
 
+#[tokio::test]
+async fn later_copy_is_not_replaced_by_an_earlier_one() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let id = server.id();
+    let grant = async |name: &str| {
+        server.describes(&json!({ "client_name": name }));
+        let client = authorized(&bench, &id).await.expect("it is described");
+        bench.provider.clients.note_grant(&client).await.expect("is stored");
+    };
+    grant("First").await;
+    let replica = replica(&bench).await;
+    let first = replica.known_description(&id).await.expect("reads").expect("is stored");
+    bench.clock.advance(Duration::from_hours(7));
+    grant("Second").await;
+
+    server.answers("503 Service Unavailable", "", "");
+    bench.clock.advance(Duration::from_hours(18));
+    let name = |client: &Client| client.presentation.name.clone();
+    let client = replica.to_authorize(&id).await.expect("reads").expect("the copy of the other replica is used");
+    assert_eq!(name(&client), "Second");
+    // what was read before that
+    replica.hold(&id, first).await;
+    let held = replica.held.get(&id).await.expect("is held");
+    assert_eq!(name(&held.description.load_full().expect("is described").client), "Second");
+}
+
 /// Row [I77](../../../../../../docs/security-requirements.md#i77).
 #[tokio::test]
 async fn document_grants_no_scope_of_the_api_and_no_trust() {
