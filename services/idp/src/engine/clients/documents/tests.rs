@@ -1,12 +1,15 @@
+use std::sync::Mutex;
+
 use config::Environment;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::budget::MOST_FETCHES;
 use super::*;
 use crate::engine::clients::client::{AuthMethod, ConsentPolicy, GrantType};
-use crate::testing::Bench;
+use crate::testing::{Bench, Browser};
 
 const JSON: &str = "content-type: application/json\r\n";
 
@@ -80,11 +83,18 @@ async fn replica(bench: &Bench) -> Documents {
 }
 
 async fn authorized(bench: &Bench, id: &str) -> Option<Arc<Client>> {
-    bench.provider.clients.find_to_authorize(id).await.expect("the store answers")
+    if_available(bench.provider.clients.find_to_authorize(id).await)
 }
 
 async fn authenticated(bench: &Bench, id: &str) -> Option<Arc<Client>> {
-    bench.provider.clients.find_to_authenticate(id).await.expect("the store answers")
+    if_available(bench.provider.clients.find_to_authenticate(id).await)
+}
+
+fn if_available(found: Result<Option<Arc<Client>>, LookupError>) -> Option<Arc<Client>> {
+    match found {
+        Err(LookupError::Unavailable) => None,
+        found => found.expect("the store answers"),
+    }
 }
 
 async fn found(bench: &Bench, id: &str) -> Option<Arc<Client>> {
@@ -227,6 +237,41 @@ async fn many_made_up_clients_cause_few_requests() {
     assert_eq!(server.hits(), MOST_FETCHES);
 }
 
+/// Row [I76](../../../../../../docs/security-requirements.md#i76).
+#[tokio::test]
+async fn client_in_use_is_fetched_whatever_strangers_name() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let (id, issuer) = (server.id(), bench.endpoints());
+    server.describes(&json!({}));
+    let client = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&client).await.expect("is stored");
+    bench.clock.advance(Duration::from_hours(25));
+    let strangers = |number: usize| format!("http://127.0.0.1:{}/{number}", server.port);
+    for number in 0..MOST_FETCHES {
+        assert!(bench.provider.clients.find_to_authorize(&strangers(number)).await.expect("answers").is_none());
+    }
+    let one_more = strangers(MOST_FETCHES);
+    let found = bench.provider.clients.find_to_authorize(&one_more).await;
+    assert!(matches!(found, Err(LookupError::Unavailable)), "it is not known whether there is such a client");
+    let query = [("client_id", one_more.as_str()), ("response_type", "code")];
+    let page = bench.get(&mut Browser::default(), issuer.paths.authorization, &query).await;
+    assert!(page.status == 503 && page.text.contains("temporarily_unavailable"), "{page:?}");
+    assert_eq!(server.hits(), 1 + MOST_FETCHES);
+    assert!(authenticated(&bench, &id).await.is_some());
+    assert_eq!(server.hits(), 2 + MOST_FETCHES);
+
+    // the MCP SDK forgets its tokens at invalid_client
+    server.answers("503 Service Unavailable", "", "");
+    bench.clock.advance(Duration::from_hours(25));
+    let form = [("grant_type", "refresh_token"), ("client_id", id.as_str()), ("refresh_token", "x")];
+    let reply = bench.post_with(&mut Browser::default(), issuer.paths.token, &form, &[]).await;
+    assert_eq!(reply.is(503)["error"], "temporarily_unavailable");
+    server.answers("410 Gone", "", "");
+    bench.clock.advance(Duration::from_secs(61));
+    let reply = bench.post_with(&mut Browser::default(), issuer.paths.token, &form, &[]).await;
+    assert_eq!(reply.is(401)["error"], "invalid_client");
+}
+
 #[tokio::test]
 async fn last_description_is_used_for_a_day_while_the_document_cannot_be_fetched() {
     let (server, bench) = (Server::start().await, bench(|_| ()).await);
@@ -242,7 +287,8 @@ async fn last_description_is_used_for_a_day_while_the_document_cannot_be_fetched
 
     server.describes(&json!({}));
     bench.clock.advance(Duration::from_secs(61));
-    assert!(authorized(&bench, &id).await.is_some());
+    let client = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&client).await.expect("is stored");
     server.answers("410 Gone", "", "");
     bench.clock.advance(Duration::from_secs(61));
     assert!(authorized(&bench, &id).await.is_none(), "no user signs in any more");
