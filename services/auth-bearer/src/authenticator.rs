@@ -33,7 +33,7 @@ pub struct Bearer {
     users: UserDirectory,
     /// Looks tenants up, if there are any.
     tenants: Option<Tenants>,
-    /// The sessions of our own provider.
+    /// What our own provider has ended.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     pub(crate) clock: Clock,
 }
@@ -97,7 +97,7 @@ impl Bearer {
         let verified = outcome.verdict?;
         self.check_logouts_are_known(&outcome.issuer)?;
         if outcome.issuer.settings.rules.is_own {
-            self.check_own_session(outcome.issuer.name(), &verified.claims)?;
+            self.check_not_ended(outcome.issuer.name(), &verified.claims)?;
         }
         Ok((outcome.issuer, verified))
     }
@@ -128,19 +128,20 @@ impl Bearer {
         Err(Failure::unavailable("the ended sessions of the issuer are not known").into())
     }
 
-    /// Whether our own provider still has the session of a token (`docs/security-requirements.md#r9`). Tokens of `offline_access`
-    /// grants survive browser sign-out.
-    fn check_own_session(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
-        if access::is_offline(claims.all()) {
-            return Ok(());
+    /// Whether our own provider has revoked a token or its grant (`docs/security-requirements.md#i24`), or ended its session
+    /// (`docs/security-requirements.md#r9`). Tokens of `offline_access` grants survive browser sign-out.
+    fn check_not_ended(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
+        let Some(ended) = &self.ended_sessions else { return Ok(()) };
+        let claim = |name: &str| claims.all().get(name).and_then(Value::as_str);
+        let session = claim("sid").filter(|_| !access::is_offline(claims.all()));
+        for id in [session, claim("jti"), claim("gid")].into_iter().flatten() {
+            match ended.has_ended(issuer, id) {
+                Some(false) => {}
+                Some(true) => return Err(AuthError::Refused(Reason::Revoked)),
+                None => return Err(Failure::unavailable("the sessions of the provider are not known").into()),
+            }
         }
-        let sid = claims.all().get("sid").and_then(Value::as_str);
-        let Some((ended, sid)) = self.ended_sessions.as_ref().zip(sid) else { return Ok(()) };
-        match ended.has_ended(issuer, sid) {
-            Some(false) => Ok(()),
-            Some(true) => Err(AuthError::Refused(Reason::Revoked)),
-            None => Err(Failure::unavailable("the sessions of the provider are not known").into()),
-        }
+        Ok(())
     }
 
     fn status(&self, outcome: &Outcome, now: SystemTime) -> SessionStatus {

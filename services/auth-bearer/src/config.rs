@@ -75,9 +75,8 @@ pub struct Config {
     /// empty, they go to the URL.
     #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
     pub idp_backend: String,
-    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended, and access tokens that
-    /// were issued in them are refused at once. If empty, they are accepted until they expire, unless idp runs in the same
-    /// process.
+    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended and what is revoked, and access
+    /// tokens of these are refused at once. If empty, they are accepted until they expire, unless idp runs in the same process.
     #[schemars(extend("x-env" = ["<P>_IDP_ENDPOINT"]))]
     pub idp_endpoint: String,
     /// The directory's own address.

@@ -405,7 +405,9 @@ async fn service_account_is_a_client_of_the_token_endpoint() {
     let mut layout = Layout::new("workload-clients", false);
     let site = SignIn::configure(&mut layout, "");
     layout.set("AUTH_BEARER_OIDC_OWN_ISSUERS", &site.issuer);
-    layout.unset("AUTH_BEARER_OIDC_AUDIENCE");
+    // as the page says for a restricted audience
+    layout.set("AUTH_BEARER_OIDC_AUDIENCE", &format!("edge,{}", site.edge));
+    layout.set("IDP_PROTECTED_RESOURCES", &site.edge);
     let clock = Clock::manual(now());
     let context_clock = clock.clone();
     let family =
@@ -416,7 +418,7 @@ async fn service_account_is_a_client_of_the_token_endpoint() {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let ask = async || {
         let request = http.post(format!("{}/konnect/v1/token", site.issuer)).basic_auth("backup", Some(&secret));
-        let form = "grant_type=client_credentials";
+        let form = format!("grant_type=client_credentials&resource={}", site.edge);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         let answer = request.send().await.expect("the provider answers");
         let status = answer.status().as_u16();
@@ -427,6 +429,15 @@ async fn service_account_is_a_client_of_the_token_endpoint() {
     assert_eq!((status, &tokens["expires_in"]), (200, &Value::from(300)), "{tokens}");
     let token = noted(tokens["access_token"].as_str().expect("a token").to_owned());
     let accepted = async || outcome(&family, kind::BEARER, "", &token).await;
+    assert_eq!(accepted().await, Ok("backup".into()));
+
+    let (_, others) = ask().await;
+    let other = noted(others["access_token"].as_str().expect("a token").to_owned());
+    assert_eq!(outcome(&family, kind::BEARER, "", &other).await, Ok("backup".into()));
+    let request = http.post(format!("{}/konnect/v1/revoke", site.issuer)).basic_auth("backup", Some(&secret));
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(format!("token={other}"));
+    assert_eq!(request.send().await.expect("the provider answers").status().as_u16(), 200);
+    assert_eq!(outcome(&family, kind::BEARER, "", &other).await, Err(Kind::Unauthenticated));
     assert_eq!(accepted().await, Ok("backup".into()));
 
     succeeded(&family.command(&["service-account", "update", "backup", "--disable"], "").await);

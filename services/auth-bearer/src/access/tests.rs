@@ -77,6 +77,25 @@ fn service_accounts_are_those_that_our_own_provider_states() {
     }
 }
 
+/// `docs/security-requirements.md#i81`
+#[test]
+fn audiences_and_authorized_parties_hold_for_service_accounts_too() {
+    let edge = "https://cloud.example";
+    let accepted = || Ok(("user".to_owned(), amr::SERVICE));
+    for (rules, aud, expected) in [
+        (own(&["web"], &[]), json!(["job"]), Err(Reason::ForeignToken)),
+        (own(&["web", edge], &[]), json!(["job", edge]), accepted()),
+        (own(&["web", edge], &[]), json!(["job", "https://other.example"]), Err(Reason::ForeignToken)),
+        (own(&[], &["web"]), json!(["job", edge]), Err(Reason::ForeignToken)),
+        (own(&[], &["web", "job"]), json!(["job"]), accepted()),
+    ] {
+        let token = json!({
+            "sub": "job", "client_id": "job", "first_party": false, "service_account": true, "scope": "user", "aud": aud,
+        });
+        assert_eq!(access(token, &rules), expected, "{rules:?}");
+    }
+}
+
 #[test]
 fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
     let open = own(&[], &[]);

@@ -3,20 +3,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth_bearer::{AuthProviders, Config, Oidc};
+use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
-use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
 use config::Environment;
-use oidc::jose::Algorithm;
+use oidc::jose::{Algorithm, SigningKey};
 use runtime::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Provider, Service, directory, key, no_logouts, no_users, sign, with};
 
 /// The name of the issuer; nothing can be called there (RFC 6761 6.4).
 const NAME: &str = "https://cloud.invalid";
 
-/// What the provider says of its session `s1`.
+/// What the provider says of `s1`.
 struct Sessions(Mutex<Option<bool>>);
 
 impl EndedSessions for Sessions {
@@ -26,36 +26,87 @@ impl EndedSessions for Sessions {
     }
 }
 
+/// The service with our own provider as its issuer.
+struct Own {
+    signer: SigningKey,
+    sessions: Arc<Sessions>,
+    service: Service,
+    bearer: Arc<Bearer>,
+    _provider: Provider,
+}
+
+impl Own {
+    async fn new() -> Self {
+        let signer = key("k", Algorithm::Es256);
+        let provider = Provider::start(&[&signer]).await;
+        provider.announce("issuer", json!(NAME));
+        provider.announce("jwks_uri", json!(format!("{NAME}/keys")));
+        let oidc = Oidc { issuer: NAME.to_owned(), own_issuers: vec![NAME.to_owned()], ..Oidc::default() };
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        let config = Config { auth_providers, idp_backend: provider.url.clone(), ..Config::default() };
+        let service = Service::of_config(&config, directory(), no_users());
+        let sessions = Arc::new(Sessions(Mutex::new(Some(false))));
+        let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
+        let ended: Arc<dyn EndedSessions> = sessions.clone();
+        let bearer = auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context);
+        Self { signer, sessions, service, bearer: bearer.expect("is opened"), _provider: provider }
+    }
+
+    /// Has the provider say this of `s1`.
+    fn say(&self, has_ended: Option<bool>) {
+        *self.sessions.0.lock().expect("is not poisoned") = has_ended;
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        sign(&self.signer, claims)
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<Authenticated, AuthError> {
+        self.bearer.authenticate(&Credentials::new("", token.to_owned())).await
+    }
+}
+
 /// `docs/security-requirements.md#r9`
 #[tokio::test]
 async fn token_of_own_issuer_ends_with_its_session() {
-    let signer = key("k", Algorithm::Es256);
-    let provider = Provider::start(&[&signer]).await;
-    provider.announce("issuer", json!(NAME));
-    provider.announce("jwks_uri", json!(format!("{NAME}/keys")));
-    let oidc = Oidc { issuer: NAME.to_owned(), own_issuers: vec![NAME.to_owned()], ..Oidc::default() };
-    let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
-    let config = Config { auth_providers, idp_backend: provider.url.clone(), ..Config::default() };
-    let service = Service::of_config(&config, directory(), no_users());
-    let sessions = Arc::new(Sessions(Mutex::new(Some(false))));
-    let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
-    let ended: Arc<dyn EndedSessions> = sessions.clone();
-    let bearer =
-        auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context).expect("is opened");
-    let authenticate = async |token: &str| bearer.authenticate(&Credentials::new("", token.to_owned())).await;
+    let own = Own::new().await;
+    let claims = with(with(own.service.claims(NAME), "sid", "s1"), "first_party", true);
+    let token = own.sign(&claims);
+    let other = own.sign(&with(claims.clone(), "sid", "s2"));
+    let offline = own.sign(&with(claims, "scope", "openid offline_access"));
+    own.authenticate(&token).await.expect("is good, by the keys at the internal address");
 
-    let claims = with(with(service.claims(NAME), "sid", "s1"), "first_party", true);
-    let token = sign(&signer, &claims);
-    let other = sign(&signer, &with(claims.clone(), "sid", "s2"));
-    let offline = sign(&signer, &with(claims, "scope", "openid offline_access"));
-    authenticate(&token).await.expect("is good, by the keys at the internal address");
-
-    *sessions.0.lock().expect("is not poisoned") = None;
-    assert!(matches!(authenticate(&token).await, Err(AuthError::Unavailable { .. })));
-    *sessions.0.lock().expect("is not poisoned") = Some(true);
-    assert_eq!(refusal_reason(authenticate(&token).await), Reason::Revoked);
+    own.say(None);
+    assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })));
+    own.say(Some(true));
+    assert_eq!(refusal_reason(own.authenticate(&token).await), Reason::Revoked);
     for token in [&other, &offline] {
-        authenticate(token).await.expect("is of another session, or survives it");
+        own.authenticate(token).await.expect("is of another session, or survives it");
+    }
+}
+
+/// Rows `docs/security-requirements.md#i24`, `#i81`.
+#[tokio::test]
+async fn token_of_own_issuer_ends_when_it_or_its_grant_is_revoked() {
+    let own = Own::new().await;
+    let of_user = with(with(own.service.claims(NAME), "first_party", true), "scope", "openid offline_access");
+    let now = own.service.now();
+    let of_account = json!({
+        "iss": NAME, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": now, "exp": now + 300,
+    });
+    for claims in [of_user, of_account] {
+        for name in ["jti", "gid"] {
+            own.say(Some(false));
+            let token = own.sign(&with(claims.clone(), name, "s1"));
+            own.authenticate(&token).await.expect("is good");
+            own.say(None);
+            assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })), "{name}");
+            own.say(Some(true));
+            assert_eq!(refusal_reason(own.authenticate(&token).await), Reason::Revoked, "{name} {claims}");
+            let other = own.sign(&with(claims.clone(), name, "s2"));
+            own.authenticate(&other).await.expect("is another one");
+        }
     }
 }
 

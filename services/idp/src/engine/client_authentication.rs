@@ -69,14 +69,16 @@ pub(crate) async fn authenticate(
         (Proof::Nothing, AuthMethod::TlsClient | AuthMethod::SelfSignedTlsClient) => {
             certificate::proves(provider, &client, proofs.certificate).await
         }
-        (Proof::Workload(token), AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt) => {
+        // each method has an assertion type of its own
+        (Proof::Workload { token, is_svid: true }, AuthMethod::SpiffeJwt)
+        | (Proof::Workload { token, is_svid: false }, AuthMethod::WorkloadJwt) => {
             workload::check(provider, endpoints, &client, (*token, proofs)).await?.map_err(refuse)?;
             true
         }
         (Proof::Nothing, AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt) if path == endpoints.paths.token => {
             by_grant(provider, endpoints, &client, (form, proofs)).await?
         }
-        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_) | Proof::Workload(_), _) => false,
+        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_) | Proof::Workload { .. }, _) => false,
     };
     if !proved {
         return Err(refuse("not proved"));

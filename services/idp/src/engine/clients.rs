@@ -40,6 +40,7 @@ pub use client::{
     AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, LogoutSettings, Presentation, RemoteKeys,
     RoleNames, SecretDigest, SecurityProfile, Signatures, Source, SubjectType, TokenFormat, TransactionPolicy,
 };
+pub use documents::LookupError;
 pub use file::FileError;
 pub use file_changes::FileChangeError;
 pub use metadata::{Metadata, MetadataError};
@@ -217,8 +218,8 @@ impl Clients {
     /// The same, for a client that proves its identity.
     ///
     /// # Errors
-    /// Those of [`Self::find`].
-    pub async fn find_to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+    /// Those of [`Self::find`], and [`LookupError::Unavailable`] if its document is needed and is not available.
+    pub async fn find_to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
         match (self.find_registered(id).await?, &self.0.documents) {
             (None, Some(documents)) => documents.to_authenticate(id).await,
             (found, _) => Ok(found),
@@ -247,8 +248,8 @@ impl Clients {
     /// The client with this identifier, for a request that its user is about to authorize.
     ///
     /// # Errors
-    /// Those of [`Self::find`].
-    pub async fn find_to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+    /// Those of [`Self::find_to_authenticate`].
+    pub async fn find_to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
         match (self.find_registered(id).await?, &self.0.documents) {
             (None, Some(documents)) => documents.to_authorize(id).await,
             (found, _) => Ok(found),
@@ -266,7 +267,8 @@ impl Clients {
         }
     }
 
-    /// Whether a client may ask for tokens for this resource server (RFC 8707).
+    /// Whether a client may ask for tokens for this resource server (RFC 8707): where a user authorizes it, and for itself. Where it acts with
+    /// the rights of a user who is not asked, [`Client::may_target`] decides.
     pub fn may_target(&self, client: &Client, resource: &str) -> bool {
         let (settings, site) = &self.0.resources;
         client.may_target(resource) || settings.offers(resource, site)

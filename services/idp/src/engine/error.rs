@@ -6,6 +6,8 @@ use authn::DirectoryError;
 use oidc::error::ErrorCode;
 use store::StoreError;
 
+use super::clients::LookupError;
+
 /// A request that is refused: `error` and `error_description`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {description}")]
@@ -79,6 +81,15 @@ impl From<StoreError> for OAuthError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "try again later")
             }
             _ => Self::fault(&error),
+        }
+    }
+}
+
+impl From<LookupError> for OAuthError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Store(error) => error.into(),
+            LookupError::Unavailable => Self::new(ErrorCode::TemporarilyUnavailable, "try again later"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use store::StoreError;
 use store::columns::{micros, time};
 
@@ -43,7 +43,8 @@ impl Store {
         }))
     }
 
-    /// Stores the document of a client; it replaces the former one.
+    /// Stores the document of a client. It replaces the former one, unless that was fetched later, by another replica; a time that is in the
+    /// future is that of a wrong clock, and does not count.
     pub async fn keep_client_document(&self, document: &StoredDocument) -> Result<(), StoreError> {
         let row = ActiveModel {
             id: Set(document.id.clone()),
@@ -51,8 +52,17 @@ impl Store {
             fetched: Set(micros(document.fetched)),
             used: Set(micros(document.used)),
         };
-        let conflict =
-            OnConflict::column(Column::Id).update_columns([Column::Metadata, Column::Fetched, Column::Used]).to_owned();
+        let newer = |column: &str| {
+            Expr::cust(format!(
+                "CASE WHEN excluded.fetched >= idp_client_documents.fetched OR idp_client_documents.fetched > excluded.used \
+                 THEN excluded.{column} ELSE idp_client_documents.{column} END"
+            ))
+        };
+        let conflict = OnConflict::column(Column::Id)
+            .value(Column::Metadata, newer("metadata"))
+            .value(Column::Fetched, newer("fetched"))
+            .update_column(Column::Used)
+            .to_owned();
         let write = || async {
             let insert = Entity::insert(row.clone()).on_conflict(conflict.clone());
             Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)

@@ -40,6 +40,15 @@ async fn described(store: &Store) {
         store.keep_client_document(&one).await.expect("stores");
         assert_eq!(store.client_document(id).await.expect("reads"), Some(one));
     }
+    // of a replica that has not fetched it since
+    store.keep_client_document(&document("{}", 1999, 2002)).await.expect("stores");
+    let kept = store.client_document(id).await.expect("reads");
+    assert_eq!(kept, Some(document(r#"{"client_name":"App"}"#, 2000, 2002)));
+    // of a clock that was set back since
+    for one in [document("{}", 9000, 9001), document("{}", 2010, 2011)] {
+        store.keep_client_document(&one).await.expect("stores");
+        assert_eq!(store.client_document(id).await.expect("reads"), Some(one));
+    }
     assert!(!only_in_grants().await.contains(id), "it is described by its document");
 }
 

@@ -16,11 +16,12 @@ const application = createServer((request, response) => {
 });
 const address = await listening(application);
 const id = `http://${address}/client.json`;
-const callback = `http://${address}/callback`;
+// as programs on the user's device do, which listen at a port that the system gives them
+const callback = `http://localhost:${application.address().port}/callback`;
 document = {
   client_id: id,
   client_name: 'Notes Assistant',
-  redirect_uris: [callback],
+  redirect_uris: ['http://localhost/callback', 'http://127.0.0.1/callback'],
   grant_types: ['authorization_code', 'refresh_token'],
   token_endpoint_auth_method: 'none',
 };

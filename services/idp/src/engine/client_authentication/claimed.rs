@@ -21,7 +21,11 @@ pub(super) enum Proof<'a> {
     Secret(SecretString),
     Assertion(Assertion<'a>),
     /// A token of an issuer or a trust domain that vouches for the client.
-    Workload(&'a str),
+    Workload {
+        token: &'a str,
+        /// Whether it is sent as a JWT-SVID.
+        is_svid: bool,
+    },
 }
 
 impl<'a> Claimed<'a> {
@@ -66,12 +70,13 @@ fn by_assertion<'a>(
 ) -> Result<(String, Proof<'a>), OAuthError> {
     if assertion_type == workload::JWT_SPIFFE {
         let id = named.map(str::to_owned).or_else(|| workload::subject(text));
-        return Ok((id.ok_or_else(OAuthError::client)?, Proof::Workload(text)));
+        return Ok((id.ok_or_else(OAuthError::client)?, Proof::Workload { token: text, is_svid: true }));
     }
     match Assertion::read(assertion_type, text) {
         Ok(assertion) => Ok((assertion.client_id().to_owned(), Proof::Assertion(assertion))),
         Err(AssertionError::NotTheClient) => {
-            Ok((named.ok_or_else(OAuthError::client)?.to_owned(), Proof::Workload(text)))
+            let id = named.ok_or_else(OAuthError::client)?.to_owned();
+            Ok((id, Proof::Workload { token: text, is_svid: false }))
         }
         Err(_) => Err(OAuthError::client()),
     }

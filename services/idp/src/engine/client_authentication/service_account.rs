@@ -55,7 +55,7 @@ fn shown(issuer: &str, claimed: &Claimed<'_>, form: &Form) -> Option<(SecretStri
             let is_secret = !text.is_empty() && !Workloads::is_token(text);
             return is_secret.then(|| (secret.clone(), AuthMethod::SecretBasic));
         }
-        Proof::Workload(token) => *token,
+        Proof::Workload { token, .. } => *token,
         Proof::Nothing => workload::of_grant(form)?,
         Proof::Assertion(_) => return None,
     };

@@ -4,13 +4,13 @@
 //! endpoint, or the client pushes the request for it, and again for clients to which users have granted something
 //! (`docs/security-requirements.md#i76`).
 
+mod budget;
 mod description;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -25,10 +25,10 @@ use prometheus_client::metrics::family::Family;
 use reqwest::Url;
 use runtime::{Clock, Context};
 use store::StoreError;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::budget::Budget;
 use super::client::{Client, Source};
-use super::fetch_rate::{FetchRate, WINDOW, age};
+use super::fetch_rate::{FetchRate, age};
 use super::metadata::{Metadata, MetadataError};
 use super::reliance::Offer;
 use super::{CACHED_FOR, MAX_ID, PARTS};
@@ -45,10 +45,6 @@ const FAILED_FOR: Duration = Duration::from_mins(1);
 const MOST_BYTES: usize = 5 * 1024;
 /// The bound of what is held in memory, in bytes.
 const BOUND: u64 = 2 * MIB;
-/// How many documents are fetched within [`WINDOW`], whoever names them.
-const MOST_FETCHES: usize = 60;
-/// How many are fetched at the same time.
-const AT_ONCE: usize = 8;
 
 /// The clients of documents.
 pub(super) struct Documents {
@@ -58,9 +54,10 @@ pub(super) struct Documents {
     fetcher: Fetcher,
     clock: Clock,
     held: Cache<String, Arc<Held>>,
-    /// When documents were fetched.
-    fetches: Mutex<VecDeque<SystemTime>>,
-    running: Semaphore,
+    /// The fetches for authorizations, for which anyone can name a document.
+    for_authorizations: Budget,
+    /// Those for clients to which users have granted something.
+    for_granted: Budget,
     outcomes: Family<Outcome, Counter>,
 }
 
@@ -109,6 +106,17 @@ struct Description {
     compared: SystemTime,
 }
 
+/// Why it is not known whether there is a client.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The document of the client cannot be fetched now, or there were too many fetches, and no copy of it is young enough.
+    #[error("the document of the client is not available")]
+    Unavailable,
+}
+
 /// Why there is no description.
 #[derive(Debug, thiserror::Error)]
 enum DocumentError {
@@ -137,8 +145,8 @@ impl Documents {
             fetcher,
             clock: context.clock.clone(),
             held: bounded_cache::future(BOUND).eviction_policy(EvictionPolicy::lru()).time_to_idle(USABLE).build(),
-            fetches: Mutex::default(),
-            running: Semaphore::new(AT_ONCE),
+            for_authorizations: Budget::default(),
+            for_granted: Budget::default(),
             outcomes: context.metrics.counter(
                 "doorward_client_documents_fetched",
                 "How often the document of a client was fetched",
@@ -155,17 +163,21 @@ impl Documents {
         Ok(self.known_description(id).await?.map(|description| Arc::clone(&description.client)))
     }
 
-    /// The client with this identifier, which proves its identity. The document of one that was authorized before is fetched again if
-    /// that was too long ago.
+    /// The client with this identifier, which proves its identity. The document of one to which a user has granted something is fetched
+    /// again if that was too long ago.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub(super) async fn to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+    /// [`LookupError`].
+    pub(super) async fn to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
         let Some(known) = self.known_description(id).await? else { return Ok(None) };
         if age(known.fetched, self.clock.now()) < USABLE {
             return Ok(Some(Arc::clone(&known.client)));
         }
-        let found = self.renewed(id).await?;
+        // what strangers have named is fetched for authorizations only, and not stored
+        if self.store.client_document(id).await?.is_none() {
+            return Ok(None);
+        }
+        let found = self.renewed(id, &self.for_granted).await?;
         if found.is_some() {
             self.keep(id).await?;
         }
@@ -176,9 +188,9 @@ impl Documents {
     /// time ago.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub(super) async fn to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
-        if self.is_one(id) { self.renewed(id).await } else { Ok(None) }
+    /// [`LookupError`].
+    pub(super) async fn to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
+        if self.is_one(id) { self.renewed(id, &self.for_authorizations).await } else { Ok(None) }
     }
 
     /// Stores the description of a client to which a user has granted something: for other replicas, and after a restart.
@@ -259,20 +271,25 @@ impl Documents {
         Ok(client)
     }
 
+    /// Holds a description of the database, unless a later one was fetched in the meantime.
     async fn hold(&self, id: &str, description: Arc<Description>) {
         let held = self.held.get_with_by_ref(id, async { Arc::default() }).await;
-        self.replace(id, &held, description).await;
+        held.description.rcu(|former| match former {
+            Some(former) if former.fetched > description.fetched => Some(Arc::clone(former)),
+            _ => Some(Arc::clone(&description)),
+        });
+        self.weigh(id, &held).await;
     }
 
-    async fn replace(&self, id: &str, held: &Arc<Held>, description: Arc<Description>) {
-        held.text.store(description.metadata.len(), Ordering::Relaxed);
-        held.description.store(Some(description));
+    async fn weigh(&self, id: &str, held: &Arc<Held>) {
+        let text = held.description.load_full().map_or(0, |description| description.metadata.len());
+        held.text.store(text, Ordering::Relaxed);
         // it is weighed when it is put there
         self.held.insert(id.to_owned(), Arc::clone(held)).await;
     }
 
-    /// The client, whose document is fetched unless what is known is fresh.
-    async fn renewed(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+    /// The client, whose document is fetched unless what is known is fresh. A client counts as missing only if its server says so.
+    async fn renewed(&self, id: &str, budget: &Budget) -> Result<Option<Arc<Client>>, LookupError> {
         let held = self.held.get_with_by_ref(id, async { Arc::default() }).await;
         let mut attempts = held.attempts.lock().await;
         let now = self.clock.now();
@@ -281,7 +298,7 @@ impl Documents {
             return Ok(Some(Arc::clone(&known.client)));
         }
         let has_failed = attempts.failed.is_some_and(|at| age(at, now) < FAILED_FOR);
-        let permit = if has_failed { None } else { self.begin(&mut attempts.rate, now) };
+        let permit = if has_failed { None } else { budget.begin(&mut attempts.rate, now) };
         if let Some(permit) = permit {
             let fetched = self.fetch(id, now).await;
             drop(permit);
@@ -289,7 +306,8 @@ impl Documents {
                 Ok(description) => {
                     (attempts.failed, attempts.is_refused) = (None, false);
                     let client = Arc::clone(&description.client);
-                    self.replace(id, &held, Arc::new(description)).await;
+                    held.description.store(Some(Arc::new(description)));
+                    self.weigh(id, &held).await;
                     return Ok(Some(client));
                 }
                 Err(error) => {
@@ -302,21 +320,12 @@ impl Documents {
         if attempts.is_refused {
             return Ok(None);
         }
-        let known = if known.is_some() { known } else { self.compared(id, None, now).await? };
-        let usable = known.filter(|known| age(known.fetched, now) < USABLE);
-        Ok(usable.map(|known| Arc::clone(&known.client)))
-    }
-
-    /// Permits a fetch now, unless there were too many: of this document, of all, or at the same time.
-    fn begin(&self, rate: &mut FetchRate, now: SystemTime) -> Option<SemaphorePermit<'_>> {
-        let permit = self.running.try_acquire().ok()?;
-        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
-        fetches.retain(|at| age(*at, now) < WINDOW);
-        if fetches.len() >= MOST_FETCHES || !rate.begin(now) {
-            return None;
+        // another replica may have fetched it
+        let known = self.compared(id, known, now).await?;
+        match known.filter(|known| age(known.fetched, now) < USABLE) {
+            Some(known) => Ok(Some(Arc::clone(&known.client))),
+            None => Err(LookupError::Unavailable),
         }
-        fetches.push_back(now);
-        Some(permit)
     }
 
     async fn fetch(&self, id: &str, now: SystemTime) -> Result<Description, DocumentError> {
@@ -349,9 +358,15 @@ impl Documents {
 }
 
 /// The URL of an identifier that can be that of a document: with a path, in its normal form, and so without dot segments, spaces,
-/// backslashes and a fragment. The fetcher checks the rest.
+/// backslashes and a fragment; its host is one that users are shown. The fetcher checks the rest.
 fn parse(id: &str) -> Option<Url> {
     let url = (id.len() <= MAX_ID).then(|| Url::parse(id).ok())??;
     let is_normal = url.as_str() == id && url.path() != "/" && url.fragment().is_none();
-    (is_normal && url.has_host()).then_some(url)
+    (is_normal && url.host_str().is_some_and(is_shown)).then_some(url)
+}
+
+/// Whether a host is an IPv6 address, or has plain characters only. A URL may have others, like `*`.
+fn is_shown(host: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    host.starts_with('[') || host.bytes().all(is_plain)
 }

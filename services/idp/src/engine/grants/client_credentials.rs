@@ -27,7 +27,8 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         sign_in: None,
         scope: scope(request)?,
         claims: None,
-        resources: targets(request, &client_request.client)?,
+        // no user's rights are used, so that it may name what every client may
+        resources: targets(request, |target| provider.clients.may_target(&client_request.client, target))?,
         actor: None,
         limited: false,
     };
@@ -60,13 +61,18 @@ pub(super) fn allowed(client: &Client, wanted: &Scopes) -> Result<(), OAuthError
     }
 }
 
-/// The further audiences of the token: only those that the client's registration names.
-pub(super) fn targets(request: &TokenRequest<'_>, client: &Client) -> Result<Vec<String>, OAuthError> {
-    let form = &request.client_request.form;
+/// The further audiences of the token: those that `may_target` says, and the audiences of the client's registration.
+///
+/// # Errors
+/// `invalid_target` for any other.
+pub(super) fn targets(
+    request: &TokenRequest<'_>,
+    may_target: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, OAuthError> {
+    let (client, form) = (request.client(), request.client_request.form);
     let mut targets: Vec<String> = Vec::new();
     for target in form.all("resource").chain(form.all("audience")).filter(|target| *target != client.id) {
-        let may_target = request.provider.clients.may_target(client, target);
-        if !may_target && !client.exchange.audiences.iter().any(|audience| audience == target) {
+        if !may_target(target) && !client.exchange.audiences.iter().any(|audience| audience == target) {
             return Err(OAuthError::new(
                 ErrorCode::InvalidTarget,
                 "this client may not ask for tokens for that target",

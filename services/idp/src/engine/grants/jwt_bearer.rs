@@ -7,7 +7,7 @@ use authn::Actor;
 use oidc::assertion::Grant as Assertion;
 use oidc::error::ErrorCode;
 
-use super::client_credentials::allowed;
+use super::client_credentials::{allowed, targets};
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::client_request::ClientRequest;
 use crate::engine::clients::{AuthMethod, Client, GrantType};
@@ -34,6 +34,8 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
     verify(request, &assertion).await?;
     let scope = request.scope()?.unwrap_or_default();
     allowed(&client_request.client, &scope)?;
+    // the user has not granted what every client may ask a user for
+    let resources = targets(request, |target| client_request.client.may_target(target))?;
     let binding = dpop::binding(provider, endpoints, client_request).await?;
     let user = match accounts::find(provider, &client_request.client, assertion.subject()).await? {
         AccountStatus::Active(user) => user,
@@ -49,7 +51,7 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         sign_in: Some(SignIn { session: None, at: seconds(now), amr: Vec::new(), acr: "0".to_owned() }),
         scope,
         claims: None,
-        resources: super::client_credentials::targets(request, &client_request.client)?,
+        resources,
         // the client acts for the user, who has not signed in (RFC 8693 4.1)
         actor: Some(Actor::from(client_request.client.id.as_str())),
         limited: false,

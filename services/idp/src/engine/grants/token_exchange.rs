@@ -37,7 +37,8 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let subject = Subject::read(request)?;
     let actor = actor::actor(request, &subject)?;
     let scope = narrowed(request, &subject)?;
-    let resources = targets(request, &client_request.client)?;
+    // the user has not granted what every client may ask a user for (row I27)
+    let resources = targets(request, |target| client_request.client.may_target(target))?;
     let binding = dpop::binding(provider, endpoints, client_request).await?;
     let Subject { grant, expires } = subject;
     let is_wider = loses_api_scopes(&grant.scope, &scope);

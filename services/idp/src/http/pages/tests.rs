@@ -340,21 +340,25 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
     }
 }
 
+/// Row [I77](../../../../../docs/security-requirements.md#i77).
 #[tokio::test]
 async fn client_of_a_document_is_shown_with_the_host_of_it() {
-    let (endpoints, redirect_uri) = (site(), Some(REDIRECT));
+    let endpoints = site();
     let context = english(&endpoints);
     let scopes = [RequestedScope { name: "openid", optional: false }];
-    for (source, is_shown) in [(Source::Document, true), (Source::Registered, false)] {
-        let client =
-            Client { id: "https://notes.example:8443/client.json".to_owned(), ..client("Cloud Storage", source) };
-        let consented = Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
-        let html = Shown::read(consent(&context, &consented)).await.html;
-        assert_eq!(
-            html.contains("It is described by <strong><bdi>notes.example:8443</bdi></strong>"),
-            is_shown,
-            "{html}"
-        );
+    for host in ["notes.example:8443", "a_b.notes.example", "[2606:4700::1]:8443"] {
+        for (source, is_shown) in [(Source::Document, true), (Source::Registered, false)] {
+            let client = Client { id: format!("https://{host}/client.json"), ..client("Cloud Storage", source) };
+            let back = format!("https://{host}/back");
+            let redirect_uri = Some(back.as_str());
+            let consented =
+                Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
+            let html = Shown::read(consent(&context, &consented)).await.html;
+            let described = format!("It is described by <strong><bdi>{host}</bdi></strong>");
+            assert_eq!(html.contains(&described), is_shown, "{html}");
+            let destination = format!("You will then be sent to <strong><bdi>{host}</bdi></strong>");
+            assert!(html.contains(&destination), "{html}");
+        }
     }
 }
 

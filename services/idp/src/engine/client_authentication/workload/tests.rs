@@ -99,6 +99,11 @@ async fn workload_is_the_client_whose_spiffe_id_it_has() {
     }
     let mut other = SpiffeAuthority::new("example.org");
     other.add_key();
+    // SPIRE may add the name of its issuer
+    let mut claims = world.issuer.claims("spiffe://example.org/billing/worker", world.here(), MINUTES, world.now());
+    claims.insert("iss".to_owned(), json!("https://spire.example.org"));
+    let with_issuer = world.authority.sign(&claims);
+    world.assert(JWT_SPIFFE, "billing", &with_issuer).await.is(200);
     let long = world.authority.svid("/billing/worker", world.here(), Duration::from_hours(2), world.now());
     for (kind, client, token) in [
         (JWT_SPIFFE, "billing", world.svid("/billing/worker", "doorward")),
@@ -115,7 +120,9 @@ async fn workload_is_the_client_whose_spiffe_id_it_has() {
         (JWT_SPIFFE, "billing", world.token("spiffe://example.org/billing/worker", world.here())),
         (JWT_SPIFFE, "deployer", svid.clone()),
         (JWT_SPIFFE, "unknown", svid.clone()),
+        (JWT_SPIFFE, "deployer", world.token("repo:acme/site:main", world.here())),
         (BEARER, "billing", svid.clone()),
+        (BEARER, "billing", with_issuer),
         ("urn:other", "billing", svid.clone()),
     ] {
         let reply = world.assert(kind, client, &token).await;

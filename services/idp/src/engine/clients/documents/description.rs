@@ -6,7 +6,7 @@ use oidc::scope::Scopes;
 use serde_json::{Map, Value};
 
 use crate::engine::clients::client::{AuthMethod, Client, ConsentPolicy, GrantType};
-use crate::engine::clients::metadata::{Metadata, MetadataError};
+use crate::engine::clients::metadata::{AnyPortChoice, Metadata, MetadataError};
 use crate::engine::scopes::KNOWN;
 
 /// The members that are read; any other is ignored. Addresses to which the server would send something by itself are not among them.
@@ -81,6 +81,10 @@ fn completed(mut metadata: Metadata) -> Result<Metadata, MetadataError> {
     // programs on the user's device often leave it out
     if metadata.application_type.is_none() && !metadata.redirect_uris.iter().all(|uri| uri.starts_with("https://")) {
         metadata.application_type = Some("native".to_owned());
+    }
+    if metadata.application_type.as_deref() == Some("native") {
+        // such programs listen at a port that the system gives them, and many write localhost (RFC 8252 7.3, 8.3)
+        metadata.any_port = Some(AnyPortChoice::Localhost);
     }
     Ok(metadata)
 }

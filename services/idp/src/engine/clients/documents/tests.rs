@@ -1,12 +1,15 @@
+use std::sync::Mutex;
+
 use config::Environment;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::budget::MOST_FETCHES;
 use super::*;
 use crate::engine::clients::client::{AuthMethod, ConsentPolicy, GrantType};
-use crate::testing::Bench;
+use crate::testing::{Bench, Browser};
 
 const JSON: &str = "content-type: application/json\r\n";
 
@@ -72,12 +75,26 @@ async fn bench(change: impl FnOnce(&mut ClientDocuments)) -> Bench {
     .await
 }
 
+/// The clients of documents at another replica.
+async fn replica(bench: &Bench) -> Documents {
+    let context = Context { clock: bench.clock.clone(), ..Context::new(Environment::default()) };
+    let parts = (bench.other_store().await, bench.provider.fetcher.clone());
+    Documents::open(&bench.provider.config, parts, &context).expect("is on")
+}
+
 async fn authorized(bench: &Bench, id: &str) -> Option<Arc<Client>> {
-    bench.provider.clients.find_to_authorize(id).await.expect("the store answers")
+    if_available(bench.provider.clients.find_to_authorize(id).await)
 }
 
 async fn authenticated(bench: &Bench, id: &str) -> Option<Arc<Client>> {
-    bench.provider.clients.find_to_authenticate(id).await.expect("the store answers")
+    if_available(bench.provider.clients.find_to_authenticate(id).await)
+}
+
+fn if_available(found: Result<Option<Arc<Client>>, LookupError>) -> Option<Arc<Client>> {
+    match found {
+        Err(LookupError::Unavailable) => None,
+        found => found.expect("the store answers"),
+    }
 }
 
 async fn found(bench: &Bench, id: &str) -> Option<Arc<Client>> {
@@ -196,6 +213,17 @@ async fn addresses_that_are_no_documents_are_not_called() {
     assert_eq!(server.hits(), 1);
 }
 
+/// Row [I77](../../../../../../docs/security-requirements.md#i77).
+#[test]
+fn host_of_a_document_is_one_that_users_are_shown() {
+    for host in ["app.example", "a_b.example:8443", "192.0.2.1", "[2606:4700::1]:8443"] {
+        assert!(parse(&format!("https://{host}/client.json")).is_some(), "{host}");
+    }
+    for host in ["a*b.example", "a;b.example", "a(b).example", "a'b.example", "a,b.example", "a=b.example"] {
+        assert!(parse(&format!("https://{host}/client.json")).is_none(), "{host}");
+    }
+}
+
 /// Row [I76](../../../../../../docs/security-requirements.md#i76).
 #[tokio::test]
 async fn many_made_up_clients_cause_few_requests() {
@@ -207,6 +235,41 @@ async fn many_made_up_clients_cause_few_requests() {
         assert!(authenticated(&bench, &id).await.is_none() && found(&bench, &id).await.is_none());
     }
     assert_eq!(server.hits(), MOST_FETCHES);
+}
+
+/// Row [I76](../../../../../../docs/security-requirements.md#i76).
+#[tokio::test]
+async fn client_in_use_is_fetched_whatever_strangers_name() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let (id, issuer) = (server.id(), bench.endpoints());
+    server.describes(&json!({}));
+    let client = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&client).await.expect("is stored");
+    bench.clock.advance(Duration::from_hours(25));
+    let strangers = |number: usize| format!("http://127.0.0.1:{}/{number}", server.port);
+    for number in 0..MOST_FETCHES {
+        assert!(bench.provider.clients.find_to_authorize(&strangers(number)).await.expect("answers").is_none());
+    }
+    let one_more = strangers(MOST_FETCHES);
+    let found = bench.provider.clients.find_to_authorize(&one_more).await;
+    assert!(matches!(found, Err(LookupError::Unavailable)), "it is not known whether there is such a client");
+    let query = [("client_id", one_more.as_str()), ("response_type", "code")];
+    let page = bench.get(&mut Browser::default(), issuer.paths.authorization, &query).await;
+    assert!(page.status == 503 && page.text.contains("temporarily_unavailable"), "{page:?}");
+    assert_eq!(server.hits(), 1 + MOST_FETCHES);
+    assert!(authenticated(&bench, &id).await.is_some());
+    assert_eq!(server.hits(), 2 + MOST_FETCHES);
+
+    // the MCP SDK forgets its tokens at invalid_client
+    server.answers("503 Service Unavailable", "", "");
+    bench.clock.advance(Duration::from_hours(25));
+    let form = [("grant_type", "refresh_token"), ("client_id", id.as_str()), ("refresh_token", "x")];
+    let reply = bench.post_with(&mut Browser::default(), issuer.paths.token, &form, &[]).await;
+    assert_eq!(reply.is(503)["error"], "temporarily_unavailable");
+    server.answers("410 Gone", "", "");
+    bench.clock.advance(Duration::from_secs(61));
+    let reply = bench.post_with(&mut Browser::default(), issuer.paths.token, &form, &[]).await;
+    assert_eq!(reply.is(401)["error"], "invalid_client");
 }
 
 #[tokio::test]
@@ -224,7 +287,8 @@ async fn last_description_is_used_for_a_day_while_the_document_cannot_be_fetched
 
     server.describes(&json!({}));
     bench.clock.advance(Duration::from_secs(61));
-    assert!(authorized(&bench, &id).await.is_some());
+    let client = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&client).await.expect("is stored");
     server.answers("410 Gone", "", "");
     bench.clock.advance(Duration::from_secs(61));
     assert!(authorized(&bench, &id).await.is_none(), "no user signs in any more");
@@ -243,9 +307,7 @@ async fn only_clients_that_were_granted_something_are_stored_and_known_to_other_
     assert_eq!(bench.provider.store.client_document(&id).await.expect("reads"), None);
     bench.provider.clients.note_grant(&client).await.expect("is stored");
 
-    let context = Context { clock: bench.clock.clone(), ..Context::new(Environment::default()) };
-    let parts = (bench.other_store().await, bench.provider.fetcher.clone());
-    let replica = Documents::open(&bench.provider.config, parts, &context).expect("is on");
+    let replica = replica(&bench).await;
     let name = |client: Option<Arc<Client>>| client.map(|client| client.presentation.name.clone());
     assert_eq!(name(replica.known(&id).await.expect("reads")).as_deref(), Some("First"));
     assert_eq!(server.hits(), 1);
@@ -258,6 +320,32 @@ async fn only_clients_that_were_granted_something_are_stored_and_known_to_other_
     );
     assert_eq!(name(found(&bench, &id).await).as_deref(), Some("Second"), "by way of the database");
     assert_eq!(server.hits(), 2);
+}
+
+#[tokio::test]
+async fn later_copy_is_not_replaced_by_an_earlier_one() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let id = server.id();
+    let grant = async |name: &str| {
+        server.describes(&json!({ "client_name": name }));
+        let client = authorized(&bench, &id).await.expect("it is described");
+        bench.provider.clients.note_grant(&client).await.expect("is stored");
+    };
+    grant("First").await;
+    let replica = replica(&bench).await;
+    let first = replica.known_description(&id).await.expect("reads").expect("is stored");
+    bench.clock.advance(Duration::from_hours(7));
+    grant("Second").await;
+
+    server.answers("503 Service Unavailable", "", "");
+    bench.clock.advance(Duration::from_hours(18));
+    let name = |client: &Client| client.presentation.name.clone();
+    let client = replica.to_authorize(&id).await.expect("reads").expect("the copy of the other replica is used");
+    assert_eq!(name(&client), "Second");
+    // what was read before that
+    replica.hold(&id, first).await;
+    let held = replica.held.get(&id).await.expect("is held");
+    assert_eq!(name(&held.description.load_full().expect("is described").client), "Second");
 }
 
 /// Row [I77](../../../../../../docs/security-requirements.md#i77).
@@ -299,6 +387,37 @@ async fn program_on_the_users_device_is_asked_for_consent_each_time() {
         let client = authorized(&bench(|_| ()).await, &server.id()).await.expect(uri);
         assert!(client.is_native && client.may(GrantType::RefreshToken), "{uri}");
         assert_eq!(client.consent, ConsentPolicy::Always, "{uri}");
+    }
+}
+
+/// As programs write that sign a user in from a terminal (RFC 8252 7.3).
+#[tokio::test]
+async fn program_on_the_users_device_listens_at_any_port() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let id = server.id();
+    server.describes(&json!({
+        "client_name": "Claude Code",
+        "client_uri": "https://claude.ai",
+        "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "any_port": "never",
+    }));
+    let fetched = authorized(&bench, &id).await.expect("it is described");
+    bench.provider.clients.note_grant(&fetched).await.expect("is stored");
+    let stored = replica(&bench).await.known(&id).await.expect("reads").expect("is stored");
+    for client in [fetched, stored] {
+        let is_registered = |uri: &str| client.redirects.find(uri).is_some();
+        for uri in ["http://localhost:58135/callback", "http://localhost/callback", "http://127.0.0.1:3118/callback"] {
+            assert!(is_registered(uri), "{uri}");
+        }
+        for uri in
+            ["http://localhost:58135/", "http://localhost.evil.example:58135/callback", "https://localhost:1/callback"]
+        {
+            assert!(!is_registered(uri), "{uri}");
+        }
+        assert!(client.is_native && client.consent == ConsentPolicy::Always);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::clients::GrantType;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_response::TokenResponse;
 use crate::model::seconds;
-use crate::testing::{Bench, EINSTEIN};
+use crate::testing::{Bench, EINSTEIN, SITE};
 
 struct World {
     bench: Bench,
@@ -49,13 +49,17 @@ impl World {
     }
 
     async fn issue(&self, assertion: &str) -> Result<TokenResponse, OAuthError> {
+        self.issue_with(assertion, &[]).await
+    }
+
+    async fn issue_with(&self, assertion: &str, more: &[(&str, &str)]) -> Result<TokenResponse, OAuthError> {
         let form = [
             ("grant_type", GrantType::JwtBearer.name()),
             ("client_id", "backend"),
             ("client_secret", &self.secret),
             ("assertion", assertion),
         ];
-        self.bench.issue(&form).await
+        self.bench.issue(&[&form[..], more].concat()).await
     }
 
     async fn refused(&self, claims: &Value) -> ErrorCode {
@@ -96,6 +100,18 @@ async fn assertion_that_is_not_for_here_and_now_is_rejected() {
         }
         assert_eq!(world.refused(&claims).await, ErrorCode::InvalidGrant, "{claim}");
     }
+}
+
+/// Row [I27](../../../../../../docs/security-requirements.md#i27).
+#[tokio::test]
+async fn token_is_only_for_targets_of_the_registration() {
+    let world = world(true).await;
+    let assertion = world.signed(&world.claims());
+    for name in ["audience", "resource"] {
+        let error = world.issue_with(&assertion, &[(name, SITE)]).await.err().expect("is refused");
+        assert_eq!(error.code, ErrorCode::InvalidTarget, "{name}");
+    }
+    world.issue(&assertion).await.expect("it was not used up");
 }
 
 #[tokio::test]

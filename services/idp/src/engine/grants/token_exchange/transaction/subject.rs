@@ -49,8 +49,8 @@ impl TransactionSubject {
         MintSubject { id, kind: *kind, actor: actor.as_ref(), authority, not_after: *not_after }
     }
 
-    /// The user of an access token, or the client that acts for itself. The token acts as the user as a whole by the rule by which
-    /// auth-bearer lets it.
+    /// The user of an access token, or the client that acts for itself. The token acts as the user as a whole if auth-bearer lets it do so
+    /// without a scope of the API. One with the scope `user`, which the gateway takes for the whole user, is limited to its scopes here.
     async fn of_access_token(request: &TokenRequest<'_>, text: &str) -> Result<Self, OAuthError> {
         let TokenRequest { provider, client_request, .. } = *request;
         let subject = Subject::of_access_token(request, text).ok_or_else(|| {
