@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use authn::audit::Event;
 use authn::gateway::{TransactionKeySet, TransactionWanted};
 use authn::trace::record_delegation;
-use authn::{Actor, AuthError, Authenticated, BoxError, Caller, Grants, Reason, Scopes, User, UserType};
+use authn::{Actor, AuthError, Authenticated, BoxError, Caller, Grants, Reason, Scopes, User};
 use oidc::scope::Scopes as OAuthScopes;
 use runtime::{Clock, Context, FileValue, TransactionRequests};
 use status::Kind;
@@ -270,7 +270,7 @@ impl Transactions {
         }
         let own = if scopes.is_full_user() { None } else { Some(scope_of(scopes)?) };
         let authority = own.as_ref().map_or(Authority::WholeUser, Authority::Scopes);
-        let kind = subject_type(user.id.kind);
+        let kind = SubjectType::of(user.id.kind);
         let subject = Subject { id: &user.id.opaque_id, kind, actor, authority, not_after };
         let request = request(wanted)?;
         Ok(self.minter.mint(self.clock.now(), &subject, &request, workload.name, &workload.policy)?)
@@ -341,17 +341,4 @@ fn scope_of(scopes: &Scopes) -> Result<OAuthScopes, TransactionError> {
     scopes.0.retain(|key, _| !Scopes::is_marker(key));
     let words = Grants::from_cs3(&scopes).map_err(|_| TransactionError::Scope)?.words();
     OAuthScopes::of(words.iter().map(String::as_str)).map_err(|_| TransactionError::Scope)
-}
-
-fn subject_type(kind: UserType) -> SubjectType {
-    match kind {
-        UserType::Service | UserType::Application => SubjectType::Workload,
-        UserType::Invalid
-        | UserType::Primary
-        | UserType::Secondary
-        | UserType::Guest
-        | UserType::Federated
-        | UserType::Lightweight
-        | UserType::SpaceOwner => SubjectType::User,
-    }
 }

@@ -171,7 +171,7 @@ impl TransactionHeader {
 fn is_of(claims: &TransactionClaims, identity: &Identity) -> bool {
     let user = &identity.claims.user;
     let is_service = user.id.kind == UserType::Service && identity.claims.scopes.is_full_user();
-    is_service || (claims.subject_type == SubjectType::User && claims.subject == user.id.opaque_id)
+    is_service || (claims.subject_type == SubjectType::of(user.id.kind) && claims.subject == user.id.opaque_id)
 }
 
 /// The environment of the request as a JSON object. The path and the query may hold a secret and are in no token.

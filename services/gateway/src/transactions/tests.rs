@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use ::config::Environment;
+use authn::UserType;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
@@ -145,6 +146,27 @@ async fn credential_of_limited_scope_gets_no_more_than_that() {
     blocked.status = authn::UserStatus::Blocked;
     let blocked = Authenticated::full(Arc::new(blocked), "pwd");
     assert!(matches!(world.mint(FILES, &blocked, &wanted("files.read")), Err(Refusal::Disabled)));
+}
+
+/// `docs/security-requirements.md#x12`
+#[tokio::test]
+async fn type_of_the_subject_tells_guests_and_services_from_users() {
+    let world = World::start(Some(POLICY));
+    for (kind, expected) in [
+        (UserType::Primary, "user"),
+        (UserType::Guest, "guest"),
+        (UserType::Federated, "guest"),
+        (UserType::Lightweight, "guest"),
+        (UserType::Service, "workload"),
+    ] {
+        let mut user = authn::testing::user("einstein");
+        user.id.kind = kind;
+        let answer = Authenticated::full(Arc::new(user), "pwd");
+        let minted = world.mint(FILES, &answer, &wanted("files.read")).expect("is issued");
+        assert_eq!(minted.claims.subject_type.name(), expected, "{kind:?}");
+        let read = world.transactions.replaced.verify(world.context.clock.now(), &minted.token);
+        assert_eq!(read.map(|claims| claims.subject_type), Ok(minted.claims.subject_type));
+    }
 }
 
 /// `docs/security-requirements.md#x5`

@@ -38,9 +38,14 @@ impl Answers {
 
     /// A token of this user.
     fn token_of(&self, user: &str, scope: &str) -> HeaderValue {
+        self.token_as(SubjectType::User, user, scope)
+    }
+
+    /// A token of this subject.
+    fn token_as(&self, kind: SubjectType, user: &str, scope: &str) -> HeaderValue {
         let policy =
             WorkloadPolicy { scopes: scope.split(' ').map(str::to_owned).collect(), ..WorkloadPolicy::default() };
-        let (now, kind, authority) = (self.clock.now(), SubjectType::User, Authority::WholeUser);
+        let (now, authority) = (self.clock.now(), Authority::WholeUser);
         let subject = Subject { id: user, kind, actor: None, authority, not_after: now + Duration::from_mins(5) };
         let request = TransactionRequest::new(scope, "", "").expect("a request");
         let minter = TransactionMinter::new(Arc::clone(&self.keys), DOMAIN);
@@ -181,7 +186,7 @@ async fn other_proxies_get_a_token_of_the_configured_scope() {
     assert!(TransactionHeader::check("").is_ok() && TransactionHeader::check("a\\b").is_err());
 }
 
-/// `docs/security-requirements.md#x2`
+/// `docs/security-requirements.md#x2`, `#x12`
 #[tokio::test]
 async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     let world = World::start();
@@ -198,6 +203,11 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     assert_eq!(pass(std::slice::from_ref(&of_other), Some(&service)).await, Ok(Some(of_other.clone())));
     assert_eq!(pass(&[of_other], Some(&einstein)).await, Err(403));
     assert_eq!(pass(&[narrow], Some(&einstein)).await, Err(403));
+    let guest = world.identity("einstein", UserType::Guest);
+    assert_eq!(pass(std::slice::from_ref(&good), Some(&guest)).await, Err(403), "a guest with the same identifier");
+    let of_guest = world.gateway.token_as(SubjectType::Guest, "id-of-einstein", "files.read");
+    assert_eq!(pass(std::slice::from_ref(&of_guest), Some(&einstein)).await, Err(403));
+    assert_eq!(pass(std::slice::from_ref(&of_guest), Some(&guest)).await, Ok(Some(of_guest.clone())));
     assert_eq!(pass(&[], Some(&einstein)).await, Err(401));
     assert_eq!(pass(&[good.clone(), good.clone()], Some(&einstein)).await, Err(401));
     assert_eq!(pass(std::slice::from_ref(&einstein.token), Some(&einstein)).await, Err(401), "an internal token");

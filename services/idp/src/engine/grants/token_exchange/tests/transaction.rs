@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authn::{Actor, UserStatus};
+use authn::{Actor, UserStatus, UserType};
 use oidc::jose::{Algorithm, SigningKey};
 use oidc::scope::Scopes;
 use runtime::{CapturedLog, Random};
@@ -88,6 +88,16 @@ async fn access_token_is_exchanged_for_a_transaction_token_of_its_user() {
         );
         assert_eq!(claims.actor, None);
     }
+}
+
+/// `docs/security-requirements.md#x12`
+#[tokio::test]
+async fn guest_is_the_subject_as_a_guest() {
+    let (bench, secret) = bench(policy()).await;
+    let (_, token) = issued(&bench, "house", "openid").await;
+    bench.change(|user| user.as_mut().expect("a user").id.kind = UserType::Guest);
+    let claims = verified(&bench, &token_of(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await));
+    assert_eq!((claims.subject.as_str(), claims.subject_type), (EINSTEIN, SubjectType::Guest));
 }
 
 /// `docs/security-requirements.md#x4`
@@ -270,6 +280,9 @@ async fn assertion_of_a_client_is_a_subject_within_its_own_scopes() {
         let reply = request(&bench, &secret, (SELF_SIGNED_TYPE, &assertion(changes.clone())), more).await;
         assert_eq!(error(&reply), expected, "{changes}");
     }
+    bench.change(|user| user.as_mut().expect("a user").id.kind = UserType::Guest);
+    let of_guest = request(&bench, &secret, (SELF_SIGNED_TYPE, &assertion(json!({ "jti": "8" }))), &[]).await;
+    assert_eq!(verified(&bench, &token_of(&of_guest)).subject_type, SubjectType::Guest);
     // nothing says how far an assertion reaches of a client without a list of scopes
     let (bench, secret) = self::bench(metadata(json!({}))).await;
     let unlimited = request(&bench, &secret, (SELF_SIGNED_TYPE, &first), &[]).await;

@@ -59,11 +59,11 @@ impl TransactionSubject {
         })?;
         let Subject { grant, expires } = subject;
         let (id, kind) = match accounts::of_grant(provider, &client_request.client, &grant).await? {
-            Some(AccountStatus::Active(user)) => (user.id.opaque_id.clone(), SubjectType::User),
+            Some(AccountStatus::Active(user)) => (user.id.opaque_id.clone(), SubjectType::of(user.id.kind)),
             Some(AccountStatus::Ineligible(reason)) => return Err(request.refuse_grant(EVENT, reason.reason())),
             None => (grant.client.clone(), SubjectType::Workload),
         };
-        let may_be_whole = kind == SubjectType::User && !grant.limited && !grant.scope.iter().any(is_api_scope);
+        let may_be_whole = kind != SubjectType::Workload && !grant.limited && !grant.scope.iter().any(is_api_scope);
         let is_whole = may_be_whole && is_first_party(request, &grant.client).await?;
         Ok(Self {
             id,
@@ -95,7 +95,7 @@ impl TransactionSubject {
         jwt_bearer::use_up(request, &assertion).await?;
         Ok(Self {
             id: user.id.opaque_id.clone(),
-            kind: SubjectType::User,
+            kind: SubjectType::of(user.id.kind),
             actor: Some(Actor::from(client.id.as_str())),
             scopes: Some(scopes),
             not_after: assertion.expires(),
