@@ -167,11 +167,13 @@ impl TransactionHeader {
     }
 }
 
-/// Whether a token belongs to the user of a request, or a service account brings it.
+/// Whether a token belongs to the user of a request, or a service account brings it. The user of a link has not sent the request, and a
+/// credential that is limited passes on no token that may say more (`docs/security-requirements.md#x13`).
 fn is_of(claims: &TransactionClaims, identity: &Identity) -> bool {
     let user = &identity.claims.user;
-    let is_service = user.id.kind == UserType::Service && identity.claims.scopes.is_full_user();
-    is_service || (claims.subject_type == SubjectType::of(user.id.kind) && claims.subject == user.id.opaque_id)
+    let is_whole = identity.link.is_none() && identity.claims.scopes.is_full_user();
+    let is_user = claims.subject_type == SubjectType::of(user.id.kind) && claims.subject == user.id.opaque_id;
+    is_whole && (is_user || user.id.kind == UserType::Service)
 }
 
 /// The environment of the request as a JSON object. The path and the query may hold a secret and are in no token.
@@ -193,7 +195,7 @@ fn refused(error: &AuthError) -> Refusal {
             unavailable()
         }
         _ => {
-            tracing::warn!(%error, "the gateway refuses a transaction token; does its policy list what the route requests?");
+            tracing::warn!(%error, "the gateway refuses a transaction token; do its policy and the user's credential allow what the route requests?");
             Refusal::new(StatusCode::FORBIDDEN, "no transaction token is issued for this request\n")
         }
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use authn::gateway::{Identified, TransactionKeySet};
-use authn::{Authenticated, Credentials, Reason, User, UserId};
+use authn::{Authenticated, Credentials, Grants, Reason, User, UserId};
 use token::transaction::{
     Authority, KeySource, Subject, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier,
     WorkloadPolicy,
@@ -11,6 +11,7 @@ use token::transaction::{
 use token::{KeyRing, Minter, Verifier};
 
 use super::*;
+use crate::identity::Link;
 use crate::path::{Leniency, Path};
 
 const DOMAIN: &str = "cloud.example.org";
@@ -96,11 +97,23 @@ impl World {
     }
 
     fn identity(&self, name: &str, kind: UserType) -> Identity {
+        self.limited_identity(name, kind, None)
+    }
+
+    /// The same by a credential with this grant only.
+    fn limited_identity(&self, name: &str, kind: UserType, grant: Option<&str>) -> Identity {
         let ring = Arc::new(KeyRing::new(&"i".repeat(32).into(), None).expect("a secret"));
         let id = UserId { opaque_id: format!("id-of-{name}"), kind, ..UserId::default() };
         let user = Arc::new(User { id, username: name.to_owned(), ..User::default() });
         let token = Minter::new(Arc::clone(&ring), Duration::from_mins(5), true);
-        let token = token.mint(self.clock.now(), &Authenticated::full(user, "pwd")).expect("is minted");
+        let whole = Authenticated::full(user, "pwd");
+        let answer = match grant {
+            Some(grant) => {
+                Authenticated { scopes: Arc::new(Grants::parse([grant]).expect("a grant").to_cs3()), ..whole }
+            }
+            None => whole,
+        };
+        let token = token.mint(self.clock.now(), &answer).expect("is minted");
         let claims = Verifier::new(ring).verify(self.clock.now(), &token).expect("is valid");
         Identity::new(HeaderValue::from_str(&token).expect("a header"), claims)
     }
@@ -215,6 +228,27 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 1, "the keys are fetched once");
     world.clock.advance(Duration::from_mins(2));
     assert_eq!(pass(&[good], Some(&einstein)).await, Err(401), "it has expired");
+}
+
+/// `docs/security-requirements.md#x13`
+#[tokio::test]
+async fn link_or_limited_credential_passes_on_no_token() {
+    let world = World::start();
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let token = world.gateway.token_of("id-of-einstein", "files.read");
+    let pass = async |identity: &Identity| {
+        let passed = world.header(&verifying, std::slice::from_ref(&token), Some(identity)).await;
+        passed.map(|token| token.is_some())
+    };
+    assert_eq!(pass(&world.identity("einstein", UserType::Primary)).await, Ok(true));
+    for link in [Link::Public, Link::Guest] {
+        let opened = Identity { link: Some(link), ..world.identity("einstein", UserType::Primary) };
+        assert_eq!(pass(&opened).await, Err(403), "{link:?}");
+    }
+    for kind in [UserType::Primary, UserType::Service] {
+        let limited = world.limited_identity("einstein", kind, Some("path:/photos:r"));
+        assert_eq!(pass(&limited).await, Err(403), "{kind:?}");
+    }
 }
 
 #[tokio::test]
