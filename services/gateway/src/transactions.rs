@@ -29,7 +29,7 @@ use tracing::Span;
 use tracing::field::display;
 
 use crate::{Config, Gateway};
-pub(crate) use authentication::{TOKEN_KEY, requested};
+pub(crate) use authentication::{REQUEST_KEY, TOKEN_KEY, requested};
 use policy::EDGE;
 pub(crate) use policy::Policies;
 pub(crate) use service::TransactionService;
