@@ -292,6 +292,7 @@ async fn gateways_with_one_secret_publish_the_same_keys_and_accept_each_other_s_
     let response = get(None).await.expect("answers");
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["cache-control"], "public, max-age=30", "an unknown key is found soon");
     let tag = response.headers()["etag"].to_str().expect("a text").to_owned();
     assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), key_set);
     assert_eq!(get(Some(&tag)).await.expect("answers").status(), 304);
