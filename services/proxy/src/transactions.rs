@@ -59,7 +59,7 @@ impl<'a> Circumstances<'a> {
 impl Transactions {
     /// Transaction tokens of this gateway.
     pub(crate) fn new(gateway: Arc<dyn Gateway>, clock: Clock) -> Self {
-        Self { gateway, keys: Keys::default(), clock }
+        Self { keys: Keys::new(Arc::clone(&gateway)), gateway, clock }
     }
 
     /// The transaction token that the backend of a route gets; `None` where a route for tokens of the gateway has a request without a user.
@@ -113,8 +113,11 @@ impl Transactions {
         let (Some(token), None) = (tokens.next(), tokens.next()) else { return Err(invalid()) };
         let (text, identity) = (token.to_str().map_err(|_| invalid())?, identity.ok_or_else(invalid)?);
         let now = self.clock.now();
-        let verifier = self.keys.verifier(&*self.gateway, now).await.ok_or_else(unavailable)?;
-        let claims = verifier.verify(now, text).map_err(|defect| {
+        let mut verdict = self.keys.verifier(now).await.ok_or_else(unavailable)?.verify(now, text);
+        if matches!(verdict, Err(TransactionDefect::Key)) {
+            verdict = self.keys.newest(now).await.ok_or_else(unavailable)?.verify(now, text);
+        }
+        let claims = verdict.map_err(|defect| {
             tracing::info!(reason = defect.code(), "a transaction token is refused: {defect}");
             if defect == TransactionDefect::KeysUnknown { unavailable() } else { invalid() }
         })?;

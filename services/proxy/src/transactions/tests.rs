@@ -9,6 +9,8 @@ use token::transaction::{
     WorkloadPolicy,
 };
 use token::{KeyRing, Minter, Verifier};
+use tokio::sync::RwLock;
+use tokio::time::timeout;
 
 use super::*;
 use crate::identity::Link;
@@ -25,6 +27,8 @@ struct Answers {
     wanted: Mutex<Vec<TransactionWanted>>,
     /// How often the keys were fetched.
     fetches: Mutex<u32>,
+    /// While it is locked for writing, the gateway does not answer with keys.
+    silence: RwLock<()>,
 }
 
 impl Answers {
@@ -69,6 +73,7 @@ impl Gateway for Answers {
 
     async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
         *self.fetches.lock().expect("no panic") += 1;
+        drop(self.silence.read().await);
         self.check()?;
         Ok(TransactionKeySet { jwks: self.keys.published(self.clock.now()).to_vec(), trust_domain: DOMAIN.to_owned() })
     }
@@ -91,6 +96,7 @@ impl World {
             failure: Mutex::default(),
             wanted: Mutex::default(),
             fetches: Mutex::default(),
+            silence: RwLock::default(),
         });
         let transactions = Transactions::new(Arc::clone(&gateway) as Arc<dyn Gateway>, clock.clone());
         Self { gateway, transactions, clock }
@@ -271,6 +277,55 @@ async fn keys_are_used_while_the_gateway_is_away_for_a_day() {
     assert_eq!(pass().await, Ok(true), "the key of the next day was published");
     world.clock.advance(Duration::from_hours(1));
     assert_eq!(pass().await, Err(503));
+}
+
+/// `docs/security-requirements.md#x9`
+#[tokio::test]
+async fn token_of_a_new_key_is_accepted_at_once() {
+    let world = World::start();
+    let einstein = world.identity("einstein", UserType::Primary);
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let pass = async || {
+        let token = world.gateway.token_of("id-of-einstein", "files.read");
+        world.header(&verifying, &[token], Some(&einstein)).await.map(|token| token.is_some())
+    };
+    let fetches = || *world.gateway.fetches.lock().expect("no panic");
+    let change = |letter: &str| world.gateway.keys.replace(&letter.repeat(32).into(), None).expect("a secret");
+    assert_eq!(pass().await, Ok(true));
+    world.clock.advance(Duration::from_secs(10));
+    change("n");
+    assert_eq!((pass().await, fetches()), (Ok(true), 2));
+    // another one a moment later could be any client's invention
+    change("o");
+    assert_eq!((pass().await, fetches()), (Err(401), 2));
+    world.clock.advance(Duration::from_secs(10));
+    assert_eq!((pass().await, fetches()), (Ok(true), 3));
+}
+
+#[tokio::test]
+async fn silent_gateway_and_cancelled_requests_do_not_stop_others() {
+    let world = World::start();
+    let einstein = world.identity("einstein", UserType::Primary);
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let pass = async || {
+        let token = world.gateway.token_of("id-of-einstein", "files.read");
+        world.header(&verifying, &[token], Some(&einstein)).await.map(|token| token.is_some())
+    };
+    let silent = world.gateway.silence.write().await;
+    assert!(timeout(Duration::from_millis(1), pass()).await.is_err(), "the client hangs up before the keys are there");
+    drop(silent);
+    assert_eq!(pass().await, Ok(true));
+    assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 1, "the answer for the first request is used");
+
+    world.clock.advance(Duration::from_mins(10));
+    let silent = world.gateway.silence.write().await;
+    for _ in 0..3 {
+        let passed = timeout(Duration::from_secs(30), pass()).await;
+        assert_eq!(passed.expect("does not wait for other keys"), Ok(true));
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 2, "they are fetched meanwhile, once");
+    drop(silent);
 }
 
 #[test]
