@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use authn::gateway::TransactionWanted;
+use authn::trace::record_delegation;
 use authn::{AuthError, Caller, Gateway, UserType, causes};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -18,6 +19,7 @@ use runtime::Clock;
 use serde_json::{Map, Value};
 use token::transaction::names::HEADER;
 use token::transaction::{SubjectType, TransactionClaims, TransactionDefect, TransactionError};
+use tracing::Span;
 use web::header::single;
 
 use crate::identity::Identity;
@@ -124,6 +126,7 @@ impl Transactions {
         if !scope.is_subset(&claims.scope) || !is_of(&claims, identity) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "the transaction token does not permit this request\n"));
         }
+        record_delegation(&Span::current(), &claims.subject, claims.actor.as_ref(), Some(&claims.transaction));
         Ok(token.clone())
     }
 }

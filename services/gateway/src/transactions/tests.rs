@@ -8,6 +8,7 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokens;
 use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
+use runtime::CapturedLog;
 use tempfile::TempDir;
 use token::{Defect, KeyRing, Minter};
 use tonic::Code;
@@ -199,6 +200,29 @@ async fn no_token_passes_for_another_kind() {
     assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
     let minted = world.transactions.mint(&caller(FILES), &transaction, &wanted("files.read"), None);
     assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn refusals_are_audit_events_with_what_is_known_of_the_transaction() {
+    let world = World::start(Some(POLICY));
+    let first = world.mint(FILES, &einstein(), &wanted("files.read")).expect("is issued");
+    let log = CapturedLog::start(tracing::Level::INFO);
+    let replaced = world.transactions.replace(&caller(FILES), &first.token, &wanted("files.read"), None);
+    assert_eq!(transaction_error(replaced), TransactionError::Policy);
+    let service = TransactionService(Some(Arc::new(world.transactions)));
+    let negative = MintRequest { internal_token: "x".to_owned(), lifetime_seconds: -1, ..MintRequest::default() };
+    for request in [MintRequest::default(), negative] {
+        let status = service.mint(tonic::Request::new(request)).await.expect_err("is refused");
+        assert_eq!(status.code(), Code::InvalidArgument);
+    }
+    let events = log.audit_events();
+    let fields = |name: &str| events.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(fields("event"), ["transaction_token"; 3]);
+    assert_eq!(fields("outcome"), ["refused"; 3]);
+    assert_eq!(fields("reason"), ["policy", "malformed", "malformed"]);
+    assert_eq!(events[0]["subject"], first.claims.subject.as_str());
+    assert_eq!(events[0]["txn"], first.claims.transaction.as_str());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use authn::gateway::{Identified, TransactionKeySet};
 use authn::{Authenticated, Credentials, Grants, Reason, User, UserId};
+use runtime::CapturedLog;
 use token::transaction::{
     Authority, KeySource, Subject, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier,
     WorkloadPolicy,
@@ -11,6 +12,8 @@ use token::transaction::{
 use token::{KeyRing, Minter, Verifier};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::*;
 use crate::identity::Link;
@@ -234,6 +237,26 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 1, "the keys are fetched once");
     world.clock.advance(Duration::from_mins(2));
     assert_eq!(pass(&[good], Some(&einstein)).await, Err(401), "it has expired");
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn span_names_the_transaction_of_a_token_that_is_passed_on() {
+    let world = World::start();
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let token = world.gateway.token_of("id-of-einstein", "files.read");
+    let verifier = TransactionVerifier::new(DOMAIN, KeySource::Derived(Arc::clone(&world.gateway.keys)));
+    let claims = verifier.verify(world.clock.now(), token.to_str().expect("text")).expect("is valid");
+    let log = CapturedLog::start(tracing::Level::INFO);
+    let span = tracing::info_span!("request", user.id = Empty, doorward.act = Empty, doorward.txn = Empty);
+    let passed = async {
+        let einstein = world.identity("einstein", UserType::Primary);
+        let passed = world.header(&verifying, &[token], Some(&einstein)).await;
+        tracing::info!("passed");
+        passed
+    };
+    assert!(passed.instrument(span).await.is_ok());
+    assert!(log.text().contains(&claims.transaction), "{}", log.text());
 }
 
 /// `docs/security-requirements.md#x13`
