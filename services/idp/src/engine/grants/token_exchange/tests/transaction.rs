@@ -238,6 +238,33 @@ async fn client_that_acts_for_itself_is_the_subject_as_a_workload() {
     assert_eq!(error(&exchange(&bench, &secret, (ACCESS_TOKEN, &token), None).await), "invalid_request");
 }
 
+/// `docs/security-requirements.md#x14`
+#[tokio::test]
+async fn token_of_a_client_that_is_gone_is_no_subject() {
+    let (bench, secret) = bench(policy()).await;
+    let worker = json!({
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": [GrantType::ClientCredentials.name()],
+        "response_types": [],
+        "redirect_uris": [],
+        "scope": "files.read",
+        "resources": ["backend"],
+    });
+    let of_worker = bench.add("worker", &worker).await;
+    let form = [
+        ("grant_type", GrantType::ClientCredentials.name()),
+        ("client_id", "worker"),
+        ("client_secret", of_worker.as_str()),
+        ("audience", "backend"),
+        ("scope", "files.read"),
+    ];
+    let token = bench.issue(&form).await.expect("is issued").access_token;
+    let claims = verified(&bench, &token_of(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await));
+    assert_eq!((claims.subject.as_str(), claims.subject_type), ("worker", SubjectType::Workload));
+    bench.provider.clients.remove("worker").await.expect("is removed");
+    assert_eq!(error(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await), "invalid_grant");
+}
+
 /// `docs/security-requirements.md#x4`
 #[tokio::test]
 async fn assertion_of_a_client_is_a_subject_within_its_own_scopes() {

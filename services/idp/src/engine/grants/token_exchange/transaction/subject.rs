@@ -58,6 +58,10 @@ impl TransactionSubject {
             error.audited(EVENT, "subject_token", &client_request.client.id)
         })?;
         let Subject { grant, expires } = subject;
+        // tokens of a client for itself are not revoked with it; service accounts are no clients that could be found
+        if provider.clients.find(&grant.client).await?.is_none() {
+            return Err(request.refuse_grant(EVENT, "client is gone"));
+        }
         let (id, kind) = match accounts::of_grant(provider, &client_request.client, &grant).await? {
             Some(AccountStatus::Active(user)) => (user.id.opaque_id.clone(), SubjectType::of(user.id.kind)),
             Some(AccountStatus::Ineligible(reason)) => return Err(request.refuse_grant(EVENT, reason.reason())),
