@@ -316,6 +316,36 @@ async fn assertion_of_a_client_is_a_subject_within_its_own_scopes() {
     assert_eq!(error(&unlimited), "invalid_request");
 }
 
+/// `docs/security-requirements.md#x14`, `#g23`
+#[tokio::test]
+async fn user_without_a_tenant_is_no_subject_where_every_user_has_one() {
+    let key = SigningKey::generate(Algorithm::Es256, "key").expect("a key");
+    let backend = json!({
+        "grant_types": [GrantType::TokenExchange.name(), GrantType::JwtBearer.name()],
+        "jwks": { "keys": [key.jwk()] },
+        "scope": "files.read",
+        "transaction_tokens": policy()["transaction_tokens"],
+    });
+    let bench = Bench::with(|config| config.multi_tenant_enabled = true).await;
+    let (bench, secret) = with_clients(bench, backend).await;
+    let (_, token) = issued(&bench, "house", "openid").await;
+    let now = seconds(bench.clock.now());
+    let ask = async |jti: &str| {
+        let assertion = json!({
+            "iss": "backend", "sub": EINSTEIN, "aud": bench.endpoints().issuer, "iat": now, "exp": now + 30, "jti": jti,
+        });
+        let by_token = request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await;
+        [by_token, request(&bench, &secret, (SELF_SIGNED_TYPE, &key.jwt("JWT", &assertion)), &[]).await]
+    };
+    for refused in ask("1").await {
+        assert_eq!(error(&refused), "invalid_grant");
+    }
+    bench.change(|user| user.as_mut().expect("a user").id.tenant_id = "physics".to_owned());
+    for issued in ask("2").await {
+        assert_eq!(verified(&bench, &token_of(&issued)).subject, EINSTEIN);
+    }
+}
+
 /// `docs/security-requirements.md#x5`: with the gateway, which has the same keys, the provider is one service.
 #[tokio::test]
 async fn replacements_by_idp_and_gateway_never_widen_a_transaction() {

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use authn::Actor;
 use authn::grant::is_api_scope;
+use authn::{Actor, User, UserType};
 use oidc::assertion::Grant as Assertion;
 use oidc::scope::Scopes;
 use token::transaction::names::SELF_SIGNED_TYPE;
@@ -63,7 +63,10 @@ impl TransactionSubject {
             return Err(request.refuse_grant(EVENT, "client is gone"));
         }
         let (id, kind) = match accounts::of_grant(provider, &client_request.client, &grant).await? {
-            Some(AccountStatus::Active(user)) => (user.id.opaque_id.clone(), SubjectType::of(user.id.kind)),
+            Some(AccountStatus::Active(user)) => {
+                check_tenant(request, &user)?;
+                (user.id.opaque_id.clone(), SubjectType::of(user.id.kind))
+            }
             Some(AccountStatus::Ineligible(reason)) => return Err(request.refuse_grant(EVENT, reason.reason())),
             None => (grant.client.clone(), SubjectType::Workload),
         };
@@ -96,6 +99,7 @@ impl TransactionSubject {
             AccountStatus::Active(user) => user,
             AccountStatus::Ineligible(reason) => return Err(request.refuse_grant(EVENT, reason.reason())),
         };
+        check_tenant(request, &user)?;
         jwt_bearer::use_up(request, &assertion).await?;
         Ok(Self {
             id: user.id.opaque_id.clone(),
@@ -105,4 +109,17 @@ impl TransactionSubject {
             not_after: assertion.expires(),
         })
     }
+}
+
+/// Refuses a user without a tenant where every user belongs to one, as the gateway does whatever the credential
+/// (`docs/security-requirements.md#g23`). Services belong to none.
+///
+/// # Errors
+/// `invalid_grant`.
+fn check_tenant(request: &TokenRequest<'_>, user: &User) -> Result<(), OAuthError> {
+    let needs_tenant = request.provider.config.multi_tenant_enabled && user.id.kind != UserType::Service;
+    if needs_tenant && user.id.tenant_id.is_empty() {
+        return Err(request.refuse_grant(EVENT, "user has no tenant"));
+    }
+    Ok(())
 }
