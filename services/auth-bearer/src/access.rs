@@ -54,12 +54,12 @@ impl Access {
     /// cannot be read: the user would appear to act alone (`docs/security-requirements.md#x11`).
     pub fn of(claims: &Map<String, Value>, rules: &Rules) -> Result<Self, Reason> {
         let grants = Grants::of_oauth_scope(scope_tokens(claims)).map_err(|_| Reason::Policy)?;
+        let actor = Actor::read(claims.get("act")).map_err(|_| Reason::Malformed)?;
         if is_service_account(claims, rules) {
             let scopes = grants.ok_or(Reason::Policy)?.to_cs3();
-            return Ok(Self { scopes: Arc::new(scopes), amr: amr::SERVICE, actor: None });
+            return Ok(Self { scopes: Arc::new(scopes), amr: amr::SERVICE, actor });
         }
         let scopes = grants.map_or_else(Scopes::full_user, |grants| grants.to_cs3());
-        let actor = Actor::read(claims.get("act")).map_err(|_| Reason::Malformed)?;
         if is_interactive(claims, rules) {
             Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC, actor })
         } else {

@@ -67,17 +67,18 @@ impl Core {
     }
 
     /// The same as [`authenticate_caller`](Self::authenticate_caller), with a transaction token of the same user if one is wanted. Without
-    /// the one there is none of the other.
+    /// the one there is none of the other, nor is there one for a request that could not be read.
     pub(crate) async fn authenticate_with_transaction(
         &self,
         kind: &str,
         credentials: &Credentials,
-        wanted: Option<&TransactionWanted>,
+        wanted: Result<Option<TransactionWanted>, AuthError>,
     ) -> Result<(Arc<str>, Authenticated, Option<String>), AuthError> {
+        let wanted = wanted.inspect_err(|error| audit(kind, credentials, error))?;
         let (token, answer) = self.authenticate_caller(kind, credentials).await?;
         let Some(wanted) = wanted else { return Ok((token, answer, None)) };
         let transactions = self.transactions.as_ref().ok_or_else(unavailable)?;
-        let transaction = transactions.mint_with(&credentials.caller, &answer, wanted, self.life)?.token;
+        let transaction = transactions.mint_with(&credentials.caller, &answer, &wanted, self.life)?.token;
         Ok((token, answer, Some(transaction)))
     }
 

@@ -18,6 +18,7 @@ use tower::{Service, ServiceExt};
 
 use crate::authenticate::Core;
 use crate::forward::{UPSTREAM, forward};
+use crate::transactions::{REQUEST_KEY, TOKEN_KEY};
 
 /// The bytes before a message: whether it is compressed, and its length (`Length-Prefixed-Message` of gRPC over HTTP/2).
 const PREFIX: usize = 5;
@@ -53,7 +54,7 @@ impl Core {
 }
 
 /// Answers `Authenticate`: passes a request of a type that is not ours to the upstream as it came, and every other one to the server of
-/// this gateway.
+/// this gateway. That refuses a type that is not ours together with a request for a transaction token.
 pub(crate) async fn authenticate<S>(
     own: S,
     core: Arc<Core>,
@@ -66,8 +67,15 @@ where
         Ok(read) => read,
         Err(status) => return Ok(status.into_http()),
     };
-    match kind.and_then(|kind| core.foreign_upstream(&kind)) {
-        Some(upstream) => forward(upstream, UPSTREAM, request).await,
+    // no transaction token is issued for credentials of the upstream, and without it there is no internal token
+    let wants_transaction = request.headers().contains_key(REQUEST_KEY);
+    match kind.filter(|_| !wants_transaction).and_then(|kind| core.foreign_upstream(&kind)) {
+        Some(upstream) => {
+            let mut response = forward(upstream, UPSTREAM, request).await?;
+            // only this gateway answers with one
+            response.headers_mut().remove(TOKEN_KEY);
+            Ok(response)
+        }
         None => own.oneshot(request).await,
     }
 }

@@ -66,10 +66,7 @@ impl GatewayApi for GatewayService {
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
-        let outcome = match wanted {
-            Ok(wanted) => self.0.authenticate_with_transaction(&r#type, &credentials, wanted.as_ref()).await,
-            Err(error) => Err(error),
-        };
+        let outcome = self.0.authenticate_with_transaction(&r#type, &credentials, wanted).await;
         *response.get_mut() = match outcome {
             Ok((token, answer, transaction)) => {
                 record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);

@@ -16,20 +16,20 @@ use std::time::{Duration, SystemTime};
 use authn::audit::Event;
 use authn::gateway::{TransactionKeySet, TransactionWanted};
 use authn::trace::record_delegation;
-use authn::{Actor, AuthError, Authenticated, BoxError, Caller, Grants, Reason, Scopes, User, UserType};
+use authn::{Actor, AuthError, Authenticated, BoxError, Caller, Grants, Reason, Scopes, User};
 use oidc::scope::Scopes as OAuthScopes;
 use runtime::{Clock, Context, FileValue, TransactionRequests};
 use status::Kind;
 use token::transaction::{
-    Authority, KeySource, Minted, ReplacementRequest, Subject, SubjectType, TransactionDefect, TransactionError,
-    TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier, WorkloadPolicy,
+    Authority, KeySource, Minted, ReplacementRequest, Subject, SubjectType, TransactionClaims, TransactionDefect,
+    TransactionError, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier, WorkloadPolicy,
 };
 use token::{Claims, TokenError, Verifier};
 use tracing::Span;
 use tracing::field::display;
 
 use crate::{Config, Gateway};
-pub(crate) use authentication::{TOKEN_KEY, requested};
+pub(crate) use authentication::{REQUEST_KEY, TOKEN_KEY, requested};
 use policy::EDGE;
 pub(crate) use policy::Policies;
 pub(crate) use service::TransactionService;
@@ -61,6 +61,15 @@ struct Holder<'a> {
     scopes: &'a Scopes,
     actor: Option<&'a Actor>,
     not_after: SystemTime,
+}
+
+/// What is requested, and of whose transaction, as far as that is known.
+#[derive(Clone, Copy)]
+enum Requested<'a> {
+    /// The first token of a transaction of this user.
+    First(Option<&'a User>),
+    /// A token in place of the one with these claims.
+    Replacement(Option<&'a TransactionClaims>),
 }
 
 /// Why no transaction token is issued.
@@ -177,7 +186,7 @@ impl Transactions {
             let claims = claims.insert(self.internal.verify(self.clock.now(), internal_token)?);
             self.issue(workload, &Holder::of_claims(claims), wanted)
         });
-        self.record(caller, claims.as_ref().map(|claims| &claims.user), wanted, false, &outcome);
+        self.record(caller, Requested::First(claims.as_ref().map(|claims| &claims.user)), wanted, &outcome);
         outcome
     }
 
@@ -199,7 +208,7 @@ impl Transactions {
             let claims = claims.insert(self.internal.verify(self.clock.now(), internal_token)?);
             self.issue(&Workload { name: EDGE, policy }, &Holder::of_claims(claims), wanted)
         });
-        self.record(caller, claims.as_ref().map(|claims| &claims.user), wanted, false, &outcome);
+        self.record(caller, Requested::First(claims.as_ref().map(|claims| &claims.user)), wanted, &outcome);
         outcome
     }
 
@@ -219,7 +228,14 @@ impl Transactions {
             not_after: answer.not_after.map_or(end, |not_after| not_after.min(end)),
         };
         let outcome = self.for_caller(caller, None, |workload| self.issue(workload, &holder, wanted));
-        self.record(caller, Some(&answer.user), wanted, false, &outcome);
+        self.record(caller, Requested::First(Some(&answer.user)), wanted, &outcome);
+        outcome
+    }
+
+    /// The refusal of a call that requests no token that there could be.
+    fn refuse(&self, caller: &Caller, wanted: &TransactionWanted, problem: &'static str) -> Result<Minted, Refusal> {
+        let outcome = Err(Refusal::Malformed(problem));
+        self.record(caller, Requested::First(None), wanted, &outcome);
         outcome
     }
 
@@ -232,12 +248,14 @@ impl Transactions {
         lifetime: Option<Duration>,
     ) -> Result<Minted, Refusal> {
         let now = self.clock.now();
+        let mut claims = None;
         let outcome = self.for_caller(caller, lifetime, |workload| {
+            let verified = self.replaced.verify(now, transaction_token).map_err(Refusal::Replaced)?;
+            let claims = claims.insert(verified);
             let request = ReplacementRequest::new(&wanted.scope, &wanted.details, &wanted.context)?;
-            let claims = self.replaced.verify(now, transaction_token).map_err(Refusal::Replaced)?;
-            Ok(self.minter.replace(now, &claims, &request, workload.name, &workload.policy)?)
+            Ok(self.minter.replace(now, claims, &request, workload.name, &workload.policy)?)
         });
-        self.record(caller, None, wanted, true, &outcome);
+        self.record(caller, Requested::Replacement(claims.as_ref()), wanted, &outcome);
         outcome
     }
 
@@ -270,7 +288,7 @@ impl Transactions {
         }
         let own = if scopes.is_full_user() { None } else { Some(scope_of(scopes)?) };
         let authority = own.as_ref().map_or(Authority::WholeUser, Authority::Scopes);
-        let kind = subject_type(user.id.kind);
+        let kind = SubjectType::of(user.id.kind);
         let subject = Subject { id: &user.id.opaque_id, kind, actor, authority, not_after };
         let request = request(wanted)?;
         Ok(self.minter.mint(self.clock.now(), &subject, &request, workload.name, &workload.policy)?)
@@ -280,11 +298,11 @@ impl Transactions {
     fn record(
         &self,
         caller: &Caller,
-        subject: Option<&User>,
+        requested: Requested<'_>,
         wanted: &TransactionWanted,
-        replaces: bool,
         outcome: &Result<Minted, Refusal>,
     ) {
+        let replaces = matches!(requested, Requested::Replacement(_));
         self.requests.record(replaces, outcome.is_ok());
         let (source, trace_id) = (caller.source.map(display), display(&caller.trace_id));
         let event = Event {
@@ -303,10 +321,26 @@ impl Transactions {
                 Event { act: &act, txn: &claims.transaction, scope: &scope, ..event }.log();
             }
             Err(refusal) => {
-                let (reason, subject) = (refusal.reason(), subject.map(|user| user.id.opaque_id.as_str()));
+                let (reason, subject, txn) = (refusal.reason(), requested.subject(), requested.transaction());
                 let scope: String = wanted.scope.chars().take(256).collect();
-                Event { reason: &reason, subject: &subject, scope: &scope, ..event }.log();
+                Event { reason: &reason, subject: &subject, txn: &txn, scope: &scope, ..event }.log();
             }
+        }
+    }
+}
+
+impl<'a> Requested<'a> {
+    fn subject(self) -> Option<&'a str> {
+        match self {
+            Self::First(user) => user.map(|user| user.id.opaque_id.as_str()),
+            Self::Replacement(claims) => claims.map(|claims| claims.subject.as_str()),
+        }
+    }
+
+    fn transaction(self) -> Option<&'a str> {
+        match self {
+            Self::First(_) => None,
+            Self::Replacement(claims) => claims.map(|claims| claims.transaction.as_str()),
         }
     }
 }
@@ -341,17 +375,4 @@ fn scope_of(scopes: &Scopes) -> Result<OAuthScopes, TransactionError> {
     scopes.0.retain(|key, _| !Scopes::is_marker(key));
     let words = Grants::from_cs3(&scopes).map_err(|_| TransactionError::Scope)?.words();
     OAuthScopes::of(words.iter().map(String::as_str)).map_err(|_| TransactionError::Scope)
-}
-
-fn subject_type(kind: UserType) -> SubjectType {
-    match kind {
-        UserType::Service | UserType::Application => SubjectType::Workload,
-        UserType::Invalid
-        | UserType::Primary
-        | UserType::Secondary
-        | UserType::Guest
-        | UserType::Federated
-        | UserType::Lightweight
-        | UserType::SpaceOwner => SubjectType::User,
-    }
 }

@@ -174,6 +174,9 @@ pub struct Config {
     pub account_url: String,
     /// Second factors.
     pub mfa: MultiFactor,
+    /// Whether every user belongs to a tenant. Users without one get no transaction tokens then.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
     /// What programs learn before they sign in.
     pub webfinger: Webfinger,
     /// How mail is sent. Without it users cannot reset forgotten passwords.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use authn::gateway::TransactionWanted;
+use authn::trace::record_delegation;
 use authn::{AuthError, Caller, Gateway, UserType, causes};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -18,6 +19,7 @@ use runtime::Clock;
 use serde_json::{Map, Value};
 use token::transaction::names::HEADER;
 use token::transaction::{SubjectType, TransactionClaims, TransactionDefect, TransactionError};
+use tracing::Span;
 use web::header::single;
 
 use crate::identity::Identity;
@@ -59,7 +61,7 @@ impl<'a> Circumstances<'a> {
 impl Transactions {
     /// Transaction tokens of this gateway.
     pub(crate) fn new(gateway: Arc<dyn Gateway>, clock: Clock) -> Self {
-        Self { gateway, keys: Keys::default(), clock }
+        Self { keys: Keys::new(Arc::clone(&gateway)), gateway, clock }
     }
 
     /// The transaction token that the backend of a route gets; `None` where a route for tokens of the gateway has a request without a user.
@@ -113,14 +115,18 @@ impl Transactions {
         let (Some(token), None) = (tokens.next(), tokens.next()) else { return Err(invalid()) };
         let (text, identity) = (token.to_str().map_err(|_| invalid())?, identity.ok_or_else(invalid)?);
         let now = self.clock.now();
-        let verifier = self.keys.verifier(&*self.gateway, now).await.ok_or_else(unavailable)?;
-        let claims = verifier.verify(now, text).map_err(|defect| {
+        let mut verdict = self.keys.verifier(now).await.ok_or_else(unavailable)?.verify(now, text);
+        if matches!(verdict, Err(TransactionDefect::Key)) {
+            verdict = self.keys.newest(now).await.ok_or_else(unavailable)?.verify(now, text);
+        }
+        let claims = verdict.map_err(|defect| {
             tracing::info!(reason = defect.code(), "a transaction token is refused: {defect}");
             if defect == TransactionDefect::KeysUnknown { unavailable() } else { invalid() }
         })?;
         if !scope.is_subset(&claims.scope) || !is_of(&claims, identity) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "the transaction token does not permit this request\n"));
         }
+        record_delegation(&Span::current(), &claims.subject, claims.actor.as_ref(), Some(&claims.transaction));
         Ok(token.clone())
     }
 }
@@ -167,11 +173,13 @@ impl TransactionHeader {
     }
 }
 
-/// Whether a token belongs to the user of a request, or a service account brings it.
+/// Whether a token belongs to the user of a request, or a service account brings it. The user of a link has not sent the request, and a
+/// credential that is limited passes on no token that may say more (`docs/security-requirements.md#x13`).
 fn is_of(claims: &TransactionClaims, identity: &Identity) -> bool {
     let user = &identity.claims.user;
-    let is_service = user.id.kind == UserType::Service && identity.claims.scopes.is_full_user();
-    is_service || (claims.subject_type == SubjectType::User && claims.subject == user.id.opaque_id)
+    let is_whole = identity.link.is_none() && identity.claims.scopes.is_full_user();
+    let is_user = claims.subject_type == SubjectType::of(user.id.kind) && claims.subject == user.id.opaque_id;
+    is_whole && (is_user || user.id.kind == UserType::Service)
 }
 
 /// The environment of the request as a JSON object. The path and the query may hold a secret and are in no token.
@@ -193,7 +201,7 @@ fn refused(error: &AuthError) -> Refusal {
             unavailable()
         }
         _ => {
-            tracing::warn!(%error, "the gateway refuses a transaction token; does its policy list what the route requests?");
+            tracing::warn!(%error, "the gateway refuses a transaction token; do its policy and the user's credential allow what the route requests?");
             Refusal::new(StatusCode::FORBIDDEN, "no transaction token is issued for this request\n")
         }
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use oidc::jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
-use token::transaction::TransactionKeys;
+use token::transaction::{FRESH_FOR, TransactionKeys};
 use token::{KeyError, KeyRing};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{Context, Service};
 use config::{InForce, Secret, TokenManager, Transactions};
@@ -16,8 +16,9 @@ use config::{InForce, Secret, TokenManager, Transactions};
 /// How long a caller goes on using the previous secret after a change: longer than other processes take to notice it, which would refuse
 /// a secret that they have not read yet.
 pub const CHANGEOVER: Duration = Duration::from_secs(4);
-/// The same for transaction tokens: longer than services take that fetch the key set again because of a token with an unknown key.
-const TRANSACTION_CHANGEOVER: Duration = Duration::from_mins(1);
+/// The same for transaction tokens: longer than services use a key set before they fetch it again. Meanwhile no token has an unknown key,
+/// so that nothing else makes them fetch it.
+const TRANSACTION_CHANGEOVER: Duration = FRESH_FOR.saturating_add(Duration::from_mins(1));
 
 /// The key ring that `token_manager` describes. It is read again at every reload, so that secrets change without a
 /// restart; what cannot be read then is logged and changes nothing. A secret whose predecessor stays accepted signs after a few
@@ -39,7 +40,7 @@ pub fn key_ring<S: Service>(
 }
 
 /// The keys of transaction tokens that `transactions` describes; `None` where no secret is set. The secret is read again as that of
-/// [`key_ring`].
+/// [`key_ring`], and signs after eleven minutes.
 ///
 /// # Errors
 /// When a secret is too short.
@@ -122,17 +123,17 @@ impl<K: Send + Sync + 'static> Follower<K> {
         R: Fn() -> Result<Secrets, String> + Send + Sync + 'static,
     {
         // a secret that is accepted already, and signs once the changeover is over
-        let mut introduced: Option<Secrets> = None;
+        let mut introduced: Option<(Secrets, Instant)> = None;
         loop {
             let changed = match introduced.take() {
                 None => reload.changed().await,
-                Some((current, previous)) => {
-                    let Ok(changed) = timeout(self.changeover, reload.changed()).await else {
+                Some(((current, previous), end)) => {
+                    let Ok(changed) = timeout_at(end, reload.changed()).await else {
                         self.replace(current, previous.as_ref());
                         continue;
                     };
                     // it is to sign still if nothing else can be read
-                    introduced = Some((current, previous));
+                    introduced = Some(((current, previous), end));
                     changed
                 }
             };
@@ -143,7 +144,11 @@ impl<K: Send + Sync + 'static> Follower<K> {
             // Reading files may block.
             let read = tokio::task::spawn_blocking(move || read()).await;
             match read.unwrap_or_else(|error| Err(error.to_string())) {
-                Ok(secrets) => introduced = self.apply(secrets),
+                Ok(secrets) => {
+                    let before = introduced.take();
+                    let secrets = self.apply(secrets);
+                    introduced = secrets.map(|secrets| self.with_end(secrets, before));
+                }
                 Err(error) => tracing::error!(%error, "{} stay as they were", self.name),
             }
             if self.ring.strong_count() == 0 {
@@ -164,6 +169,13 @@ impl<K: Send + Sync + 'static> Follower<K> {
         let introduced = (self.introduce)(&ring, &current, signing);
         report(self.name, &introduced);
         introduced.is_ok().then_some((current, previous))
+    }
+
+    /// Adds when the current secret signs: as before, if it was introduced before.
+    fn with_end(&self, secrets: Secrets, before: Option<(Secrets, Instant)>) -> (Secrets, Instant) {
+        let is_same = |((current, _), _): &(Secrets, Instant)| current.expose_secret() == secrets.0.expose_secret();
+        let end = before.filter(is_same).map_or_else(|| Instant::now() + self.changeover, |(_, end)| end);
+        (secrets, end)
     }
 
     fn replace(&mut self, current: SecretString, previous: Option<&SecretString>) {
@@ -257,7 +269,7 @@ mod tests {
 
     /// `docs/security-requirements.md#x9`
     #[tokio::test(start_paused = true)]
-    async fn successor_of_the_transaction_secret_is_published_for_a_minute_before_it_signs() {
+    async fn successor_of_the_transaction_secret_is_published_until_all_have_fetched_it_before_it_signs() {
         let keys_of = |letter| TransactionKeys::new(&secret(letter), None, Algorithm::Es256).expect("a secret");
         let kid = |keys: &TransactionKeys| keys.signer(UNIX_EPOCH).kid().to_owned();
         let (first, second) = (kid(&keys_of("a")), kid(&keys_of("b")));
@@ -269,11 +281,14 @@ mod tests {
         tokio::task::yield_now().await;
 
         reload.announce();
-        sleep(TRANSACTION_CHANGEOVER / 2).await;
+        sleep(FRESH_FOR / 2).await;
+        // what is read again without a change delays nothing
+        reload.announce();
+        sleep(FRESH_FOR / 2).await;
         assert_eq!(kid(&keys), first, "verifiers may not have the new keys yet");
         let published = String::from_utf8(keys.published(UNIX_EPOCH).to_vec()).expect("JSON");
         assert!(published.contains(&first) && published.contains(&second), "{published}");
-        sleep(TRANSACTION_CHANGEOVER).await;
+        sleep(Duration::from_secs(61)).await;
         assert_eq!(kid(&keys), second);
     }
 

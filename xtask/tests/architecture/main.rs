@@ -59,6 +59,7 @@ fn links_to_security_requirements_have_a_target() {
     files.extend(files::below("", "md"));
     let page = files.iter().find(|file| file.path == "docs/security-requirements.md").expect("the page exists");
     assert_eq!(links::broken(&page.text, &files), Vec::<String>::new());
+    assert_eq!(links::repeated(&page.text), Vec::<&str>::new());
     let naming_tests = ["docs/security-requirements.md", "docs/go-interoperability.md"];
     for page in files.iter().filter(|file| naming_tests.contains(&file.path.as_str())) {
         assert_eq!(links::missing_tests(&page.text, &files), Vec::<String>::new(), "{}", page.path);

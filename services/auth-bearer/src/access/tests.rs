@@ -110,17 +110,22 @@ fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
 #[test]
 fn actor_of_a_token_is_read_or_the_token_is_refused() {
     let open = own(&[], &[]);
-    let actor = |act: Value| {
-        let mut token = claims(json!({"client_id": "x", "first_party": true, "scope": "openid", "amr": ["pwd"]}));
+    let actor_in = |token: Value, act: Value| {
+        let mut token = claims(token);
         token.insert("act".to_owned(), act);
         Access::of(&token, &open).map(|access| access.actor.map(|actor| actor.to_string()))
     };
+    let of_user = json!({"client_id": "x", "first_party": true, "scope": "openid", "amr": ["pwd"]});
+    let actor = |act: Value| actor_in(of_user.clone(), act);
     let nested = json!({"sub": "c", "client_id": "x", "act": {"sub": "b", "act": {"sub": "a"}}});
     assert_eq!(actor(nested), Ok(Some("c < b < a".to_owned())));
     let deep = json!({"sub": "e", "act": {"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}}});
     for malformed in [json!("x"), json!({}), json!({"sub": ""}), json!({"sub": 7}), json!([{"sub": "x"}]), deep] {
         assert_eq!(actor(malformed.clone()), Err(Reason::Malformed), "{malformed}");
     }
+    let of_service = || json!({"sub": "job", "client_id": "job", "service_account": true, "scope": "user"});
+    assert_eq!(actor_in(of_service(), json!({"sub": "x"})), Ok(Some("x".to_owned())));
+    assert_eq!(actor_in(of_service(), json!("x")), Err(Reason::Malformed));
     assert_eq!(Access::of_any_client().actor, None, "a userinfo response says nothing of actors");
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tonic::metadata::MetadataMap;
 
 /// The metadata of a call that holds the request, as JSON.
-const REQUEST_KEY: &str = "x-doorward-txn-request-bin";
+pub(crate) const REQUEST_KEY: &str = "x-doorward-txn-request-bin";
 /// The metadata of the response that holds the token.
 pub(crate) const TOKEN_KEY: &str = "x-doorward-txn-token";
 

@@ -11,12 +11,11 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::fingerprint;
-use token::transaction::names::KEY_SET_PATH;
+use token::transaction::names::{KEY_SET_CACHE_CONTROL, KEY_SET_PATH};
 
 use super::Transactions;
 
-/// As long as [`FRESH_FOR`](token::transaction::FRESH_FOR).
-const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
+const KEPT: HeaderValue = HeaderValue::from_static(KEY_SET_CACHE_CONTROL);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Transactions {

@@ -42,11 +42,14 @@ impl TransactionTokens for TransactionService {
             lifetime_seconds,
         } = request.into_inner();
         let wanted = TransactionWanted { scope, context: request_context, details: request_details };
-        let lifetime = lifetime(lifetime_seconds)?;
-        let minted = match (internal_token.is_empty(), transaction_token.is_empty()) {
-            (false, true) => transactions.mint(&caller, &internal_token, &wanted, lifetime),
-            (true, false) => transactions.replace(&caller, &transaction_token, &wanted, lifetime),
-            _ => Err(Refusal::Malformed("exactly one of internal_token and transaction_token must be set")),
+        let minted = match (lifetime(lifetime_seconds), internal_token.is_empty(), transaction_token.is_empty()) {
+            (Ok(lifetime), false, true) => transactions.mint(&caller, &internal_token, &wanted, lifetime),
+            (Ok(lifetime), true, false) => transactions.replace(&caller, &transaction_token, &wanted, lifetime),
+            (Err(problem), ..) => transactions.refuse(&caller, &wanted, problem),
+            _ => {
+                let problem = "exactly one of internal_token and transaction_token must be set";
+                transactions.refuse(&caller, &wanted, problem)
+            }
         };
         let Minted { token, claims } = minted?;
         Ok(Response::new(MintResponse {
@@ -65,10 +68,10 @@ impl TransactionTokens for TransactionService {
 }
 
 /// The lifetime that is requested, if one is.
-fn lifetime(seconds: i64) -> Result<Option<Duration>, Refusal> {
+fn lifetime(seconds: i64) -> Result<Option<Duration>, &'static str> {
     match u64::try_from(seconds) {
         Ok(0) => Ok(None),
         Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
-        Err(_) => Err(Refusal::Malformed("lifetime_seconds must not be negative")),
+        Err(_) => Err("lifetime_seconds must not be negative"),
     }
 }

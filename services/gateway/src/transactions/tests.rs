@@ -2,11 +2,13 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use ::config::Environment;
+use authn::UserType;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
 use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokens;
 use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
+use runtime::CapturedLog;
 use tempfile::TempDir;
 use token::{Defect, KeyRing, Minter};
 use tonic::Code;
@@ -147,6 +149,27 @@ async fn credential_of_limited_scope_gets_no_more_than_that() {
     assert!(matches!(world.mint(FILES, &blocked, &wanted("files.read")), Err(Refusal::Disabled)));
 }
 
+/// `docs/security-requirements.md#x12`
+#[tokio::test]
+async fn type_of_the_subject_tells_guests_and_services_from_users() {
+    let world = World::start(Some(POLICY));
+    for (kind, expected) in [
+        (UserType::Primary, "user"),
+        (UserType::Guest, "guest"),
+        (UserType::Federated, "guest"),
+        (UserType::Lightweight, "guest"),
+        (UserType::Service, "workload"),
+    ] {
+        let mut user = authn::testing::user("einstein");
+        user.id.kind = kind;
+        let answer = Authenticated::full(Arc::new(user), "pwd");
+        let minted = world.mint(FILES, &answer, &wanted("files.read")).expect("is issued");
+        assert_eq!(minted.claims.subject_type.name(), expected, "{kind:?}");
+        let read = world.transactions.replaced.verify(world.context.clock.now(), &minted.token);
+        assert_eq!(read.map(|claims| claims.subject_type), Ok(minted.claims.subject_type));
+    }
+}
+
 /// `docs/security-requirements.md#x5`
 #[tokio::test]
 async fn replacement_is_narrower_and_names_both_workloads() {
@@ -177,6 +200,29 @@ async fn no_token_passes_for_another_kind() {
     assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
     let minted = world.transactions.mint(&caller(FILES), &transaction, &wanted("files.read"), None);
     assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn refusals_are_audit_events_with_what_is_known_of_the_transaction() {
+    let world = World::start(Some(POLICY));
+    let first = world.mint(FILES, &einstein(), &wanted("files.read")).expect("is issued");
+    let log = CapturedLog::start(tracing::Level::INFO);
+    let replaced = world.transactions.replace(&caller(FILES), &first.token, &wanted("files.read"), None);
+    assert_eq!(transaction_error(replaced), TransactionError::Policy);
+    let service = TransactionService(Some(Arc::new(world.transactions)));
+    let negative = MintRequest { internal_token: "x".to_owned(), lifetime_seconds: -1, ..MintRequest::default() };
+    for request in [MintRequest::default(), negative] {
+        let status = service.mint(tonic::Request::new(request)).await.expect_err("is refused");
+        assert_eq!(status.code(), Code::InvalidArgument);
+    }
+    let events = log.audit_events();
+    let fields = |name: &str| events.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(fields("event"), ["transaction_token"; 3]);
+    assert_eq!(fields("outcome"), ["refused"; 3]);
+    assert_eq!(fields("reason"), ["policy", "malformed", "malformed"]);
+    assert_eq!(events[0]["subject"], first.claims.subject.as_str());
+    assert_eq!(events[0]["txn"], first.claims.transaction.as_str());
 }
 
 #[tokio::test]
@@ -270,6 +316,7 @@ async fn gateways_with_one_secret_publish_the_same_keys_and_accept_each_other_s_
     let response = get(None).await.expect("answers");
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["cache-control"], "public, max-age=30", "an unknown key is found soon");
     let tag = response.headers()["etag"].to_str().expect("a text").to_owned();
     assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), key_set);
     assert_eq!(get(Some(&tag)).await.expect("answers").status(), 304);

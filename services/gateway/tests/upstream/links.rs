@@ -7,7 +7,8 @@ use std::sync::{
 
 use authn::{AuthError, Credentials, Gateway, UserType, kind};
 use doorward::ServiceId;
-use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
+use prost::Message;
+use proto::cs3::gateway::v1beta1::{AuthenticateRequest, AuthenticateResponse, gateway_api_client::GatewayApiClient};
 use testkit::{Layout, Mode, TestFamily};
 
 use crate::methods::other_gateway;
@@ -117,6 +118,20 @@ async fn caller_metadata_passes() {
     assert_eq!(values("x-request-id"), [b"req-1".to_vec()]);
     assert_eq!(values("autoprop-label"), [b"one".to_vec(), b"two".to_vec()]);
     assert_eq!(values("x-later"), [b"new".to_vec()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_type_is_refused_where_a_transaction_token_is_wanted() {
+    let upstream = Scripted::start(Some(ACCEPTED)).await;
+    let gateway = gateway_before(&upstream);
+    // {"scope":"a"}
+    let wanted = [("x-doorward-txn-request-bin", "eyJzY29wZSI6ImEifQ==")];
+    let (body, _) = answered(&gateway, "Authenticate", GUEST, &wanted).await;
+    let answer = AuthenticateResponse::decode(&body[5..]).expect("a message");
+    assert_eq!(answer.status.as_ref().map(|status| status.code), Some(4));
+    assert!(answer.token.is_empty() && upstream.calls().is_empty(), "{answer:?}");
+    answered(&gateway, "Authenticate", GUEST, &[]).await;
+    assert_eq!(upstream.calls().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

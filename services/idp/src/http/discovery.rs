@@ -24,7 +24,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The metadata change with the configuration only.
 const METADATA_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 /// Not for longer than the least time for which a key is published before it signs.
-pub(super) const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
+const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 
 /// The discovery documents and the key set of each issuer.
 pub(crate) fn router(provider: &Provider) -> Router {

@@ -3,14 +3,20 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use authn::gateway::{Identified, TransactionKeySet};
-use authn::{Authenticated, Credentials, Reason, User, UserId};
+use authn::{Authenticated, Credentials, Grants, Reason, User, UserId};
+use runtime::CapturedLog;
 use token::transaction::{
     Authority, KeySource, Subject, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier,
     WorkloadPolicy,
 };
 use token::{KeyRing, Minter, Verifier};
+use tokio::sync::RwLock;
+use tokio::time::timeout;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::*;
+use crate::identity::Link;
 use crate::path::{Leniency, Path};
 
 const DOMAIN: &str = "cloud.example.org";
@@ -24,6 +30,8 @@ struct Answers {
     wanted: Mutex<Vec<TransactionWanted>>,
     /// How often the keys were fetched.
     fetches: Mutex<u32>,
+    /// While it is locked for writing, the gateway does not answer with keys.
+    silence: RwLock<()>,
 }
 
 impl Answers {
@@ -38,9 +46,14 @@ impl Answers {
 
     /// A token of this user.
     fn token_of(&self, user: &str, scope: &str) -> HeaderValue {
+        self.token_as(SubjectType::User, user, scope)
+    }
+
+    /// A token of this subject.
+    fn token_as(&self, kind: SubjectType, user: &str, scope: &str) -> HeaderValue {
         let policy =
             WorkloadPolicy { scopes: scope.split(' ').map(str::to_owned).collect(), ..WorkloadPolicy::default() };
-        let (now, kind, authority) = (self.clock.now(), SubjectType::User, Authority::WholeUser);
+        let (now, authority) = (self.clock.now(), Authority::WholeUser);
         let subject = Subject { id: user, kind, actor: None, authority, not_after: now + Duration::from_mins(5) };
         let request = TransactionRequest::new(scope, "", "").expect("a request");
         let minter = TransactionMinter::new(Arc::clone(&self.keys), DOMAIN);
@@ -63,6 +76,7 @@ impl Gateway for Answers {
 
     async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
         *self.fetches.lock().expect("no panic") += 1;
+        drop(self.silence.read().await);
         self.check()?;
         Ok(TransactionKeySet { jwks: self.keys.published(self.clock.now()).to_vec(), trust_domain: DOMAIN.to_owned() })
     }
@@ -85,17 +99,30 @@ impl World {
             failure: Mutex::default(),
             wanted: Mutex::default(),
             fetches: Mutex::default(),
+            silence: RwLock::default(),
         });
         let transactions = Transactions::new(Arc::clone(&gateway) as Arc<dyn Gateway>, clock.clone());
         Self { gateway, transactions, clock }
     }
 
     fn identity(&self, name: &str, kind: UserType) -> Identity {
+        self.limited_identity(name, kind, None)
+    }
+
+    /// The same by a credential with this grant only.
+    fn limited_identity(&self, name: &str, kind: UserType, grant: Option<&str>) -> Identity {
         let ring = Arc::new(KeyRing::new(&"i".repeat(32).into(), None).expect("a secret"));
         let id = UserId { opaque_id: format!("id-of-{name}"), kind, ..UserId::default() };
         let user = Arc::new(User { id, username: name.to_owned(), ..User::default() });
         let token = Minter::new(Arc::clone(&ring), Duration::from_mins(5), true);
-        let token = token.mint(self.clock.now(), &Authenticated::full(user, "pwd")).expect("is minted");
+        let whole = Authenticated::full(user, "pwd");
+        let answer = match grant {
+            Some(grant) => {
+                Authenticated { scopes: Arc::new(Grants::parse([grant]).expect("a grant").to_cs3()), ..whole }
+            }
+            None => whole,
+        };
+        let token = token.mint(self.clock.now(), &answer).expect("is minted");
         let claims = Verifier::new(ring).verify(self.clock.now(), &token).expect("is valid");
         Identity::new(HeaderValue::from_str(&token).expect("a header"), claims)
     }
@@ -181,7 +208,7 @@ async fn other_proxies_get_a_token_of_the_configured_scope() {
     assert!(TransactionHeader::check("").is_ok() && TransactionHeader::check("a\\b").is_err());
 }
 
-/// `docs/security-requirements.md#x2`
+/// `docs/security-requirements.md#x2`, `#x12`
 #[tokio::test]
 async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     let world = World::start();
@@ -198,6 +225,11 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     assert_eq!(pass(std::slice::from_ref(&of_other), Some(&service)).await, Ok(Some(of_other.clone())));
     assert_eq!(pass(&[of_other], Some(&einstein)).await, Err(403));
     assert_eq!(pass(&[narrow], Some(&einstein)).await, Err(403));
+    let guest = world.identity("einstein", UserType::Guest);
+    assert_eq!(pass(std::slice::from_ref(&good), Some(&guest)).await, Err(403), "a guest with the same identifier");
+    let of_guest = world.gateway.token_as(SubjectType::Guest, "id-of-einstein", "files.read");
+    assert_eq!(pass(std::slice::from_ref(&of_guest), Some(&einstein)).await, Err(403));
+    assert_eq!(pass(std::slice::from_ref(&of_guest), Some(&guest)).await, Ok(Some(of_guest.clone())));
     assert_eq!(pass(&[], Some(&einstein)).await, Err(401));
     assert_eq!(pass(&[good.clone(), good.clone()], Some(&einstein)).await, Err(401));
     assert_eq!(pass(std::slice::from_ref(&einstein.token), Some(&einstein)).await, Err(401), "an internal token");
@@ -205,6 +237,47 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
     assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 1, "the keys are fetched once");
     world.clock.advance(Duration::from_mins(2));
     assert_eq!(pass(&[good], Some(&einstein)).await, Err(401), "it has expired");
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn span_names_the_transaction_of_a_token_that_is_passed_on() {
+    let world = World::start();
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let token = world.gateway.token_of("id-of-einstein", "files.read");
+    let verifier = TransactionVerifier::new(DOMAIN, KeySource::Derived(Arc::clone(&world.gateway.keys)));
+    let claims = verifier.verify(world.clock.now(), token.to_str().expect("text")).expect("is valid");
+    let log = CapturedLog::start(tracing::Level::INFO);
+    let span = tracing::info_span!("request", user.id = Empty, doorward.act = Empty, doorward.txn = Empty);
+    let passed = async {
+        let einstein = world.identity("einstein", UserType::Primary);
+        let passed = world.header(&verifying, &[token], Some(&einstein)).await;
+        tracing::info!("passed");
+        passed
+    };
+    assert!(passed.instrument(span).await.is_ok());
+    assert!(log.text().contains(&claims.transaction), "{}", log.text());
+}
+
+/// `docs/security-requirements.md#x13`
+#[tokio::test]
+async fn link_or_limited_credential_passes_on_no_token() {
+    let world = World::start();
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let token = world.gateway.token_of("id-of-einstein", "files.read");
+    let pass = async |identity: &Identity| {
+        let passed = world.header(&verifying, std::slice::from_ref(&token), Some(identity)).await;
+        passed.map(|token| token.is_some())
+    };
+    assert_eq!(pass(&world.identity("einstein", UserType::Primary)).await, Ok(true));
+    for link in [Link::Public, Link::Guest] {
+        let opened = Identity { link: Some(link), ..world.identity("einstein", UserType::Primary) };
+        assert_eq!(pass(&opened).await, Err(403), "{link:?}");
+    }
+    for kind in [UserType::Primary, UserType::Service] {
+        let limited = world.limited_identity("einstein", kind, Some("path:/photos:r"));
+        assert_eq!(pass(&limited).await, Err(403), "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -227,6 +300,55 @@ async fn keys_are_used_while_the_gateway_is_away_for_a_day() {
     assert_eq!(pass().await, Ok(true), "the key of the next day was published");
     world.clock.advance(Duration::from_hours(1));
     assert_eq!(pass().await, Err(503));
+}
+
+/// `docs/security-requirements.md#x9`
+#[tokio::test]
+async fn token_of_a_new_key_is_accepted_at_once() {
+    let world = World::start();
+    let einstein = world.identity("einstein", UserType::Primary);
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let pass = async || {
+        let token = world.gateway.token_of("id-of-einstein", "files.read");
+        world.header(&verifying, &[token], Some(&einstein)).await.map(|token| token.is_some())
+    };
+    let fetches = || *world.gateway.fetches.lock().expect("no panic");
+    let change = |letter: &str| world.gateway.keys.replace(&letter.repeat(32).into(), None).expect("a secret");
+    assert_eq!(pass().await, Ok(true));
+    world.clock.advance(Duration::from_secs(10));
+    change("n");
+    assert_eq!((pass().await, fetches()), (Ok(true), 2));
+    // another one a moment later could be any client's invention
+    change("o");
+    assert_eq!((pass().await, fetches()), (Err(401), 2));
+    world.clock.advance(Duration::from_secs(10));
+    assert_eq!((pass().await, fetches()), (Ok(true), 3));
+}
+
+#[tokio::test]
+async fn silent_gateway_and_cancelled_requests_do_not_stop_others() {
+    let world = World::start();
+    let einstein = world.identity("einstein", UserType::Primary);
+    let verifying = route("verify: { scope: files.read }").expect("is valid");
+    let pass = async || {
+        let token = world.gateway.token_of("id-of-einstein", "files.read");
+        world.header(&verifying, &[token], Some(&einstein)).await.map(|token| token.is_some())
+    };
+    let silent = world.gateway.silence.write().await;
+    assert!(timeout(Duration::from_millis(1), pass()).await.is_err(), "the client hangs up before the keys are there");
+    drop(silent);
+    assert_eq!(pass().await, Ok(true));
+    assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 1, "the answer for the first request is used");
+
+    world.clock.advance(Duration::from_mins(10));
+    let silent = world.gateway.silence.write().await;
+    for _ in 0..3 {
+        let passed = timeout(Duration::from_secs(30), pass()).await;
+        assert_eq!(passed.expect("does not wait for other keys"), Ok(true));
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(*world.gateway.fetches.lock().expect("no panic"), 2, "they are fetched meanwhile, once");
+    drop(silent);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use authn::Actor;
+use authn::{Actor, UserType};
 use oidc::claims;
 use oidc::scope::Scopes;
 use serde::ser::SerializeMap;
@@ -21,6 +21,9 @@ const MAX_REQUESTER_TEXT: usize = super::MAX_TRANSACTION_TOKEN;
 pub enum SubjectType {
     /// A user, by its identifier in the directory.
     User,
+    /// A guest, or a user of another installation. The identifier may be a mail address, or one that another directory has given, so that
+    /// it may equal that of a user.
+    Guest,
     /// A client or service account that acts for itself.
     Workload,
 }
@@ -55,12 +58,22 @@ pub struct TransactionClaims {
 }
 
 impl SubjectType {
-    const ALL: [Self; 2] = [Self::User, Self::Workload];
+    const ALL: [Self; 3] = [Self::User, Self::Guest, Self::Workload];
+
+    /// The type of the subject that has an identifier of this type.
+    pub const fn of(kind: UserType) -> Self {
+        match kind {
+            UserType::Invalid | UserType::Primary | UserType::Secondary | UserType::SpaceOwner => Self::User,
+            UserType::Guest | UserType::Federated | UserType::Lightweight => Self::Guest,
+            UserType::Service | UserType::Application => Self::Workload,
+        }
+    }
 
     /// The type as it stands in the token.
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Guest => "guest",
             Self::Workload => "workload",
         }
     }

@@ -18,7 +18,8 @@ use crate::keys::bytes;
 /// What transaction tokens may be signed with. The keys of both are published, so that the algorithm can be changed in one process
 /// after the other.
 pub const ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
-/// How long a published key set may be used before it is fetched again: a new key is published a day before it signs.
+/// How long a published key set may be used before it is fetched again: a new key is published a day before it signs, and one of a changed
+/// secret for longer than this.
 pub const FRESH_FOR: Duration = Duration::from_mins(10);
 
 const DAY: u64 = 24 * 60 * 60;

@@ -20,6 +20,9 @@ pub const REQUEST_DETAILS: &str = "request_details";
 pub const RESPONSE_TOKEN_TYPE: &str = "N_A";
 /// The path at which a service of the family publishes the keys of transaction tokens; the draft names none.
 pub const KEY_SET_PATH: &str = "/.well-known/txn-token-keys.json";
+/// `Cache-Control` of the key set: not for as long as verifiers use it ([`FRESH_FOR`](super::FRESH_FOR)), since one that fetches it again
+/// because of a token with an unknown key has to get the new one.
+pub const KEY_SET_CACHE_CONTROL: &str = "public, max-age=30";
 
 /// The transaction (section 9.2).
 pub(super) const TRANSACTION: &str = "txn";

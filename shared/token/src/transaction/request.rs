@@ -25,15 +25,16 @@ impl TransactionRequest {
     /// objects, each of which may be an empty text.
     ///
     /// # Errors
-    /// [`TransactionError::Scope`] if there is none; [`TransactionError::Malformed`] for what is too long or no object, and
-    /// for what looks like a token: a transaction token goes to services that must not see other credentials (section 13.4).
+    /// [`TransactionError::Scope`] if there is none; [`TransactionError::Malformed`] for what is too long or no object, for
+    /// what looks like a token, as a transaction token goes to services that must not see other credentials (section 13.4), and for
+    /// numbers that are not whole or exceed 64 bits, as these would not stay the same on the way.
     pub fn new(scope: &str, details: &str, context: &str) -> Result<Self, TransactionError> {
         let scope = scope_of(scope)?.ok_or(TransactionError::Scope)?;
         let details = object(details, MAX_DETAILS).ok_or(TransactionError::Malformed(
-            "request_details is no JSON object of at most 4096 bytes without tokens",
+            "request_details is no JSON object of at most 4096 bytes, with whole numbers only and without tokens",
         ))?;
         let context = object(context, MAX_CONTEXT).ok_or(TransactionError::Malformed(
-            "request_context is no JSON object of at most 2048 bytes without tokens",
+            "request_context is no JSON object of at most 2048 bytes, with whole numbers only and without tokens",
         ))?;
         // the member that says what the subject is would be there twice, and a reader might take this one
         if details.contains_key(SUBJECT_TYPE) {
@@ -99,15 +100,18 @@ fn object(text: &str, limit: usize) -> Option<Map<String, Value>> {
         return Some(Map::new());
     }
     let object: Map<String, Value> = (text.len() <= limit).then(|| serde_json::from_str(text).ok())??;
-    (!object.iter().any(|(name, value)| is_token(name) || holds_token(value))).then_some(object)
+    (!object.iter().any(|(name, value)| is_token(name) || is_refused(value))).then_some(object)
 }
 
-fn holds_token(value: &Value) -> bool {
+/// Whether a value holds a token, or a number that another program could read as another one: each that verifies the token, or replaces it,
+/// reads and writes it again.
+fn is_refused(value: &Value) -> bool {
     match value {
         Value::String(text) => is_token(text),
-        Value::Array(items) => items.iter().any(holds_token),
-        Value::Object(members) => members.iter().any(|(name, value)| is_token(name) || holds_token(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::Number(number) => !(number.is_i64() || number.is_u64()),
+        Value::Array(items) => items.iter().any(is_refused),
+        Value::Object(members) => members.iter().any(|(name, value)| is_token(name) || is_refused(value)),
+        Value::Null | Value::Bool(_) => false,
     }
 }
 
@@ -127,7 +131,7 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn is_refused(details: &str) -> bool {
+    fn refuses(details: &str) -> bool {
         matches!(TransactionRequest::new("files.read", details, ""), Err(TransactionError::Malformed(_)))
     }
 
@@ -146,7 +150,23 @@ mod tests {
         }
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_DETAILS));
         for details in ["[]", "7", "null", "{", r#"{"a":1} x"#, r#"{"sub_type":"workload"}"#, long.as_str()] {
-            assert!(is_refused(details), "{details}");
+            assert!(refuses(details), "{details}");
+        }
+    }
+
+    /// `docs/security-requirements.md#x5`
+    #[test]
+    fn numbers_that_would_change_on_the_way_are_refused() {
+        for number in ["0", "-9223372036854775808", "18446744073709551615"] {
+            let details = format!(r#"{{"a":[{number}]}}"#);
+            let request = TransactionRequest::new("a", &details, &details).expect(number);
+            let written = Value::Object(request.details().clone()).to_string();
+            assert_eq!((written, request.context()), (details, request.details()));
+        }
+        for number in ["18446744073709551616", "-9223372036854775809", "449.49106478873813", "1.0", "1e3"] {
+            assert!(refuses(&format!(r#"{{"a":[{number}]}}"#)), "{number}");
+            let context = format!(r#"{{"a":{{"b":{number}}}}}"#);
+            assert!(TransactionRequest::new("a", "", &context).is_err(), "{number}");
         }
     }
 
@@ -163,10 +183,10 @@ mod tests {
             format!(r#"{{"a":"token={token}"}}"#),
         ];
         for details in hidden {
-            assert!(is_refused(&details), "{details}");
+            assert!(refuses(&details), "{details}");
         }
         for plain in [r#"{"file":"keyJ.txt"}"#, r#"{"id":"eyJabc"}"#, r#"{"path":"/dwa_2026/photo"}"#] {
-            assert!(!is_refused(plain), "{plain}");
+            assert!(!refuses(plain), "{plain}");
         }
     }
 

@@ -16,8 +16,8 @@ use serde_json::Value;
 use testkit::report_missing;
 use token::transaction::names::{HEADER, KEY_SET_PATH, TOKEN_TYPE};
 use token::transaction::{
-    Authority, PublishedKeys, Subject, SubjectType, TransactionKeys, TransactionMinter, TransactionRequest,
-    WorkloadPolicy,
+    Authority, KeySource, PublishedKeys, Subject, SubjectType, TransactionDefect, TransactionKeys, TransactionMinter,
+    TransactionRequest, TransactionVerifier, WorkloadPolicy,
 };
 use tokio::net::TcpListener;
 
@@ -99,6 +99,26 @@ async fn check_rust(world: &World, keys_url: &str, Requests(requests): &Requests
     serving.abort();
 }
 
+/// `docs/security-requirements.md#x9`
+#[tokio::test(start_paused = true)]
+async fn program_in_rust_uses_keys_for_a_day_without_their_address() {
+    let derived = Arc::new(TransactionKeys::new(&SECRET.into(), None, Algorithm::Es256).expect("a secret"));
+    let now = Clock::system().now();
+    let token = signed(&derived, TRUST_DOMAIN, now);
+    let keys = Arc::new(PublishedKeys::default());
+    keys.replace(&derived.published(now)).expect("a key set");
+    let verifier = TransactionVerifier::new(TRUST_DOMAIN, KeySource::Published(Arc::clone(&keys)));
+    // closed at once
+    let address = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("an address");
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let following = tokio::spawn(verify::follow_keys(client, format!("http://{address}"), keys));
+    tokio::time::sleep(Duration::from_hours(23)).await;
+    assert!(verifier.verify(now, &token).is_ok());
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    assert_eq!(verifier.verify(now, &token), Err(TransactionDefect::KeysUnknown));
+    following.abort();
+}
+
 /// Runs a program over all requests, and compares its answers.
 async fn check(world: &World, command: &mut Command, Requests(requests): &Requests) {
     let name = format!("{command:?}");
@@ -163,9 +183,15 @@ async fn requests(world: &World) -> Requests {
         bad(&signed(&unknown, TRUST_DOMAIN, now)),
         bad(&format!("{minted} {replaced}")),
         bad(minted.trim_end_matches(|letter| letter != '.')),
+        bad(&nested()),
         bad("x"),
         bad(""),
     ])
+}
+
+/// A token with a header of 12,000 arrays in one another.
+fn nested() -> String {
+    format!("{}.e30.AA", "W1tb".repeat(4000))
 }
 
 /// The same token with another first byte of the signature.

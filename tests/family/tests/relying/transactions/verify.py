@@ -65,7 +65,7 @@ def verify(values: list[str], keys: Keys, domain: str, scope: str) -> dict:
     try:
         # the key has to be for the algorithm of the header
         token = jwt.decode(values[0], keys.find, algorithms=["ES256", "EdDSA"])
-    except (JoseError, TypeError, ValueError) as error:
+    except (JoseError, RecursionError, TypeError, ValueError) as error:
         raise Refused(error) from error
     if token.header.get("typ") != "txntoken+jwt":
         raise Refused("not a transaction token")

@@ -8,6 +8,12 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use oidc::scope::Scopes;
 use token::transaction::{KeySource, PublishedKeys, TransactionClaims, TransactionLayer, TransactionVerifier};
+use tokio::time::{Instant, sleep};
+
+/// How long the keys are used while their address is away.
+const USABLE: Duration = Duration::from_hours(24);
+/// The longest key set, in bytes.
+const MAX_KEY_SET: usize = 64 << 10;
 
 /// Each request needs exactly one token of the trust domain with this scope. `clock` is `SystemTime::now`.
 pub(crate) fn router(
@@ -26,14 +32,20 @@ async fn handle(Extension(claims): Extension<Arc<TransactionClaims>>) -> String 
     format!("{} {} {}", claims.subject, claims.scope, claims.requesters)
 }
 
-/// Fetches the keys every ten minutes, and within ten seconds if a token names an unknown one. The former ones stay if that fails.
+/// Fetches the keys every ten minutes, and within ten seconds if a token names an unknown one. The former ones stay for a day if that
+/// fails.
 pub(crate) async fn follow_keys(client: reqwest::Client, url: String, keys: Arc<PublishedKeys>) {
+    let mut fetched = Instant::now();
     loop {
-        if let Err(error) = fetch_keys(&client, &url, &keys).await {
-            eprintln!("the keys cannot be fetched: {error}");
+        match fetch_keys(&client, &url, &keys).await {
+            Ok(()) => fetched = Instant::now(),
+            Err(error) => eprintln!("the keys cannot be fetched: {error}"),
+        }
+        if fetched.elapsed() > USABLE {
+            keys.forget();
         }
         for _ in 0..60 {
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            sleep(Duration::from_secs(10)).await;
             if keys.take_wanted() {
                 break;
             }
@@ -46,6 +58,13 @@ async fn fetch_keys(
     url: &str,
     keys: &PublishedKeys,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let answer = client.get(url).send().await?.error_for_status()?;
-    Ok(keys.replace(&answer.bytes().await?)?)
+    let mut answer = client.get(url).timeout(Duration::from_secs(5)).send().await?.error_for_status()?;
+    let mut set = Vec::new();
+    while let Some(part) = answer.chunk().await? {
+        set.extend_from_slice(&part);
+        if set.len() > MAX_KEY_SET {
+            return Err("the key set is too long".into());
+        }
+    }
+    Ok(keys.replace(&set)?)
 }

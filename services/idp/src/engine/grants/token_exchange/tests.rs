@@ -13,7 +13,11 @@ use crate::testing::{Bench, Browser, EINSTEIN, Reply, SITE};
 /// A provider with a trusted backend that may exchange tokens, and two clients whose tokens are for it too: one of the installation's own, and
 /// another. The result holds the backend's secret.
 async fn bench(backend: Value) -> (Bench, String) {
-    let bench = Bench::new().await;
+    with_clients(Bench::new().await, backend).await
+}
+
+/// The same of this provider.
+async fn with_clients(bench: Bench, backend: Value) -> (Bench, String) {
     let mut metadata = json!({
         "token_endpoint_auth_method": "client_secret_post",
         "grant_types": [GrantType::TokenExchange.name()],

@@ -122,7 +122,7 @@ async fn key_set_of_transaction_tokens_is_apart_from_those_of_issuers() {
     let published = reply.is(200);
     let derived: Value = serde_json::from_slice(&transaction_keys().published(bench.clock.now())).expect("JSON");
     assert_eq!(published, derived);
-    assert_eq!((reply.header("cache-control"), reply.header("etag").is_empty()), ("public, max-age=600", false));
+    assert_eq!((reply.header("cache-control"), reply.header("etag").is_empty()), ("public, max-age=30", false));
     let names = |set: &Value| -> Vec<String> {
         let keys = set["keys"].as_array().expect("keys").iter();
         keys.map(|key| key["kid"].as_str().expect("a name").to_owned()).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authn::{Actor, UserStatus};
+use authn::{Actor, UserStatus, UserType};
 use oidc::jose::{Algorithm, SigningKey};
 use oidc::scope::Scopes;
 use runtime::{CapturedLog, Random};
@@ -88,6 +88,16 @@ async fn access_token_is_exchanged_for_a_transaction_token_of_its_user() {
         );
         assert_eq!(claims.actor, None);
     }
+}
+
+/// `docs/security-requirements.md#x12`
+#[tokio::test]
+async fn guest_is_the_subject_as_a_guest() {
+    let (bench, secret) = bench(policy()).await;
+    let (_, token) = issued(&bench, "house", "openid").await;
+    bench.change(|user| user.as_mut().expect("a user").id.kind = UserType::Guest);
+    let claims = verified(&bench, &token_of(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await));
+    assert_eq!((claims.subject.as_str(), claims.subject_type), (EINSTEIN, SubjectType::Guest));
 }
 
 /// `docs/security-requirements.md#x4`
@@ -228,6 +238,33 @@ async fn client_that_acts_for_itself_is_the_subject_as_a_workload() {
     assert_eq!(error(&exchange(&bench, &secret, (ACCESS_TOKEN, &token), None).await), "invalid_request");
 }
 
+/// `docs/security-requirements.md#x14`
+#[tokio::test]
+async fn token_of_a_client_that_is_gone_is_no_subject() {
+    let (bench, secret) = bench(policy()).await;
+    let worker = json!({
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": [GrantType::ClientCredentials.name()],
+        "response_types": [],
+        "redirect_uris": [],
+        "scope": "files.read",
+        "resources": ["backend"],
+    });
+    let of_worker = bench.add("worker", &worker).await;
+    let form = [
+        ("grant_type", GrantType::ClientCredentials.name()),
+        ("client_id", "worker"),
+        ("client_secret", of_worker.as_str()),
+        ("audience", "backend"),
+        ("scope", "files.read"),
+    ];
+    let token = bench.issue(&form).await.expect("is issued").access_token;
+    let claims = verified(&bench, &token_of(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await));
+    assert_eq!((claims.subject.as_str(), claims.subject_type), ("worker", SubjectType::Workload));
+    bench.provider.clients.remove("worker").await.expect("is removed");
+    assert_eq!(error(&request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await), "invalid_grant");
+}
+
 /// `docs/security-requirements.md#x4`
 #[tokio::test]
 async fn assertion_of_a_client_is_a_subject_within_its_own_scopes() {
@@ -270,10 +307,43 @@ async fn assertion_of_a_client_is_a_subject_within_its_own_scopes() {
         let reply = request(&bench, &secret, (SELF_SIGNED_TYPE, &assertion(changes.clone())), more).await;
         assert_eq!(error(&reply), expected, "{changes}");
     }
+    bench.change(|user| user.as_mut().expect("a user").id.kind = UserType::Guest);
+    let of_guest = request(&bench, &secret, (SELF_SIGNED_TYPE, &assertion(json!({ "jti": "8" }))), &[]).await;
+    assert_eq!(verified(&bench, &token_of(&of_guest)).subject_type, SubjectType::Guest);
     // nothing says how far an assertion reaches of a client without a list of scopes
     let (bench, secret) = self::bench(metadata(json!({}))).await;
     let unlimited = request(&bench, &secret, (SELF_SIGNED_TYPE, &first), &[]).await;
     assert_eq!(error(&unlimited), "invalid_request");
+}
+
+/// `docs/security-requirements.md#x14`, `#g23`
+#[tokio::test]
+async fn user_without_a_tenant_is_no_subject_where_every_user_has_one() {
+    let key = SigningKey::generate(Algorithm::Es256, "key").expect("a key");
+    let backend = json!({
+        "grant_types": [GrantType::TokenExchange.name(), GrantType::JwtBearer.name()],
+        "jwks": { "keys": [key.jwk()] },
+        "scope": "files.read",
+        "transaction_tokens": policy()["transaction_tokens"],
+    });
+    let bench = Bench::with(|config| config.multi_tenant_enabled = true).await;
+    let (bench, secret) = with_clients(bench, backend).await;
+    let (_, token) = issued(&bench, "house", "openid").await;
+    let now = seconds(bench.clock.now());
+    let ask = async |jti: &str| {
+        let assertion = json!({
+            "iss": "backend", "sub": EINSTEIN, "aud": bench.endpoints().issuer, "iat": now, "exp": now + 30, "jti": jti,
+        });
+        let by_token = request(&bench, &secret, (ACCESS_TOKEN, &token), &[]).await;
+        [by_token, request(&bench, &secret, (SELF_SIGNED_TYPE, &key.jwt("JWT", &assertion)), &[]).await]
+    };
+    for refused in ask("1").await {
+        assert_eq!(error(&refused), "invalid_grant");
+    }
+    bench.change(|user| user.as_mut().expect("a user").id.tenant_id = "physics".to_owned());
+    for issued in ask("2").await {
+        assert_eq!(verified(&bench, &token_of(&issued)).subject, EINSTEIN);
+    }
 }
 
 /// `docs/security-requirements.md#x5`: with the gateway, which has the same keys, the provider is one service.

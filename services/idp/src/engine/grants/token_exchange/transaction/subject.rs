@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use authn::Actor;
 use authn::grant::is_api_scope;
+use authn::{Actor, User, UserType};
 use oidc::assertion::Grant as Assertion;
 use oidc::scope::Scopes;
 use token::transaction::names::SELF_SIGNED_TYPE;
@@ -58,12 +58,19 @@ impl TransactionSubject {
             error.audited(EVENT, "subject_token", &client_request.client.id)
         })?;
         let Subject { grant, expires } = subject;
+        // tokens of a client for itself are not revoked with it; service accounts are no clients that could be found
+        if provider.clients.find(&grant.client).await?.is_none() {
+            return Err(request.refuse_grant(EVENT, "client is gone"));
+        }
         let (id, kind) = match accounts::of_grant(provider, &client_request.client, &grant).await? {
-            Some(AccountStatus::Active(user)) => (user.id.opaque_id.clone(), SubjectType::User),
+            Some(AccountStatus::Active(user)) => {
+                check_tenant(request, &user)?;
+                (user.id.opaque_id.clone(), SubjectType::of(user.id.kind))
+            }
             Some(AccountStatus::Ineligible(reason)) => return Err(request.refuse_grant(EVENT, reason.reason())),
             None => (grant.client.clone(), SubjectType::Workload),
         };
-        let may_be_whole = kind == SubjectType::User && !grant.limited && !grant.scope.iter().any(is_api_scope);
+        let may_be_whole = kind != SubjectType::Workload && !grant.limited && !grant.scope.iter().any(is_api_scope);
         let is_whole = may_be_whole && is_first_party(request, &grant.client).await?;
         Ok(Self {
             id,
@@ -92,13 +99,27 @@ impl TransactionSubject {
             AccountStatus::Active(user) => user,
             AccountStatus::Ineligible(reason) => return Err(request.refuse_grant(EVENT, reason.reason())),
         };
+        check_tenant(request, &user)?;
         jwt_bearer::use_up(request, &assertion).await?;
         Ok(Self {
             id: user.id.opaque_id.clone(),
-            kind: SubjectType::User,
+            kind: SubjectType::of(user.id.kind),
             actor: Some(Actor::from(client.id.as_str())),
             scopes: Some(scopes),
             not_after: assertion.expires(),
         })
     }
+}
+
+/// Refuses a user without a tenant where every user belongs to one, as the gateway does whatever the credential
+/// (`docs/security-requirements.md#g23`). Services belong to none.
+///
+/// # Errors
+/// `invalid_grant`.
+fn check_tenant(request: &TokenRequest<'_>, user: &User) -> Result<(), OAuthError> {
+    let needs_tenant = request.provider.config.multi_tenant_enabled && user.id.kind != UserType::Service;
+    if needs_tenant && user.id.tenant_id.is_empty() {
+        return Err(request.refuse_grant(EVENT, "user has no tenant"));
+    }
+    Ok(())
 }
