@@ -294,6 +294,20 @@ async fn new_keys_are_accepted_and_removed_ones_refused() {
 
 /// Row [M16](../../../docs/security-requirements.md#m16).
 #[tokio::test]
+async fn removed_key_is_refused_by_a_service_that_was_idle() {
+    let mut setting = Setting::new().await;
+    let reports = |setting: &Setting| setting.account("batch", "reporter", AUDIENCE);
+    assert!(setting.verify(&reports(&setting)).await.is_ok());
+    setting.clock.advance(Duration::from_mins(21));
+    let former = reports(&setting);
+    setting.issuer.add_key();
+    setting.issuer.remove_oldest_key();
+    assert_eq!(setting.verify(&former).await, Err(WorkloadError::Unknown), "the keys are fetched first");
+    assert!(setting.verify(&reports(&setting)).await.is_ok());
+}
+
+/// Row [M16](../../../docs/security-requirements.md#m16).
+#[tokio::test]
 async fn keys_are_used_for_a_day_while_their_source_is_away() {
     let setting = Setting::new().await;
     setting.issuer.documents().set_down(true);
