@@ -282,7 +282,7 @@ fn audit((caller, name): (&Caller, Option<&str>), proved: Option<&Proved>, outco
         caller: &actor(proved, name),
         peer: &caller.identity,
         source: &caller.source.map(display),
-        act: &name.unwrap_or(UNNAMED_CALLER),
+        act: &actor(proved, name),
         trace_id: &display(&caller.trace_id),
         ..Event::new("impersonation", outcome)
     }

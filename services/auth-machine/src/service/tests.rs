@@ -204,10 +204,10 @@ async fn use_of_a_workload_is_an_audit_event_with_its_proof() {
     assert!(by_name.is_still_valid(&indexer) && !by_name.is_still_valid(&peer));
 
     let events = log.audit_events();
-    let fields: Vec<_> =
-        events.iter().map(|event| ["outcome", "proof", "issuer", "caller"].map(|name| event[name].as_str())).collect();
-    let of_token = [Some("granted"), Some("jwt_svid"), Some("example.org"), Some(INDEXER)];
-    let of_certificate = [Some("granted"), Some("certificate"), None, Some(INDEXER)];
+    let names = ["outcome", "proof", "issuer", "caller", "act"];
+    let fields: Vec<_> = events.iter().map(|event| names.map(|name| event[name].as_str())).collect();
+    let of_token = [Some("granted"), Some("jwt_svid"), Some("example.org"), Some(INDEXER), Some(INDEXER)];
+    let of_certificate = [Some("granted"), Some("certificate"), None, Some(INDEXER), Some(INDEXER)];
     assert_eq!(fields, [of_token, of_token, of_token, of_certificate, of_certificate]);
     assert!(!log.text().contains(&token));
 }
