@@ -109,7 +109,10 @@ impl Machine {
         let secret = credentials.secret.expose_secret();
         let refuse = |reason| Err(AuthError::Refused(reason));
         match (&self.workloads, caller) {
-            (Some(_), Some(name)) if secret.is_empty() => Ok(Proved::Workload(Arc::new(Workload::certificate(name)))),
+            (Some(workloads), Some(name)) if secret.is_empty() => {
+                let workload = workloads.certificate(name).ok_or(AuthError::Refused(Reason::EmptySecret))?;
+                Ok(Proved::Workload(Arc::new(workload)))
+            }
             (workloads, _) if secret.is_empty() => {
                 if workloads.is_some() {
                     warn_of_untrusted_gateway(&credentials.caller, caller);

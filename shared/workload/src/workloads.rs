@@ -21,6 +21,11 @@ use crate::trust::TrustBundles;
 use crate::verification::{Accepted, Verifier};
 use crate::workload::{Workload, WorkloadError};
 
+/// How SPIFFE ids begin.
+const SPIFFE: &str = "spiffe://";
+/// What an operator does about a SPIFFE id in a certificate that its trust domain has not verified.
+const UNVERIFIED: &str = "a client certificate with a SPIFFE id of a trust domain in OCIS_SPIFFE_TRUST_DOMAINS proves nothing, as OCIS_GRPC_TLS_CLIENT_CA has verified it; set OCIS_GRPC_TLS_CLIENT_SPIFFE=true for this service and the gateways before it";
+
 /// Verifies the tokens of workloads, and has the policy for them.
 pub struct Workloads {
     trust: Arc<TrustBundles>,
@@ -122,6 +127,18 @@ impl Workloads {
         now: SystemTime,
     ) -> Result<Arc<Workload>, WorkloadError> {
         self.decide(token, Accepted::EntriesFor(Purpose::ClientAssertion, audience), now).await
+    }
+
+    /// The workload that has shown a client certificate, by the name that counts for it. `None` for an id of one of the trust domains unless the
+    /// listener has the trust domains verify their ids ([`client_authorities`](Self::client_authorities)): no other authority may make them
+    /// (`docs/security-requirements.md#m15`).
+    pub fn certificate(&self, name: &str) -> Option<Workload> {
+        let domain = name.strip_prefix(SPIFFE).and_then(|id| id.split('/').next());
+        if domain.is_some_and(|domain| self.trust.has(domain)) && !self.trust.verifies_certificates() {
+            tracing::warn!(caller = name, "{UNVERIFIED}");
+            return None;
+        }
+        Some(Workload::certificate(name))
     }
 
     async fn decide(

@@ -47,8 +47,16 @@ callers:
 ";
 const INDEXER: &str = "spiffe://example.org/indexer";
 
-/// A service with that policy, and the trust domain of its workloads. No rule lets holders of the key act for users.
+/// A service with that policy, and the trust domain of its workloads, which verifies certificates too. No rule lets holders of the key act for
+/// users.
 fn with_workloads() -> (Machine, SpiffeAuthority, TempDir) {
+    let (machine, authority, folder) = with_workloads_by_tokens();
+    drop(machine.workloads.as_ref().map(|workloads| workloads.client_authorities()));
+    (machine, authority, folder)
+}
+
+/// The same where another authority verifies certificates.
+fn with_workloads_by_tokens() -> (Machine, SpiffeAuthority, TempDir) {
     let (authority, folder) = (SpiffeAuthority::new("example.org"), tempfile::tempdir().expect("a folder"));
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -186,6 +194,22 @@ async fn token_key_and_certificate_are_not_taken_for_each_other() {
     assert_eq!(refusal_reason(ask(&with, "another key", &indexer).await), Reason::WrongSecret);
     let by_key = ask(&with, KEY, &indexer).await;
     assert!(matches!(by_key, Err(AuthError::NotPermitted(Reason::Policy))), "the key has rules of its own: {by_key:?}");
+}
+
+/// Row [M15](../../../../docs/security-requirements.md#m15).
+#[tokio::test]
+async fn certificate_of_another_authority_is_no_workload_of_a_trust_domain() {
+    let (machine, authority, _folder) = with_workloads_by_tokens();
+    let ask = async |secret: &str, caller: Caller| {
+        machine.authenticate(&Credentials { caller, ..Credentials::new("einstein", secret.to_owned()) }).await
+    };
+    for peer in [caller(Some(INDEXER), None), caller(Some(GATEWAY), Some(INDEXER))] {
+        assert_eq!(refusal_reason(ask("", peer).await), Reason::EmptySecret);
+    }
+    let token = authority.svid("/indexer", "doorward", Duration::from_mins(2), machine.clock.now());
+    assert!(ask(&token, caller(Some(INDEXER), None)).await.is_ok());
+    let of_family = ask("", caller(Some("spiffe://doorward/other"), None)).await;
+    assert!(matches!(of_family, Err(AuthError::NotPermitted(Reason::Policy))), "no trust domain: {of_family:?}");
 }
 
 /// Rows [M4](../../../../docs/security-requirements.md#m4) and [M17](../../../../docs/security-requirements.md#m17).
