@@ -343,6 +343,42 @@ async fn changed_policy_holds_for_cached_tokens_too() {
     assert_eq!(setting.verify(&svid).await, Err(WorkloadError::Policy));
 }
 
+/// Rows [M17](../../../docs/security-requirements.md#m17) and [E30](../../../docs/security-requirements.md#e30).
+#[tokio::test]
+async fn last_entry_of_a_file_is_removed_where_the_file_says_that_it_is_complete() {
+    let setting = Setting::new().await;
+    let shorter = policy(&setting.issuer.name(), "indexer");
+    let last = "  - { identity: spiffe://example.org/last, audience: [doorward], may_act_for: { users: ['*'] } }\n";
+    let write = |text: &str| {
+        std::fs::write(setting.folder.path().join("policy.yaml"), text).expect("writes");
+        setting.context.reload.announce();
+    };
+    let svid = setting.svid("/last", AUDIENCE);
+    let becomes = async |is_accepted: bool| {
+        let waiting = async {
+            loop {
+                let verdict = setting.verify(&svid).await.map(drop);
+                if verdict.is_ok() == is_accepted {
+                    return verdict;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("in time")
+    };
+    write(&format!("{shorter}{last}"));
+    assert_eq!(becomes(true).await, Ok(()));
+
+    write(&shorter);
+    let failures = "doorward_file_reload_failures_total{service=\"test\",setting=\"OCIS_WORKLOAD_POLICY_FILE\"} ";
+    let is_counted = |line: &str| line.strip_prefix(failures).is_some_and(|count| count != "0");
+    until(|| setting.context.metrics.render().lines().any(is_counted)).await;
+    assert!(setting.verify(&svid).await.is_ok(), "it may be cut off: what was read before stays in use");
+
+    write(&format!("{shorter}# end\n"));
+    assert_eq!(becomes(false).await, Err(WorkloadError::Policy));
+}
+
 #[tokio::test]
 async fn keys_of_an_issuer_are_asked_with_a_token_or_read_from_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
