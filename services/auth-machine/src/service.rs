@@ -133,6 +133,12 @@ impl Machine {
         caller: Option<&str>,
         (proved, before): (&Proved, Before),
     ) -> Result<Authenticated, AuthError> {
+        if let Proved::Workload(workload) = proved
+            && !self.workloads.as_ref().is_some_and(|workloads| workloads.policy().lets_act(workload))
+        {
+            // before it learns which users there are
+            return Err(AuthError::NotPermitted(Reason::Policy));
+        }
         let claim = claim_of(&credentials.client_id);
         let found = self.directory.user_by_claim(&claim, Groups::Include).await;
         let user = found.map_err(|error| error.into_auth(AuthError::UnknownUser))?;

@@ -167,6 +167,11 @@ impl Policy {
         self.entries.iter().any(|entry| entry.is_for(purpose) && entry.fits(workload))
     }
 
+    /// Whether an entry lets this workload act for users, whoever they are.
+    pub fn lets_act(&self, workload: &Workload) -> bool {
+        self.entries.iter().any(|entry| entry.may_act_for.is_some() && entry.fits(workload))
+    }
+
     /// What the policy says of a workload that has proved who it is.
     pub fn decide(&self, workload: &Workload, act: Act<'_>) -> Decision {
         let mut verdict = Decision::Denied;

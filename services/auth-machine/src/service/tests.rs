@@ -44,6 +44,9 @@ callers:
   - identity: spiffe://example.org/administration
     audience: [doorward]
     may_act_for: { roles: [admin] }
+  - identity: spiffe://example.org/job
+    audience: [doorward]
+    service_account: job
 ";
 const INDEXER: &str = "spiffe://example.org/indexer";
 
@@ -162,6 +165,10 @@ async fn workload_acts_for_the_users_of_its_entry() {
         assert!(matches!(verdict, Err(AuthError::NotPermitted(Reason::Policy))), "{login} {path}: {verdict:?}");
     }
     assert_eq!(refusal_reason(ask("einstein", "/indexer", "another").await), Reason::ForeignToken);
+    for path in ["/other", "/job"] {
+        let verdict = ask("marie", path, "doorward").await;
+        assert!(matches!(verdict, Err(AuthError::NotPermitted(Reason::Policy))), "it learns of no user: {verdict:?}");
+    }
     let unknown = ask("marie", "/indexer", "doorward").await;
     assert!(matches!(unknown, Err(AuthError::UnknownUser)), "{unknown:?}");
     let foreign = SpiffeAuthority::new("example.org").svid("/indexer", "doorward", Duration::from_mins(2), now);
@@ -189,8 +196,12 @@ async fn token_key_and_certificate_are_not_taken_for_each_other() {
     {
         assert_eq!(refusal_reason(ask(&with, "", &untrusted).await), Reason::EmptySecret, "{untrusted:?}");
     }
-    let other = ask(&with, "", &caller(Some("spiffe://example.org/other"), None)).await;
-    assert!(matches!(other, Err(AuthError::NotPermitted(Reason::Policy))), "{other:?}");
+    let caller = caller(Some("spiffe://example.org/other"), None);
+    for login in ["einstein", "unknown"] {
+        let other = Credentials { caller: caller.clone(), ..Credentials::new(login, "") };
+        let other = with.authenticate(&other).await;
+        assert!(matches!(other, Err(AuthError::NotPermitted(Reason::Policy))), "{login}: {other:?}");
+    }
     assert_eq!(refusal_reason(ask(&with, "another key", &indexer).await), Reason::WrongSecret);
     let by_key = ask(&with, KEY, &indexer).await;
     assert!(matches!(by_key, Err(AuthError::NotPermitted(Reason::Policy))), "the key has rules of its own: {by_key:?}");
