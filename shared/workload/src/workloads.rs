@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bounded_cache::Lookups;
 use config::{Spiffe, WorkloadPolicy};
 use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, SpiffeAuthorities};
 use serde_json::Value;
@@ -62,7 +63,6 @@ impl Workloads {
         let surroundings = Surroundings { service, changes: Arc::clone(&changes), context: context.clone() };
         let in_force = in_force(policy, trust.names(), surroundings)?;
         let results = Results::default();
-        context.metrics.cache("workload_tokens", results.lookups());
         let verifications = Verifications::new(service, &context.metrics);
         let readings = in_force.readings();
         Ok(Arc::new(Self { trust, in_force, readings, changes, results, verifications }))
@@ -155,6 +155,11 @@ impl Workloads {
         };
         self.verifications.count(proof, verdict.as_ref());
         verdict.map(Arc::new)
+    }
+
+    /// How often [`verify`](Self::verify) found a token in its cache, for the metrics of services that call it.
+    pub fn lookups(&self) -> &Lookups {
+        self.results.lookups()
     }
 
     /// The policy in force.

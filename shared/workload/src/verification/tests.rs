@@ -127,6 +127,8 @@ async fn token_proves_a_workload_of_the_policy() {
     let account = setting.verify(&setting.account("batch", "reporter", AUDIENCE)).await.expect("is accepted");
     assert_eq!((account.proof, &*account.identity), (Proof::Kubernetes, "system:serviceaccount:batch:reporter"));
     assert_eq!((account.namespace.as_deref(), account.name.as_deref()), (Some("batch"), Some("reporter")));
+    // idp uses the verifier without the cache
+    assert!(!setting.context.metrics.render().contains("workload_tokens"), "who uses the cache registers it");
     assert_eq!(*account.issuer, *setting.issuer.name());
 
     let more = json!({ "environment": "production", "jti": "x".repeat(100), "actor": "somebody" });
