@@ -429,3 +429,16 @@ async fn empty_secret_through_the_edge_is_refused() {
         assert!(matches!(refused, Some(AuthError::Refused(Reason::EmptySecret))), "{kind}: {refused:?}");
     }
 }
+
+#[test]
+fn config_check_reads_the_trust_bundles_that_clients_are_verified_by() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle.json");
+    std::fs::write(&bundle, "{").expect("writes");
+    let mut config = Config::default();
+    config.spiffe.trust_domains = vec![format!("example.org={}", bundle.display())];
+    let check = <gateway::Gateway as runtime::Service>::check_files;
+    assert!(check(&config).is_ok(), "nothing uses them");
+    config.grpc.tls.client_spiffe = true;
+    assert!(check(&config).is_err());
+}

@@ -62,7 +62,7 @@ pub(crate) struct IssuerSettings {
     pub(crate) jwks_file: Option<PathBuf>,
     /// Whether the addresses that it names may be in a private network.
     pub(crate) allow_private: bool,
-    /// The longest remaining lifetime of its tokens.
+    /// The longest lifetime of its tokens.
     pub(crate) max_token_lifetime: Option<Duration>,
 }
 

@@ -234,6 +234,10 @@ async fn token_outside_its_times_is_refused() {
     for token in [&svid, &account] {
         assert!(setting.verify(token).await.is_ok());
     }
+    let old = setting.now() - Duration::from_hours(24 * 30);
+    let old = old.duration_since(SystemTime::UNIX_EPOCH).expect("a time").as_secs();
+    let long_lived = setting.job("repo:acme/site:x", &json!({ "environment": "production", "iat": old }));
+    assert_eq!(setting.verify(&long_lived).await, Err(WorkloadError::Malformed), "also in its last minutes");
     setting.clock.advance(LIFETIME);
     assert!(setting.verify(&account).await.is_ok(), "clocks differ by seconds");
     setting.clock.advance(Duration::from_secs(6));
