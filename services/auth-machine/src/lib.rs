@@ -56,6 +56,9 @@ pub fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -
     let has_policy = config.workload_policy.policy_file.is_some();
     let open = || Workloads::open(&config.workload_policy, &config.spiffe, service, context);
     let workloads = has_policy.then(open).transpose()?;
+    if let Some(workloads) = &workloads {
+        context.metrics.cache("workload_tokens", workloads.lookups());
+    }
     let client_authorities = match (&workloads, config.grpc.tls.client_spiffe) {
         (Some(workloads), true) => Some(workloads.client_authorities()),
         (None, true) => Some(workload::client_authorities(&config.spiffe, service, context)?),

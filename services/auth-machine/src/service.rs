@@ -109,7 +109,10 @@ impl Machine {
         let secret = credentials.secret.expose_secret();
         let refuse = |reason| Err(AuthError::Refused(reason));
         match (&self.workloads, caller) {
-            (Some(_), Some(name)) if secret.is_empty() => Ok(Proved::Workload(Arc::new(Workload::certificate(name)))),
+            (Some(workloads), Some(name)) if secret.is_empty() => {
+                let workload = workloads.certificate(name).ok_or(AuthError::Refused(Reason::EmptySecret))?;
+                Ok(Proved::Workload(Arc::new(workload)))
+            }
             (workloads, _) if secret.is_empty() => {
                 if workloads.is_some() {
                     warn_of_untrusted_gateway(&credentials.caller, caller);
@@ -130,6 +133,12 @@ impl Machine {
         caller: Option<&str>,
         (proved, before): (&Proved, Before),
     ) -> Result<Authenticated, AuthError> {
+        if let Proved::Workload(workload) = proved
+            && !self.workloads.as_ref().is_some_and(|workloads| workloads.policy().lets_act(workload))
+        {
+            // before it learns which users there are
+            return Err(AuthError::NotPermitted(Reason::Policy));
+        }
         let claim = claim_of(&credentials.client_id);
         let found = self.directory.user_by_claim(&claim, Groups::Include).await;
         let user = found.map_err(|error| error.into_auth(AuthError::UnknownUser))?;
@@ -282,7 +291,7 @@ fn audit((caller, name): (&Caller, Option<&str>), proved: Option<&Proved>, outco
         caller: &actor(proved, name),
         peer: &caller.identity,
         source: &caller.source.map(display),
-        act: &name.unwrap_or(UNNAMED_CALLER),
+        act: &actor(proved, name),
         trace_id: &display(&caller.trace_id),
         ..Event::new("impersonation", outcome)
     }

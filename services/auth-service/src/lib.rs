@@ -211,6 +211,7 @@ fn workloads(config: &Config, service: &'static str, context: &Context) -> Resul
         return Ok(None);
     }
     let workloads = Workloads::open(&config.workload_policy, &config.spiffe, service, context)?;
+    context.metrics.cache("workload_tokens", workloads.lookups());
     Ok(Some(WorkloadAccounts { workloads, gateways: config.trusted_gateways.clone() }))
 }
 

@@ -41,11 +41,14 @@ impl WorkloadAccounts {
     /// The workload that shows this.
     ///
     /// # Errors
-    /// Why its token is not accepted.
+    /// Why its token is not accepted, or its certificate proves nothing.
     pub(crate) async fn identify(&self, shown: &Shown<'_>, now: SystemTime) -> Result<Arc<Workload>, AuthError> {
         match shown {
             Shown::Token(token) => Ok(self.workloads.verify(token, now).await?),
-            Shown::Certificate(name) => Ok(Arc::new(Workload::certificate(name))),
+            Shown::Certificate(name) => {
+                let workload = self.workloads.certificate(name);
+                workload.map(Arc::new).ok_or(AuthError::Refused(Reason::EmptySecret))
+            }
         }
     }
 

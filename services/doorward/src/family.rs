@@ -150,6 +150,13 @@ fn edge(config: &proxy::Config, settings: &Settings, enabled: &EnabledServices) 
     config
 }
 
+/// Whether service accounts of this process are clients of the token endpoint. A client shows no certificate of a caller that the settings
+/// could list (`docs/security-requirements.md#m11`).
+fn are_clients(settings: &Settings) -> bool {
+    let Settings { idp, auth_service, gateway, .. } = settings;
+    idp.service_account_clients && auth_service.callers.is_empty() && gateway.service_callers.is_empty()
+}
+
 impl Builder<'_> {
     async fn build(
         &mut self,
@@ -215,6 +222,7 @@ impl Builder<'_> {
                     None => idp::passwords(config, context)?,
                 };
                 let service_accounts = match self.peers.providers.get(kind::SERVICE) {
+                    Some(_) if !are_clients(settings) => None,
                     Some(here) => Some(Arc::clone(&here.authenticator)),
                     None => idp::service_accounts(config, context)?,
                 };

@@ -188,6 +188,7 @@ fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: boo
     context.reload.watch(data.join(secrets::FILE));
     let load = if is_quickstart { Settings::load_local } else { Settings::load };
     let mut settings = load(&context.environment, &secrets)?;
+    settings.check_edge(enabled)?;
     settings.keep_audit_log(&context.environment);
     if enabled.contains(ServiceId::Proxy) {
         settings.keep_certificate(context.clock.now()).map_err(Misconfigured::new)?;

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod defaults;
+mod edge_proof;
 mod enabled;
 mod page_links;
 mod public_url;

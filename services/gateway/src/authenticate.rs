@@ -6,7 +6,7 @@ use authn::directory::Searchable;
 use authn::gateway::TransactionWanted;
 use authn::{
     Access, AllowedCallers, AuthError, Authenticated, Caller, Credentials, Directory, DirectoryError, Groups, Reason,
-    User, causes, kind,
+    User, UserType, causes, kind,
 };
 use prometheus_client::metrics::counter::Counter;
 use runtime::{Authentications, Clock, SpiffeAuthorities};
@@ -99,6 +99,10 @@ impl Core {
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let begin = Instant::now();
         let verdict = self.decide(kind, credentials, may_lack_secret).await;
+        let verdict = verdict.and_then(|(token, completed)| {
+            self.check_service_account(&completed.answer.user, &credentials.caller)?;
+            Ok((token, completed))
+        });
         self.authentications.record(kind, &verdict, begin.elapsed());
         match &verdict {
             Ok((token, completed)) => {
@@ -114,6 +118,16 @@ impl Core {
             }
         }
         verdict.map(|(token, completed)| (token, completed.answer))
+    }
+
+    /// Checks that a service account is used by a caller that may, whatever it was proved by: its secret also gets access tokens, which are
+    /// another type of credentials (`docs/security-requirements.md#m11`).
+    fn check_service_account(&self, user: &User, caller: &Caller) -> Result<(), AuthError> {
+        if user.id.kind != UserType::Service {
+            return Ok(());
+        }
+        let mut listed = self.callers.iter().filter(|(restricted, _)| *restricted == kind::SERVICE);
+        listed.try_for_each(|(_, callers)| callers.check(caller))
     }
 
     async fn decide(

@@ -62,7 +62,7 @@ pub struct Config {
     /// begin with what precedes the '*'. Callers without one of these names are refused. Every caller may if unset.
     #[schemars(extend("x-env" = ["GATEWAY_MACHINE_CALLERS"]))]
     pub machine_callers: Vec<String>,
-    /// The same for service accounts (type '`serviceaccounts`').
+    /// The same for service accounts (type '`serviceaccounts`', and access tokens of service accounts).
     #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
     pub service_callers: Vec<String>,
     /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not say

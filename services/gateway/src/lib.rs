@@ -18,7 +18,7 @@ mod upstream;
 use std::sync::Arc;
 
 pub use self::config::{Config, Endpoints};
-use ::config::{Identity, ListenAddr};
+use ::config::{Identity, ListenAddr, WorkloadPolicy};
 use async_trait::async_trait;
 use authn::gateway::{Identified, TransactionKeySet, TransactionWanted};
 use authn::{AllowedCallers, AuthError, BoxError, Caller, Credentials, kind};
@@ -64,6 +64,9 @@ impl Service for Gateway {
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         if let Some(file) = &config.transaction_policy_file {
             Policies::read(file, config.transactions.lifetime).map_err(Misconfigured::new)?;
+        }
+        if config.grpc.tls.client_spiffe {
+            workload::Workloads::check(&WorkloadPolicy::default(), &config.spiffe)?;
         }
         Ok(Vec::new())
     }

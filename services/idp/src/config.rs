@@ -73,6 +73,11 @@ pub struct Config {
     /// (`client_credentials`). They are none if it is empty. 'doorward server' uses the service of its own process.
     #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
     pub auth_service_endpoint: String,
+    /// Whether service accounts are clients of the token endpoint where the service that verifies them is in the same process
+    /// or at `IDP_AUTH_SERVICE_ENDPOINT`. With 'doorward server' they are none either where `GATEWAY_SERVICE_CALLERS` or
+    /// `AUTH_SERVICE_CALLERS` lists their callers.
+    #[schemars(extend("x-env" = ["<P>_SERVICE_ACCOUNT_CLIENTS"], "default" = true))]
+    pub service_account_clients: bool,
     /// The policy for workloads, by which they are clients.
     #[serde(flatten)]
     pub workload_policy: WorkloadPolicy,

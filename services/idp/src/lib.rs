@@ -125,7 +125,7 @@ pub fn passwords(config: &Config, context: &Context) -> Result<Passwords, BoxErr
 /// # Errors
 /// When the endpoint is none.
 pub fn service_accounts(config: &Config, context: &Context) -> Result<Option<Arc<dyn Authenticator>>, BoxError> {
-    if config.auth_service_endpoint.is_empty() {
+    if !config.service_account_clients || config.auth_service_endpoint.is_empty() {
         return Ok(None);
     }
     let channel = runtime::client::channel(&config.auth_service_endpoint, &config.grpc_client_tls, context)?;

@@ -152,7 +152,7 @@ impl Authentication {
             Err(AuthError::UnknownUser) => Ok(None),
             Err(error) => {
                 if matches!(error, AuthError::Refused(_) | AuthError::UnknownType { .. }) {
-                    tracing::warn!(%error, "the machine key is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY?");
+                    tracing::warn!(%error, "the machine key, or the token or certificate of the edge in its place, is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY, or with a policy for the edge?");
                 }
                 Err(verdict(&error))
             }

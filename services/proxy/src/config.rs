@@ -11,8 +11,8 @@ mod session;
 use std::path::PathBuf;
 
 use config::{
-    Debug, Grpc, GrpcClientTls, HttpClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section, TokenManager,
-    Tracing,
+    ClientTls, Debug, Grpc, GrpcClientTls, HttpClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section,
+    TokenManager, Tracing,
 };
 use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
@@ -108,7 +108,8 @@ pub struct Config {
     /// machine auth API key, and read again when it changes.
     #[schemars(extend("x-env" = ["<P>_WORKLOAD_TOKEN_FILE"]))]
     pub workload_token_file: Option<PathBuf>,
-    /// Whether the client certificate of the edge is enough for auth-machine, so that there are signed URLs without a key or token.
+    /// Whether the client certificate of the edge is enough for auth-machine: nothing is shown in place of the machine auth API key then,
+    /// and there are signed URLs without it. It needs `OCIS_GRPC_CLIENT_TLS_CERTIFICATE`, and a gateway in another process.
     #[schemars(extend("x-env" = ["<P>_WORKLOAD_CERTIFICATE"]))]
     pub workload_certificate: bool,
     /// Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see
@@ -253,6 +254,9 @@ impl Section for Config {
         let seals = !self.machine_auth_api_key.is_empty() || !self.session.secret.is_empty();
         let problem = "is not set; without a machine auth API key it seals the keys of signed URLs; make one with: openssl rand -base64 32";
         Invalid::unless(seals || !self.accepts_signed_urls(), "session.secret", problem)?;
+        let shows_certificate = self.grpc_client_tls.mode() != ClientTls::Off && self.grpc_client_tls.cert.is_some();
+        let problem = "is true, and the edge has no client certificate to show; set OCIS_GRPC_CLIENT_TLS_MODE=on, OCIS_GRPC_CLIENT_TLS_CERTIFICATE and OCIS_GRPC_CLIENT_TLS_KEY";
+        Invalid::unless(shows_certificate || !self.workload_certificate, "workload_certificate", problem)?;
         self.validate_acme()?;
         self.validate_session()
     }

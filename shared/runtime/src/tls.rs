@@ -279,12 +279,22 @@ pub(crate) struct Accepting {
     dated: Vec<Dated>,
 }
 
+/// The names that a verified client certificate proves.
+#[derive(Debug, Default)]
+pub(crate) struct CertificateNames {
+    /// The SPIFFE id, if its trust domain has verified it, else the URIs and then the DNS names.
+    pub(crate) names: Arc<[String]>,
+    /// Whether a SPIFFE trust domain has verified it.
+    pub(crate) is_svid: bool,
+}
+
 impl Accepting {
-    /// The names that a verified client certificate proves: its SPIFFE id, if it was verified by that trust domain, else its URIs and then
-    /// its DNS names.
-    pub(crate) fn names(&self, certificate: &CertificateDer<'_>) -> Arc<[String]> {
-        let id = self.spiffe.as_ref().and_then(|authorities| spiffe_id(certificate, authorities));
-        id.map_or_else(|| names(certificate), |id| [id].into())
+    /// The names that a verified client certificate proves.
+    pub(crate) fn names(&self, certificate: &CertificateDer<'_>) -> CertificateNames {
+        match self.spiffe.as_ref().and_then(|authorities| spiffe_id(certificate, authorities)) {
+            Some(id) => CertificateNames { names: [id].into(), is_svid: true },
+            None => CertificateNames { names: names(certificate), is_svid: false },
+        }
     }
 }
 

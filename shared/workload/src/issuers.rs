@@ -18,7 +18,7 @@ use crate::workload::WorkloadError;
 pub(crate) const SETTING: &str = "OCIS_WORKLOAD_POLICY_FILE";
 /// The `User-Agent` of requests to issuers.
 const USER_AGENT: &str = "doorward-workload";
-/// The longest remaining lifetime of a token, unless the policy file says otherwise.
+/// The longest lifetime of a token, unless the policy file says otherwise.
 const LONGEST: Duration = Duration::from_hours(24);
 
 /// Why an issuer cannot be used; its text names the issuer.
@@ -66,7 +66,7 @@ impl Issuer {
         &self.settings.name
     }
 
-    /// The longest remaining lifetime of its tokens.
+    /// The longest lifetime of its tokens.
     pub(crate) fn longest(&self) -> Duration {
         self.settings.max_token_lifetime.unwrap_or(LONGEST)
     }

@@ -62,7 +62,7 @@ pub(crate) struct IssuerSettings {
     pub(crate) jwks_file: Option<PathBuf>,
     /// Whether the addresses that it names may be in a private network.
     pub(crate) allow_private: bool,
-    /// The longest remaining lifetime of its tokens.
+    /// The longest lifetime of its tokens.
     pub(crate) max_token_lifetime: Option<Duration>,
 }
 
@@ -165,6 +165,11 @@ impl Policy {
     /// Whether an entry for this purpose is for this workload, whatever it is allowed.
     pub(crate) fn has(&self, workload: &Workload, purpose: Purpose) -> bool {
         self.entries.iter().any(|entry| entry.is_for(purpose) && entry.fits(workload))
+    }
+
+    /// Whether an entry lets this workload act for users, whoever they are.
+    pub fn lets_act(&self, workload: &Workload) -> bool {
+        self.entries.iter().any(|entry| entry.may_act_for.is_some() && entry.fits(workload))
     }
 
     /// What the policy says of a workload that has proved who it is.

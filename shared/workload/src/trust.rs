@@ -199,6 +199,11 @@ impl TrustBundles {
         self.domains.load().contains_key(domain)
     }
 
+    /// Whether a listener has each of them verify the certificates with its ids.
+    pub(crate) fn verifies_certificates(&self) -> bool {
+        self.listeners.get().is_some()
+    }
+
     /// The keys of a trust domain. While there are none, its bundle endpoint is asked, at most every second.
     ///
     /// # Errors

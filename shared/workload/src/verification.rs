@@ -25,7 +25,7 @@ const OF_SVIDS: [&str; 8] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512
 const OF_OTHER_TOKENS: [&str; 6] = ["nonce", "at_hash", "c_hash", "s_hash", "events", "cnf"];
 /// The longest `iss` and `sub`, in bytes: that of a SPIFFE id (SPIFFE-ID 2.3).
 const MAX_NAME: usize = 2048;
-/// The longest remaining lifetime of a JWT-SVID.
+/// The longest lifetime of a JWT-SVID.
 const LONGEST: Duration = Duration::from_hours(24);
 /// No setting makes tokens valid for longer.
 const EVER: Duration = Duration::from_hours(24 * 366);
@@ -115,7 +115,9 @@ impl Token<'_> {
             TimeError::Claim(_) => WorkloadError::Malformed,
         });
         let end = checked?.ok_or(WorkloadError::Malformed)?;
-        if end > now + longest + CLIENT_AHEAD { Err(WorkloadError::Malformed) } else { Ok(end) }
+        // without `iat` what remains is known
+        let made = claims::time(self.jwt.claims(), "iat").ok().flatten().map_or(now, |made| made.min(now));
+        if end > made + longest + CLIENT_AHEAD { Err(WorkloadError::Malformed) } else { Ok(end) }
     }
 
     /// The workload that it proves, once its signature is verified.

@@ -60,7 +60,7 @@ pub struct Workload {
 
 impl Workload {
     /// The holder of a client certificate that the listener has verified, by the name that counts for it.
-    pub fn certificate(name: &str) -> Self {
+    pub(crate) fn certificate(name: &str) -> Self {
         Self {
             proof: Proof::Certificate,
             identity: name.into(),

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bounded_cache::Lookups;
 use config::{Spiffe, WorkloadPolicy};
 use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, SpiffeAuthorities};
 use serde_json::Value;
@@ -20,6 +21,11 @@ use crate::results::Results;
 use crate::trust::TrustBundles;
 use crate::verification::{Accepted, Verifier};
 use crate::workload::{Workload, WorkloadError};
+
+/// How SPIFFE ids begin.
+const SPIFFE: &str = "spiffe://";
+/// What an operator does about a SPIFFE id in a certificate that its trust domain has not verified.
+const UNVERIFIED: &str = "a client certificate with a SPIFFE id of a trust domain in OCIS_SPIFFE_TRUST_DOMAINS proves nothing, as OCIS_GRPC_TLS_CLIENT_CA has verified it; set OCIS_GRPC_TLS_CLIENT_SPIFFE=true for this service and the gateways before it";
 
 /// Verifies the tokens of workloads, and has the policy for them.
 pub struct Workloads {
@@ -57,7 +63,6 @@ impl Workloads {
         let surroundings = Surroundings { service, changes: Arc::clone(&changes), context: context.clone() };
         let in_force = in_force(policy, trust.names(), surroundings)?;
         let results = Results::default();
-        context.metrics.cache("workload_tokens", results.lookups());
         let verifications = Verifications::new(service, &context.metrics);
         let readings = in_force.readings();
         Ok(Arc::new(Self { trust, in_force, readings, changes, results, verifications }))
@@ -124,6 +129,18 @@ impl Workloads {
         self.decide(token, Accepted::EntriesFor(Purpose::ClientAssertion, audience), now).await
     }
 
+    /// The workload that has shown a client certificate, by the name that counts for it. `None` for an id of one of the trust domains unless the
+    /// listener has the trust domains verify their ids ([`client_authorities`](Self::client_authorities)): no other authority may make them
+    /// (`docs/security-requirements.md#m15`).
+    pub fn certificate(&self, name: &str) -> Option<Workload> {
+        let domain = name.strip_prefix(SPIFFE).and_then(|id| id.split('/').next());
+        if domain.is_some_and(|domain| self.trust.has(domain)) && !self.trust.verifies_certificates() {
+            tracing::warn!(caller = name, "{UNVERIFIED}");
+            return None;
+        }
+        Some(Workload::certificate(name))
+    }
+
     async fn decide(
         &self,
         token: &str,
@@ -138,6 +155,11 @@ impl Workloads {
         };
         self.verifications.count(proof, verdict.as_ref());
         verdict.map(Arc::new)
+    }
+
+    /// How often [`verify`](Self::verify) found a token in its cache, for the metrics of services that call it.
+    pub fn lookups(&self) -> &Lookups {
+        self.results.lookups()
     }
 
     /// The policy in force.

@@ -44,11 +44,22 @@ callers:
   - identity: spiffe://example.org/administration
     audience: [doorward]
     may_act_for: { roles: [admin] }
+  - identity: spiffe://example.org/job
+    audience: [doorward]
+    service_account: job
 ";
 const INDEXER: &str = "spiffe://example.org/indexer";
 
-/// A service with that policy, and the trust domain of its workloads. No rule lets holders of the key act for users.
+/// A service with that policy, and the trust domain of its workloads, which verifies certificates too. No rule lets holders of the key act for
+/// users.
 fn with_workloads() -> (Machine, SpiffeAuthority, TempDir) {
+    let (machine, authority, folder) = with_workloads_by_tokens();
+    drop(machine.workloads.as_ref().map(|workloads| workloads.client_authorities()));
+    (machine, authority, folder)
+}
+
+/// The same where another authority verifies certificates.
+fn with_workloads_by_tokens() -> (Machine, SpiffeAuthority, TempDir) {
     let (authority, folder) = (SpiffeAuthority::new("example.org"), tempfile::tempdir().expect("a folder"));
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -154,6 +165,10 @@ async fn workload_acts_for_the_users_of_its_entry() {
         assert!(matches!(verdict, Err(AuthError::NotPermitted(Reason::Policy))), "{login} {path}: {verdict:?}");
     }
     assert_eq!(refusal_reason(ask("einstein", "/indexer", "another").await), Reason::ForeignToken);
+    for path in ["/other", "/job"] {
+        let verdict = ask("marie", path, "doorward").await;
+        assert!(matches!(verdict, Err(AuthError::NotPermitted(Reason::Policy))), "it learns of no user: {verdict:?}");
+    }
     let unknown = ask("marie", "/indexer", "doorward").await;
     assert!(matches!(unknown, Err(AuthError::UnknownUser)), "{unknown:?}");
     let foreign = SpiffeAuthority::new("example.org").svid("/indexer", "doorward", Duration::from_mins(2), now);
@@ -181,11 +196,31 @@ async fn token_key_and_certificate_are_not_taken_for_each_other() {
     {
         assert_eq!(refusal_reason(ask(&with, "", &untrusted).await), Reason::EmptySecret, "{untrusted:?}");
     }
-    let other = ask(&with, "", &caller(Some("spiffe://example.org/other"), None)).await;
-    assert!(matches!(other, Err(AuthError::NotPermitted(Reason::Policy))), "{other:?}");
+    let caller = caller(Some("spiffe://example.org/other"), None);
+    for login in ["einstein", "unknown"] {
+        let other = Credentials { caller: caller.clone(), ..Credentials::new(login, "") };
+        let other = with.authenticate(&other).await;
+        assert!(matches!(other, Err(AuthError::NotPermitted(Reason::Policy))), "{login}: {other:?}");
+    }
     assert_eq!(refusal_reason(ask(&with, "another key", &indexer).await), Reason::WrongSecret);
     let by_key = ask(&with, KEY, &indexer).await;
     assert!(matches!(by_key, Err(AuthError::NotPermitted(Reason::Policy))), "the key has rules of its own: {by_key:?}");
+}
+
+/// Row [M15](../../../../docs/security-requirements.md#m15).
+#[tokio::test]
+async fn certificate_of_another_authority_is_no_workload_of_a_trust_domain() {
+    let (machine, authority, _folder) = with_workloads_by_tokens();
+    let ask = async |secret: &str, caller: Caller| {
+        machine.authenticate(&Credentials { caller, ..Credentials::new("einstein", secret.to_owned()) }).await
+    };
+    for peer in [caller(Some(INDEXER), None), caller(Some(GATEWAY), Some(INDEXER))] {
+        assert_eq!(refusal_reason(ask("", peer).await), Reason::EmptySecret);
+    }
+    let token = authority.svid("/indexer", "doorward", Duration::from_mins(2), machine.clock.now());
+    assert!(ask(&token, caller(Some(INDEXER), None)).await.is_ok());
+    let of_family = ask("", caller(Some("spiffe://doorward/other"), None)).await;
+    assert!(matches!(of_family, Err(AuthError::NotPermitted(Reason::Policy))), "no trust domain: {of_family:?}");
 }
 
 /// Rows [M4](../../../../docs/security-requirements.md#m4) and [M17](../../../../docs/security-requirements.md#m17).
@@ -204,10 +239,10 @@ async fn use_of_a_workload_is_an_audit_event_with_its_proof() {
     assert!(by_name.is_still_valid(&indexer) && !by_name.is_still_valid(&peer));
 
     let events = log.audit_events();
-    let fields: Vec<_> =
-        events.iter().map(|event| ["outcome", "proof", "issuer", "caller"].map(|name| event[name].as_str())).collect();
-    let of_token = [Some("granted"), Some("jwt_svid"), Some("example.org"), Some(INDEXER)];
-    let of_certificate = [Some("granted"), Some("certificate"), None, Some(INDEXER)];
+    let names = ["outcome", "proof", "issuer", "caller", "act"];
+    let fields: Vec<_> = events.iter().map(|event| names.map(|name| event[name].as_str())).collect();
+    let of_token = [Some("granted"), Some("jwt_svid"), Some("example.org"), Some(INDEXER), Some(INDEXER)];
+    let of_certificate = [Some("granted"), Some("certificate"), None, Some(INDEXER), Some(INDEXER)];
     assert_eq!(fields, [of_token, of_token, of_token, of_certificate, of_certificate]);
     assert!(!log.text().contains(&token));
 }

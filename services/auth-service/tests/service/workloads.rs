@@ -120,6 +120,8 @@ async fn use_of_a_workload_is_an_audit_event() {
     let token = issuer.service_account_token(("batch", "reporter"), "doorward", HOUR, bench.context.clock.now());
     bench.authenticate("", &token).await.expect("is accepted");
     let _ = bench.authenticate("jobs", &token).await;
+    let (metrics, misses) = (bench.context.metrics.render(), "{cache=\"workload_tokens\",outcome=\"miss\"} ");
+    assert!(metrics.contains(misses) && !metrics.contains(&format!("{misses}0")), "{metrics}");
     let events = log.audit_events();
     let of_it: Vec<_> = events
         .iter()

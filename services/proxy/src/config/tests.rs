@@ -5,6 +5,12 @@ use super::*;
 use crate::Proxy;
 
 const ENOUGH: &str = "an-adequate-secret-of-32-bytes-ok";
+/// The certificate of the edge as a client.
+const CLIENT_CERTIFICATE: [(&str, &str); 3] = [
+    ("OCIS_GRPC_CLIENT_TLS_MODE", "on"),
+    ("OCIS_GRPC_CLIENT_TLS_CERTIFICATE", "/etc/tls/edge.pem"),
+    ("OCIS_GRPC_CLIENT_TLS_KEY", "/etc/tls/edge.key"),
+];
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
     let all = variables.iter().chain([&("OCIS_JWT_SECRET", ENOUGH)]);
@@ -65,15 +71,25 @@ fn scopes_of_resources_that_are_none_are_refused_with_their_setting() {
 
 #[test]
 fn signed_urls_need_a_key_or_a_secret_that_seals() {
-    for proof in [("PROXY_WORKLOAD_TOKEN_FILE", "/run/token"), ("PROXY_WORKLOAD_CERTIFICATE", "true")] {
-        let problem = read(&[proof]).expect_err("nothing seals");
+    let by_certificate = [&[("PROXY_WORKLOAD_CERTIFICATE", "true")][..], &CLIENT_CERTIFICATE].concat();
+    for proof in [&[("PROXY_WORKLOAD_TOKEN_FILE", "/run/token")][..], &by_certificate[..]] {
+        let problem = read(proof).expect_err("nothing seals");
         assert!(problem.contains("PROXY_SESSION_SECRET"), "{problem}");
-        let with = |more: &[(&str, &str)]| {
-            read(&[&[proof][..], more].concat()).is_ok_and(|config| config.accepts_signed_urls())
-        };
+        let with =
+            |more: &[(&str, &str)]| read(&[proof, more].concat()).is_ok_and(|config| config.accepts_signed_urls());
         assert!(with(&[("PROXY_SESSION_SECRET", ENOUGH)]) && with(&[("OCIS_MACHINE_AUTH_API_KEY", ENOUGH)]));
     }
     assert!(read(&[("PROXY_SESSION_SECRET", ENOUGH)]).is_ok_and(|config| !config.accepts_signed_urls()));
+}
+
+#[test]
+fn certificate_in_place_of_the_key_has_to_be_shown() {
+    let on = [("PROXY_WORKLOAD_CERTIFICATE", "true"), ("OCIS_MACHINE_AUTH_API_KEY", ENOUGH)];
+    assert!(read(&[&on[..], &CLIENT_CERTIFICATE].concat()).is_ok());
+    for less in [&CLIENT_CERTIFICATE[..1], &CLIENT_CERTIFICATE[1..], &[]] {
+        let problem = read(&[&on[..], less].concat()).expect_err("there is none");
+        assert!(problem.starts_with("PROXY_WORKLOAD_CERTIFICATE "), "{problem}");
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) struct MachineKey {
     current: ArcSwap<State>,
     /// The token of the edge as a workload, which is shown in place of the key.
     token: Option<Arc<FileValue<Secret>>>,
+    /// Whether the client certificate of the edge is enough, so that nothing is shown in place of the key.
+    is_by_certificate: bool,
     random: Random,
 }
 
@@ -67,7 +69,7 @@ impl MachineKey {
     #[cfg(test)]
     pub(crate) fn new(current: &Secret, previous: &Secret, random: Random) -> Arc<Self> {
         let state = State::new(current, previous, &random);
-        Arc::new(Self { current: ArcSwap::from_pointee(state), token: None, random })
+        Arc::new(Self { current: ArcSwap::from_pointee(state), token: None, is_by_certificate: false, random })
     }
 
     /// The keys and the token of a configuration, which are read again at every reload.
@@ -82,7 +84,8 @@ impl MachineKey {
             State::new(key, &config.machine_auth_api_key_previous, &random)
         };
         let token = config.workload_token_file.clone().map(|file| token(file, context)).transpose()?;
-        let key = Arc::new(Self { current: ArcSwap::from_pointee(state), token, random });
+        let is_by_certificate = config.workload_certificate;
+        let key = Arc::new(Self { current: ArcSwap::from_pointee(state), token, is_by_certificate, random });
         let reload = context.reload.subscribe_from_start();
         let following = follow(Arc::downgrade(&key), config.clone(), context.environment.clone(), reload);
         let shutdown = context.shutdown.clone();
@@ -92,11 +95,12 @@ impl MachineKey {
         Ok(key)
     }
 
-    /// What is shown to the gateway: the token, or else the key, or nothing.
+    /// What is shown to the gateway: the token, or nothing where the certificate is enough, or else the key.
     pub(super) fn shown(&self) -> SecretString {
-        match &self.token {
-            Some(token) => token.current().expose().to_owned().into(),
-            None => self.current.load().shown.expose().to_owned().into(),
+        match (&self.token, self.is_by_certificate) {
+            (Some(token), _) => token.current().expose().to_owned().into(),
+            (None, true) => SecretString::default(),
+            (None, false) => self.current.load().shown.expose().to_owned().into(),
         }
     }
 
@@ -229,5 +233,15 @@ mod tests {
         let with_both = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(with_both.shown().expose_secret(), "a.b.c", "the key only seals");
         assert_eq!(with_both.open_with(open), None);
+
+        config.workload_token_file = None;
+        let with_key = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(with_key.shown().expose_secret(), "", "the certificate is shown in place of the key");
+        let sealed = with_key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
+        let open = |sealer: &Sealer| sealer.open::<String>(Purpose::SigningKey("k"), &sealed);
+        assert_eq!(with_both.open_with(open).as_deref(), Some("text"));
+        config.workload_certificate = false;
+        let by_key = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(by_key.shown().expose_secret(), "m".repeat(32));
     }
 }

@@ -40,9 +40,10 @@ pub struct Grpc {
     /// at once. 30m if unset.
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
     pub max_connection_age: Option<Duration>,
-    /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
-    /// The service trusts them, callers over a Unix socket and callers with a certificate that
-    /// `OCIS_GRPC_TLS_CLIENT_CA` or a SPIFFE trust domain verifies to pass on the address that a credential came from.
+    /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate, or with
+    /// an X.509-SVID. The service trusts them, callers over a Unix socket and callers with a certificate that
+    /// `OCIS_GRPC_TLS_CLIENT_CA` has signed to pass on the address and the known device that a credential came from. An
+    /// X.509-SVID alone does not suffice, since every workload of a trust domain has one.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"], "default" = LOOPBACK))]
     pub trusted_networks: Vec<String>,
 }
@@ -63,7 +64,8 @@ impl Grpc {
     pub fn source_warning(&self) -> Option<String> {
         let is_local =
             self.addr.is_local() || self.trusted_networks.iter().any(|network| !LOOPBACK.contains(&&**network));
-        (!is_local && !self.tls.requires_certificates()).then(|| {
+        // an X.509-SVID does not suffice
+        (!is_local && self.tls.client_ca.is_none()).then(|| {
             format!(
                 "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA",
                 self.addr

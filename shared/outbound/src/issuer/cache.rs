@@ -8,11 +8,14 @@ use arc_swap::ArcSwapOption;
 use oidc::jose::{JwtError, KeySet, UnverifiedJwt};
 use runtime::Clock;
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::Instrument;
 
 use super::{Metadata, Source};
 
 /// The age from which metadata and keys are fetched again.
 const FRESH: Duration = Duration::from_mins(10);
+/// The age from which they are not used any more before the issuer was asked again: an idle service learns of a removed key too.
+const OLD: Duration = Duration::from_mins(20);
 /// The age up to which they are used while the issuer is unreachable.
 const USABLE: Duration = Duration::from_hours(24);
 /// The least time between two fetches, whatever tokens are presented.
@@ -23,7 +26,8 @@ const PAUSE_WHILE_EMPTY: Duration = Duration::from_secs(1);
 /// How a cache treats entries that are older than ten minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
-    /// It uses them, and fetches new ones in the background.
+    /// It uses them, and fetches new ones in the background. Those that are older than twenty minutes it uses only if a fetch has failed within
+    /// the last ten.
     Background,
     /// It fetches new ones first, and uses the old ones if that fails.
     First,
@@ -52,6 +56,8 @@ struct Inner {
     cached: ArcSwapOption<IssuerData>,
     /// When they were last fetched; locked during a fetch.
     last_fetch: Mutex<Option<SystemTime>>,
+    /// When the last fetch had ended.
+    tried_at: ArcSwapOption<SystemTime>,
 }
 
 /// The metadata and keys that an issuer publishes.
@@ -84,8 +90,8 @@ pub enum VerifyError {
 impl IssuerCache {
     /// A cache that is still empty: nothing is fetched yet.
     pub fn new(source: Source, clock: Clock, options: CacheOptions) -> Self {
-        let (cached, last_fetch) = (ArcSwapOption::empty(), Mutex::default());
-        Self(Arc::new(Inner { source, clock, options, cached, last_fetch }))
+        let (cached, last_fetch, tried_at) = (ArcSwapOption::empty(), Mutex::default(), ArcSwapOption::empty());
+        Self(Arc::new(Inner { source, clock, options, cached, last_fetch, tried_at }))
     }
 
     /// How the issuer is called.
@@ -103,6 +109,7 @@ impl IssuerCache {
         }
         if self.0.options.refresh == Refresh::Background
             && let Some(data) = self.0.younger_than(USABLE)
+            && (self.0.age(data.fetched_at) < OLD || self.0.was_tried_within(FRESH))
         {
             self.refresh_in_background();
             return Ok(data);
@@ -124,7 +131,12 @@ impl IssuerCache {
     }
 
     async fn fetch(&self) -> Result<Arc<IssuerData>, IssuerUnavailable> {
-        self.0.fetch(self.0.last_fetch.lock().await).await;
+        let inner = Arc::clone(&self.0);
+        // a caller that goes away does not end it: the next one would take the attempt for made, and use what is old
+        let fetching = async move { inner.fetch(inner.last_fetch.lock().await).await };
+        if let Err(error) = tokio::spawn(fetching.in_current_span()).await {
+            tracing::error!(%error, "a request to the issuer has ended without an outcome");
+        }
         self.0.younger_than(USABLE).ok_or(IssuerUnavailable)
     }
 
@@ -151,6 +163,10 @@ impl Inner {
         self.cached.load_full().filter(|data| self.age(data.fetched_at) < most)
     }
 
+    fn was_tried_within(&self, time: Duration) -> bool {
+        self.tried_at.load().as_deref().is_some_and(|tried| self.age(*tried) < time)
+    }
+
     fn age(&self, since: SystemTime) -> Duration {
         self.clock.now().duration_since(since).unwrap_or_default()
     }
@@ -174,6 +190,8 @@ impl Inner {
             Ok(_) => tracing::warn!("the issuer has no key that could be used"),
             Err(error) => tracing::warn!(%error, "the issuer could not be asked"),
         }
+        // after what it returned is in use
+        self.tried_at.store(Some(Arc::new(self.clock.now())));
         (self.options.on_fetch)(is_usable);
     }
 }

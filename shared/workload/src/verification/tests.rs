@@ -127,6 +127,8 @@ async fn token_proves_a_workload_of_the_policy() {
     let account = setting.verify(&setting.account("batch", "reporter", AUDIENCE)).await.expect("is accepted");
     assert_eq!((account.proof, &*account.identity), (Proof::Kubernetes, "system:serviceaccount:batch:reporter"));
     assert_eq!((account.namespace.as_deref(), account.name.as_deref()), (Some("batch"), Some("reporter")));
+    // idp uses the verifier without the cache
+    assert!(!setting.context.metrics.render().contains("workload_tokens"), "who uses the cache registers it");
     assert_eq!(*account.issuer, *setting.issuer.name());
 
     let more = json!({ "environment": "production", "jti": "x".repeat(100), "actor": "somebody" });
@@ -232,6 +234,10 @@ async fn token_outside_its_times_is_refused() {
     for token in [&svid, &account] {
         assert!(setting.verify(token).await.is_ok());
     }
+    let old = setting.now() - Duration::from_hours(24 * 30);
+    let old = old.duration_since(SystemTime::UNIX_EPOCH).expect("a time").as_secs();
+    let long_lived = setting.job("repo:acme/site:x", &json!({ "environment": "production", "iat": old }));
+    assert_eq!(setting.verify(&long_lived).await, Err(WorkloadError::Malformed), "also in its last minutes");
     setting.clock.advance(LIFETIME);
     assert!(setting.verify(&account).await.is_ok(), "clocks differ by seconds");
     setting.clock.advance(Duration::from_secs(6));
@@ -294,6 +300,20 @@ async fn new_keys_are_accepted_and_removed_ones_refused() {
 
 /// Row [M16](../../../docs/security-requirements.md#m16).
 #[tokio::test]
+async fn removed_key_is_refused_by_a_service_that_was_idle() {
+    let mut setting = Setting::new().await;
+    let reports = |setting: &Setting| setting.account("batch", "reporter", AUDIENCE);
+    assert!(setting.verify(&reports(&setting)).await.is_ok());
+    setting.clock.advance(Duration::from_mins(21));
+    let former = reports(&setting);
+    setting.issuer.add_key();
+    setting.issuer.remove_oldest_key();
+    assert_eq!(setting.verify(&former).await, Err(WorkloadError::Unknown), "the keys are fetched first");
+    assert!(setting.verify(&reports(&setting)).await.is_ok());
+}
+
+/// Row [M16](../../../docs/security-requirements.md#m16).
+#[tokio::test]
 async fn keys_are_used_for_a_day_while_their_source_is_away() {
     let setting = Setting::new().await;
     setting.issuer.documents().set_down(true);
@@ -327,6 +347,42 @@ async fn changed_policy_holds_for_cached_tokens_too() {
     setting.context.reload.announce();
     until(|| setting.workloads.generation() > generation).await;
     assert_eq!(setting.verify(&svid).await, Err(WorkloadError::Policy));
+}
+
+/// Rows [M17](../../../docs/security-requirements.md#m17) and [E30](../../../docs/security-requirements.md#e30).
+#[tokio::test]
+async fn last_entry_of_a_file_is_removed_where_the_file_says_that_it_is_complete() {
+    let setting = Setting::new().await;
+    let shorter = policy(&setting.issuer.name(), "indexer");
+    let last = "  - { identity: spiffe://example.org/last, audience: [doorward], may_act_for: { users: ['*'] } }\n";
+    let write = |text: &str| {
+        std::fs::write(setting.folder.path().join("policy.yaml"), text).expect("writes");
+        setting.context.reload.announce();
+    };
+    let svid = setting.svid("/last", AUDIENCE);
+    let becomes = async |is_accepted: bool| {
+        let waiting = async {
+            loop {
+                let verdict = setting.verify(&svid).await.map(drop);
+                if verdict.is_ok() == is_accepted {
+                    return verdict;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("in time")
+    };
+    write(&format!("{shorter}{last}"));
+    assert_eq!(becomes(true).await, Ok(()));
+
+    write(&shorter);
+    let failures = "doorward_file_reload_failures_total{service=\"test\",setting=\"OCIS_WORKLOAD_POLICY_FILE\"} ";
+    let is_counted = |line: &str| line.strip_prefix(failures).is_some_and(|count| count != "0");
+    until(|| setting.context.metrics.render().lines().any(is_counted)).await;
+    assert!(setting.verify(&svid).await.is_ok(), "it may be cut off: what was read before stays in use");
+
+    write(&format!("{shorter}# end\n"));
+    assert_eq!(becomes(false).await, Err(WorkloadError::Policy));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Service accounts that authenticate as clients.
 
+mod attempts;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use oidc::error::ErrorCode;
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
 
+use self::attempts::Attempt;
 use super::claimed::{Claimed, Proof};
 use super::workload;
 use crate::endpoints::IssuerEndpoints;
@@ -36,8 +38,16 @@ pub(super) async fn authenticate(
     let accounts = provider.service_accounts.as_ref().ok_or_else(unknown)?;
     let (secret, method) = shown(&endpoints.issuer, claimed, form).ok_or_else(unknown)?;
     let caller = proofs.caller.map(without_certificate).unwrap_or_default();
+    let Some(attempt) = Attempt::begin(provider, caller.source).await? else {
+        let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "too many wrong credentials: try again later");
+        return Err(error.audited("client", "throttled", &claimed.id));
+    };
     let credentials = Credentials { client_id: claimed.id.clone(), secret, caller };
-    let account = accounts.authenticate(&credentials).await.map_err(|error| failed(&error, refuse))?;
+    let verdict = accounts.authenticate(&credentials).await;
+    if verdict.as_ref().err().is_none_or(|error| is_no_verdict(error.kind())) {
+        attempt.forgive().await;
+    }
+    let account = verdict.map_err(|error| failed(&error, refuse))?;
     let id = &account.user.id;
     if id.kind != UserType::Service || id.opaque_id != claimed.id {
         return Err(refuse("not the service account"));
@@ -73,13 +83,18 @@ fn without_certificate(caller: &Caller) -> Caller {
     }
 }
 
+/// Whether such a failure says nothing about the credentials.
+fn is_no_verdict(kind: Kind) -> bool {
+    matches!(kind, Kind::ResourceExhausted | Kind::Unavailable | Kind::DeadlineExceeded | Kind::Internal)
+}
+
 fn failed(error: &AuthError, refuse: impl Fn(&'static str) -> OAuthError) -> OAuthError {
     match error.kind() {
-        Kind::ResourceExhausted | Kind::Unavailable | Kind::DeadlineExceeded => {
+        Kind::Internal => OAuthError::fault(error),
+        kind if is_no_verdict(kind) => {
             tracing::warn!(%error, cause = causes(error), "a service account could not be verified");
             OAuthError::new(ErrorCode::TemporarilyUnavailable, "try again later")
         }
-        Kind::Internal => OAuthError::fault(error),
         _ => refuse(error.reason()),
     }
 }

@@ -19,7 +19,7 @@ use crate::store::Rate;
 /// More sources than this are not counted at the same time: new ones are refused meanwhile.
 const MOST_SOURCES: u64 = 10_000;
 
-/// What is limited. The numbers are in the database.
+/// What is limited. The numbers are in the database, where wrong credentials of service accounts have 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limited {
     /// Registrations of clients.

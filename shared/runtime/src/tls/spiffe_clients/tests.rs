@@ -5,7 +5,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 
 use super::super::any_certificate::AnyCertificate;
-use super::super::{ServerFiles, ServerTls, provider};
+use super::super::{CertificateNames, ServerFiles, ServerTls, provider};
 use super::*;
 use crate::Clock;
 use crate::testing::Authority;
@@ -51,6 +51,11 @@ fn client(authority: &Authority, params: &CertificateParams) -> Arc<ClientConfig
 
 /// The names of a client as the server takes them.
 async fn names(tls: &ServerTls, client: &Arc<ClientConfig>) -> io::Result<Vec<String>> {
+    proved(tls, client).await.map(|proved| proved.names.to_vec())
+}
+
+/// What the certificate of a client proves to the server.
+async fn proved(tls: &ServerTls, client: &Arc<ClientConfig>) -> io::Result<CertificateNames> {
     let accepting = tls.current();
     let config: Arc<ServerConfig> = Arc::clone(&accepting.config);
     let (near, far) = tokio::io::duplex(64 * 1024);
@@ -65,7 +70,7 @@ async fn names(tls: &ServerTls, client: &Arc<ClientConfig>) -> io::Result<Vec<St
     let accepting_it = async {
         let stream = tokio_rustls::TlsAcceptor::from(config).accept(far).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        Ok(chain.first().map(|certificate| accepting.names(certificate).to_vec()).unwrap_or_default())
+        Ok(chain.first().map(|certificate| accepting.names(certificate)).unwrap_or_default())
     };
     tokio::join!(connecting, accepting_it).1
 }
@@ -82,13 +87,14 @@ async fn spiffe_id_is_verified_by_its_trust_domain_alone() {
     assert!(!is_accepted(&tls, &of_domain, &svid(&[INDEXER])).await, "its bundle is not known yet");
     authorities.replace(DOMAIN, [of_domain.certificate()]).expect("is an authority");
 
-    let accepted = names(&tls, &client(&of_domain, &svid(&[INDEXER]))).await.expect("is accepted");
-    assert_eq!(accepted, [INDEXER]);
+    let accepted = proved(&tls, &client(&of_domain, &svid(&[INDEXER]))).await.expect("is accepted");
+    assert_eq!((&*accepted.names, accepted.is_svid), (&[INDEXER.to_owned()][..], true));
     assert!(!is_accepted(&tls, &other, &svid(&[INDEXER])).await, "another authority has signed it");
     let unknown = ["spiffe://example.com/x"];
     assert!(!is_accepted(&tls, &of_domain, &svid(&unknown)).await, "no id of its own");
-    let of_family = names(&tls, &client(&other, &svid(&unknown))).await.expect("is accepted");
-    assert_eq!(of_family, unknown, "no trust domain of the settings");
+    let of_family = proved(&tls, &client(&other, &svid(&unknown))).await.expect("is accepted");
+    let expected = unknown.map(str::to_owned);
+    assert_eq!((&*of_family.names, of_family.is_svid), (&expected[..], false), "no trust domain of the settings");
 
     let mut with_dns = svid(&[INDEXER]);
     with_dns.subject_alt_names.push(SanType::DnsName("gateway.example".try_into().expect("ASCII")));

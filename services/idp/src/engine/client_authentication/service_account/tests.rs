@@ -136,6 +136,33 @@ async fn every_wrong_credential_gets_the_same_answer() {
 
 /// Row [I81](../../../../../../docs/security-requirements.md#i81).
 #[tokio::test]
+async fn wrong_credentials_of_one_network_are_limited() {
+    let bench = Bench::new().await;
+    let with = |secret| [("grant_type", "client_credentials"), ("client_id", ACCOUNT), ("client_secret", secret)];
+    for _ in 0..29 {
+        ask(&bench, &with("a wrong secret")).await.is(401);
+    }
+    bench.service_accounts.state().is_away = true;
+    ask(&bench, &REQUEST).await.is(503);
+    bench.service_accounts.state().is_away = false;
+    for _ in 0..40 {
+        ask(&bench, &REQUEST).await.is(200);
+    }
+    ask(&bench, &with("a wrong secret")).await.is(401);
+    let asked = bench.service_accounts.state().callers.len();
+    for secret in ["a wrong secret", ACCOUNT_SECRET] {
+        let body = ask(&bench, &with(secret)).await.is(503);
+        assert_eq!(body["error"], "temporarily_unavailable");
+    }
+    assert_eq!(bench.service_accounts.state().callers.len(), asked, "nothing is compared any more");
+    // a request without an address, which is another source
+    assert!(bench.issue(&REQUEST).await.is_ok());
+    bench.clock.advance(Duration::from_secs(2));
+    ask(&bench, &REQUEST).await.is(200);
+}
+
+/// Row [I81](../../../../../../docs/security-requirements.md#i81).
+#[tokio::test]
 async fn registered_client_precedes_a_service_account_with_its_identifier() {
     let bench = Bench::new().await;
     let metadata = json!({
