@@ -194,6 +194,16 @@ impl Core {
         let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     }
+
+    /// The users that the bearer of an internal token may look up, whatever its scopes; where every user belongs to a tenant, none by a
+    /// token that cannot be verified (`docs/security-requirements.md#d43`).
+    pub(crate) fn may_look_up(&self, token: &str) -> Searchable {
+        if !self.is_multi_tenant {
+            return Searchable::All;
+        }
+        let claims = self.verifier.verify(self.clock.now(), token);
+        claims.map_or_else(|_| Searchable::none(), |claims| Searchable::by(&claims.user))
+    }
 }
 
 /// Whether a caller in another process proves by its client certificate alone who it is: the authenticator then decides by its name. The

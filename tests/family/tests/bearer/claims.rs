@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ldap::testing::{EINSTEIN, Slapd};
+use ldap::testing::{EINSTEIN, GUEST, Slapd};
+use proto::cs3::identity::user::v1beta1::{FindUsersRequest, GetUserByClaimRequest};
 use reqwest::{Method, StatusCode};
 use runtime::Clock;
 use serde_json::json;
@@ -119,7 +120,36 @@ async fn instance_refuses_basic_and_app_tokens_and_admits_its_members() {
     sign_in(&mut Browser::new(), &idp, "einstein", &password).await;
 }
 
-/// `docs/security-requirements.md#r22`, `#g23`
+/// The logins that the bearer of a token finds at the gateway: by a search for all, and by look-ups of a member and a guest.
+async fn found_by(family: &TestFamily, jwt: &str) -> [Vec<String>; 2] {
+    fn with<T>(jwt: &str, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        request.metadata_mut().insert(token::METADATA_KEY, jwt.parse().expect("metadata"));
+        request
+    }
+    let mut gateway = family.gateway();
+    let searched = gateway.find_users(with(jwt, FindUsersRequest::default())).await.expect("answers").into_inner();
+    let mut looked_up = Vec::new();
+    for login in [EINSTEIN.uid, GUEST.uid] {
+        let (claim, value) = ("username".to_owned(), login.to_owned());
+        let request = GetUserByClaimRequest { claim, value, ..GetUserByClaimRequest::default() };
+        let answer = gateway.get_user_by_claim(with(jwt, request)).await.expect("answers").into_inner();
+        looked_up.extend(answer.user);
+    }
+    [searched.users, looked_up].map(|users| users.into_iter().map(|user| user.username).collect())
+}
+
+/// `docs/security-requirements.md#d43`: the gateway has the directory itself, which answers with users of every tenant.
+async fn users_find_those_of_their_tenant_at_the_gateway(family: &TestFamily) {
+    let [searched, looked_up] = found_by(family, &family.token_of(GUEST.uid).await).await;
+    assert_eq!((searched, looked_up), (vec![GUEST.uid.to_owned()], vec![GUEST.uid.to_owned()]));
+    let [searched, looked_up] = found_by(family, &family.token_of(EINSTEIN.uid).await).await;
+    assert_eq!(looked_up, [EINSTEIN.uid]);
+    let is_found = |login: &str| searched.iter().any(|found| found == login);
+    assert!(is_found(EINSTEIN.uid) && !is_found(GUEST.uid), "{searched:?}");
+}
+
+/// `docs/security-requirements.md#r22`, `#g23`, `#d43`
 #[tokio::test(flavor = "multi_thread")]
 async fn user_of_another_tenant_is_refused() {
     let Some(slapd) = Slapd::start() else { return };
@@ -150,6 +180,7 @@ async fn user_of_another_tenant_is_refused() {
         assert_eq!(refused, (Kind::Unauthenticated, "invalid credentials".to_owned()), "{other:?}");
     }
     family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await.expect("a password says nothing of tenants");
+    users_find_those_of_their_tenant_at_the_gateway(&family).await;
     let other = |layout: &mut Layout| layout.set("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "departmentNumber");
     let family = family.restart(Mode::Inside, other).await;
     let refused = family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await;
