@@ -149,12 +149,9 @@ async fn users_find_those_of_their_tenant_at_the_gateway(family: &TestFamily) {
     assert!(is_found(EINSTEIN.uid) && !is_found(GUEST.uid), "{searched:?}");
 }
 
-/// `docs/security-requirements.md#r22`, `#g23`, `#d43`
-#[tokio::test(flavor = "multi_thread")]
-async fn user_of_another_tenant_is_refused() {
-    let Some(slapd) = Slapd::start() else { return };
-    let issuer = ForeignIssuer::start().await;
-    let mut layout = issuer.layout("bearer-tenants");
+/// A family with users of the tenants `Guest` and `Member`.
+fn layout_with_tenants(name: &str, issuer: &ForeignIssuer, slapd: &Slapd) -> Layout {
+    let mut layout = issuer.layout(name);
     for name in slapd.environment().names() {
         layout.set(name, slapd.environment().get(name).unwrap_or_default());
     }
@@ -168,6 +165,15 @@ async fn user_of_another_tenant_is_refused() {
     ] {
         layout.set(name, value);
     }
+    layout
+}
+
+/// `docs/security-requirements.md#r22`, `#g23`, `#d43`
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_another_tenant_is_refused() {
+    let Some(slapd) = Slapd::start() else { return };
+    let issuer = ForeignIssuer::start().await;
+    let layout = layout_with_tenants("bearer-tenants", &issuer, &slapd);
     let family = TestFamily::start_empty(layout, Mode::Inside).await;
     let token = |tenant: &str| {
         issuer.token(json!({ "preferred_username": EINSTEIN.uid, "organization": { "tenant": tenant } }))
@@ -185,4 +191,36 @@ async fn user_of_another_tenant_is_refused() {
     let family = family.restart(Mode::Inside, other).await;
     let refused = family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await;
     assert_eq!(refused.expect_err("no user has a tenant").0, Kind::Unauthenticated);
+}
+
+/// `docs/security-requirements.md#r22`
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_are_looked_up_where_the_users_are() {
+    let Some(slapd) = Slapd::start() else { return };
+    let issuer = ForeignIssuer::start().await;
+    let mut layout = layout_with_tenants("bearer-mapped-tenants", &issuer, &slapd);
+    for (name, value) in [
+        ("PROXY_TENANT_ID_MAPPING_ENABLED", "true"),
+        // users are the tenants of this test: by the mail address of one, his tenant is found
+        ("OCIS_LDAP_TENANT_BASE_DN", "ou=people,dc=example,dc=org"),
+        ("OCIS_LDAP_TENANT_OBJECTCLASS", "inetOrgPerson"),
+        ("OCIS_LDAP_TENANT_SCHEMA_ID", "ownCloudUserType"),
+        ("OCIS_LDAP_TENANT_SCHEMA_EXTERNAL_ID", "mail"),
+        ("OCIS_LDAP_TENANT_SCHEMA_NAME", "displayName"),
+        // of another system, at which nothing answers
+        ("AUTH_BEARER_USERS_ENDPOINT", ""),
+        ("OCIS_REVA_GATEWAY", "127.0.0.1:9"),
+    ] {
+        layout.set(name, value);
+    }
+    let family = TestFamily::start_empty(layout, Mode::Inside).await;
+    let token = |tenant: &str| {
+        issuer.token(json!({ "preferred_username": EINSTEIN.uid, "organization": { "tenant": tenant } }))
+    };
+    let (user, _) = family.authenticate("bearer", "", &token(EINSTEIN.mail)).await.expect("his tenant");
+    assert_eq!(user.id.expect("an identifier").tenant_id, "Member");
+    for other in ["Member", "unknown"] {
+        let refused = family.authenticate("bearer", "", &token(other)).await.expect_err(other);
+        assert_eq!(refused.0, Kind::Unauthenticated, "{other:?}");
+    }
 }
