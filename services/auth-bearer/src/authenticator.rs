@@ -185,11 +185,16 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// Adds the claims of the userinfo endpoint if a claim is missing without which no user is accepted, or if the issuer has moved a claim that
-/// decides about groups, the role, the instance or the tenant to that endpoint. Access is decided before, as users may control what
+/// Adds the claims of the userinfo endpoint if a claim is missing without which no user is accepted, or that may admit the user to this
+/// instance, or if the issuer has moved a claim that decides about groups, the role, the instance or the tenant to that endpoint. Access is decided before, as users may control what
 /// userinfo returns.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
-    if issuer.settings.skip_user_info || !(lacks_claims(issuer, &claims) || is_left_out(issuer, &claims).await?) {
+    if issuer.settings.skip_user_info {
+        return Ok(claims);
+    }
+    let is_incomplete =
+        lacks_claims(issuer, &claims) || is_undecided(issuer, &claims).await? || is_left_out(issuer, &claims).await?;
+    if !is_incomplete {
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
@@ -209,6 +214,16 @@ fn lacks_claims(issuer: &Issuer, claims: &Claims) -> bool {
     wanted.is_some_and(|wanted| claims.text(wanted).is_none())
         || settings.instance.as_ref().is_some_and(|instance| instance.is_unstated(claims))
         || settings.tenant.as_ref().is_some_and(|tenant| claims.value(&tenant.path).is_none())
+}
+
+/// Whether the claim of this instance that the token lacks may admit the user: guests here are members elsewhere, and an issuer may have
+/// one of the two claims in userinfo alone. Where it has no such endpoint, or has just answered there, the claims are all that it says.
+async fn is_undecided(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
+    let instance = issuer.settings.instance.as_ref();
+    if issuer.settings.method == Method::UserInfo || !instance.is_some_and(|instance| instance.is_undecided(claims)) {
+        return Ok(false);
+    }
+    Ok(remote::user_info_endpoint(issuer).await?.is_some())
 }
 
 /// Whether a claim that decides about groups, the role, the instance or the tenant was left out, and the issuer refers to its own userinfo

@@ -178,6 +178,11 @@ impl Path {
         matches!(self.0.as_slice(), [only] if only == name)
     }
 
+    /// Whether it is a claim below another one.
+    pub fn is_nested(&self) -> bool {
+        self.0.len() > 1
+    }
+
     fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let (first, rest) = self.0.split_first()?;
         rest.iter().try_fold(claims.get(first)?, |value, name| value.as_object()?.get(name))

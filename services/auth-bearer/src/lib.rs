@@ -21,6 +21,7 @@ mod store;
 pub mod tenants;
 pub mod transport;
 pub mod user_directory;
+mod users_service;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub use self::config::{
 };
 pub use authenticator::Bearer;
 pub use migration::Migrator;
+pub use users_service::UsersService;
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
@@ -83,13 +85,20 @@ impl runtime::Service for AuthBearer {
     }
 }
 
-/// The transport to a users service in another process.
+/// The users service in another process. Tenants are looked up at the gateway of an existing installation where that is the directory.
 ///
 /// # Errors
-/// When its endpoint is malformed.
-pub fn administration(config: &Config, context: &Context) -> Result<Transport, BoxError> {
+/// When an endpoint is malformed.
+pub fn administration(config: &Config, context: &Context) -> Result<UsersService, BoxError> {
     let endpoint = if config.users_endpoint.is_empty() { DEFAULT_USERS } else { &config.users_endpoint };
-    Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
+    let users = UsersService::from(transport(client::channel(endpoint, &config.grpc_client_tls, context)?));
+    let reva = &config.reva;
+    let is_gateway = config.users_endpoint.is_empty() && !reva.address.is_empty() && !is_registry_name(&reva.address);
+    if !(config.multi_tenant_enabled && is_gateway) {
+        return Ok(users);
+    }
+    let gateway = transport(client::channel(&reva.address, &reva.tls, context)?);
+    Ok(UsersService { tenants: (gateway, tenants::Service::Gateway), ..users })
 }
 
 /// The sessions of our own provider in another process, if its endpoint is set.
@@ -157,7 +166,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     }
 }
 
-/// The authenticator, over any directory, with the administration of its users, with what issuers have reported as ended, and with the
+/// The authenticator, over any directory, with the service that has its users, with what issuers have reported as ended, and with the
 /// ended sessions of our own provider if they are known. It contacts no issuer before the first token.
 ///
 /// # Errors
@@ -165,15 +174,16 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
 pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
-    users: Transport,
+    users: impl Into<UsersService>,
     (logouts, ended_sessions): (Arc<Logouts>, Option<Arc<dyn EndedSessions>>),
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
     let issuers = issuers(config, context)?;
-    let tenants = tenants_of(config, &users, context)?;
+    let UsersService { administration, tenants } = users.into();
+    let tenants = tenants_of(config, tenants, context)?;
     let provisioner = if config.may_write_users() {
         let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
-        Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
+        Some(Provisioner::new(administration, keys, context.clock.clone(), context.random.clone()))
     } else {
         None
     };
@@ -185,17 +195,14 @@ pub fn open(
 }
 
 /// Looks tenants up, where users belong to tenants and there is a secret for that.
-fn tenants_of(config: &Config, users: &Transport, context: &Context) -> Result<Option<Tenants>, BoxError> {
+fn tenants_of(
+    config: &Config,
+    service: (Transport, tenants::Service),
+    context: &Context,
+) -> Result<Option<Tenants>, BoxError> {
     if !config.multi_tenant_enabled || config.minting.jwt_secret.is_empty() {
         return Ok(None);
     }
-    let reva = &config.reva;
-    let is_gateway = config.users_endpoint.is_empty() && !reva.address.is_empty() && !is_registry_name(&reva.address);
-    let service = if is_gateway {
-        (transport(client::channel(&reva.address, &reva.tls, context)?), tenants::Service::Gateway)
-    } else {
-        (users.clone(), tenants::Service::Users)
-    };
     let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
     Ok(Some(Tenants::new(service, keys, context.clock.clone(), context.random.clone())))
 }

@@ -51,6 +51,11 @@ impl Instance {
         self.claims().iter().all(|path| claims.value(path).is_none())
     }
 
+    /// Whether the claims do not admit the user, and one of them is missing, which may be elsewhere.
+    pub fn is_undecided(&self, claims: &Claims) -> bool {
+        self.membership(claims).is_err() && self.claims().iter().any(|path| claims.value(path).is_none())
+    }
+
     /// The claims that are read.
     pub fn claims(&self) -> [&Path; 2] {
         [&self.member_claim, &self.guest_claim]

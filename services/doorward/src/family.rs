@@ -267,14 +267,15 @@ impl Builder<'_> {
     async fn auth_bearer(&mut self, context: &Context) -> Result<App, BoxError> {
         let config = &self.settings.auth_bearer;
         let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-        let administration = match &self.administration {
-            Some(here) => auth_bearer::transport::transport(here.clone()),
+        // the users of this process and their tenants, even if the settings name a gateway as the directory
+        let users = match &self.administration {
+            Some(here) => auth_bearer::UsersService::from(auth_bearer::transport::transport(here.clone())),
             None => auth_bearer::administration(config, context)?,
         };
         let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;
         let (ended, task) = sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
         let logouts = auth_bearer::logouts(config, context).await?;
-        let bearer = auth_bearer::open(config, directory, administration, (logouts, ended), context)?;
+        let bearer = auth_bearer::open(config, directory, users, (logouts, ended), context)?;
         self.provide(kind::BEARER, ServiceId::AuthBearer, auth_bearer::authenticator(&bearer, context));
         let mut app = auth_bearer::app(&bearer, config, context);
         app.tasks.extend(task.flatten());

@@ -1,5 +1,6 @@
 //! The services of the family: one table, from which identifiers, settings and the commands that explain them follow.
 
+mod agreement;
 mod configuration;
 mod defaults;
 mod edge_proof;

@@ -61,7 +61,9 @@ impl Core {
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
         // before answers that are reused, which other callers may have had
         for (_, callers) in self.callers.iter().filter(|(restricted, _)| *restricted == kind) {
-            callers.check(&credentials.caller).inspect_err(|error| audit(kind, credentials, error))?;
+            callers
+                .check(&credentials.caller)
+                .inspect_err(|error| audit(kind, &credentials.client_id, &credentials.caller, error))?;
         }
         self.answer(kind, credentials, may_lack_secret(kind, &credentials.caller)).await
     }
@@ -109,13 +111,7 @@ impl Core {
                 tracing::debug!(kind, subject = %completed.answer.user.id.opaque_id, "authenticated");
                 self.homes.ensure(completed, token).await;
             }
-            Err(error) => {
-                let cause = causes(error);
-                if !cause.is_empty() {
-                    tracing::warn!(kind, %error, cause, "authentication came to no verdict");
-                }
-                audit(kind, credentials, error);
-            }
+            Err(error) => log_refusal(kind, &credentials.client_id, &credentials.caller, error),
         }
         verdict.map(|(token, completed)| (token, completed.answer))
     }
@@ -209,6 +205,16 @@ impl Core {
         let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     }
+
+    /// The users that the bearer of an internal token may look up, whatever its scopes; where every user belongs to a tenant, none by a
+    /// token that cannot be verified (`docs/security-requirements.md#d43`).
+    pub(crate) fn may_look_up(&self, token: &str) -> Searchable {
+        if !self.is_multi_tenant {
+            return Searchable::All;
+        }
+        let claims = self.verifier.verify(self.clock.now(), token);
+        claims.map_or_else(|_| Searchable::none(), |claims| Searchable::by(&claims.user))
+    }
 }
 
 /// Whether a caller in another process proves by its client certificate alone who it is: the authenticator then decides by its name. The
@@ -217,17 +223,26 @@ fn may_lack_secret(kind: &str, caller: &Caller) -> bool {
     matches!(kind, kind::MACHINE | kind::SERVICE) && caller.identity.is_some()
 }
 
+/// Logs an audit event, and what is behind an answer that is no verdict.
+pub(crate) fn log_refusal(kind: &str, subject: &str, caller: &Caller, error: &AuthError) {
+    let cause = causes(error);
+    if !cause.is_empty() {
+        tracing::warn!(kind, %error, cause, "authentication came to no verdict");
+    }
+    audit(kind, subject, caller, error);
+}
+
 /// Logs one audit event for each refusal. The caller does not learn the reason; the operator does.
-fn audit(kind: &str, credentials: &Credentials, error: &AuthError) {
+fn audit(kind: &str, subject: &str, caller: &Caller, error: &AuthError) {
     let kind: String = kind.chars().take(32).collect();
-    let subject: String = credentials.client_id.chars().take(256).collect();
+    let subject: String = subject.chars().take(256).collect();
     Event {
         reason: &error.reason(),
         kind: &kind,
         subject: &subject,
-        peer: &credentials.caller.identity,
-        source: &credentials.caller.source.map(display),
-        trace_id: &display(&credentials.caller.trace_id),
+        peer: &caller.identity,
+        source: &caller.source.map(display),
+        trace_id: &display(&caller.trace_id),
         ..Event::new("authenticate", "refused")
     }
     .log();

@@ -16,7 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
-use crate::authenticate::Core;
+use crate::authenticate::{Core, log_refusal};
 use crate::forward::{UPSTREAM, forward};
 use crate::transactions::{REQUEST_KEY, TOKEN_KEY};
 
@@ -49,6 +49,10 @@ impl Core {
         let verdict = answer
             .unwrap_or_else(|elapsed| Err(AuthError::Unavailable { service: UPSTREAM, source: Box::new(elapsed) }));
         self.authentications.record(kind, &verdict, begin.elapsed());
+        if let Err(error) = &verdict {
+            // without a subject: the name of a public link is itself a credential
+            log_refusal(kind, "", &credentials.caller, error);
+        }
         verdict
     }
 }

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use authn::directory::{answer, may_look_up, searcher};
 use authn::provider::failure;
 use authn::trace::record_delegation;
-use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
+use authn::{Caller, Credentials, caller::trace_id, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -140,7 +141,8 @@ impl GatewayApi for GatewayService {
 
     async fn get_user(&self, request: Request<identity::GetUserRequest>) -> Reply<identity::GetUserResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn get_user_by_claim(
@@ -148,7 +150,8 @@ impl GatewayApi for GatewayService {
         request: Request<identity::GetUserByClaimRequest>,
     ) -> Reply<identity::GetUserByClaimResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_by_claim(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(answer::get_user_by_claim(self.directory()?, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn get_user_groups(
@@ -156,12 +159,13 @@ impl GatewayApi for GatewayService {
         request: Request<identity::GetUserGroupsRequest>,
     ) -> Reply<identity::GetUserGroupsResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_groups(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(answer::get_user_groups(self.directory()?, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn find_users(&self, request: Request<identity::FindUsersRequest>) -> Reply<identity::FindUsersResponse> {
         let trace = trace_id(request.metadata());
-        let searcher = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
+        let searcher = searcher(request.metadata(), &|token| self.0.may_search(token))?;
         Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &searcher, &trace).await))
     }
 }

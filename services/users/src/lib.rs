@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::{Environment, Identity};
-use authn::directory::{MaySearch, Searchable};
+use authn::directory::{MayLookUp, MaySearch, Searchable};
 use authn::{Access, BoxError, Directory};
-use runtime::{App, Check, Context, Listeners, Service, Task};
+use runtime::{App, Check, Clock, Context, Listeners, Service, Task};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
@@ -177,15 +177,8 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
 fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &Context) -> App {
     let limit = config.grpc.max_received_message_size;
     let verifier = Verifier::new(keys);
-    let (clock, searchers) = (context.clock.clone(), verifier.clone());
-    // not by a credential that is for something else, like one folder
-    let is_multi_tenant = config.ldap.multi_tenant_enabled;
-    let may_search: MaySearch = Arc::new(move |token: &str| {
-        let claims = searchers.verify(clock.now(), token).ok()?;
-        let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
-        claims.scopes.allow(&Access::Other).then_some(searchable)
-    });
-    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
+    let permissions = permissions(&verifier, &context.clock, config.ldap.multi_tenant_enabled);
+    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), permissions, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
     let group_names = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
@@ -212,6 +205,26 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
         (None, Backend::Sql(..)) => routes,
     };
     App { checks: checks(&opened.backend), tasks: tasks(&opened.backend, context), ..App::grpc(routes) }
+}
+
+/// Which users the bearers of internal tokens may search and look up (`docs/security-requirements.md#d43`).
+fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (MaySearch, MayLookUp) {
+    let (verifier, clock) = (verifier.clone(), clock.clone());
+    let verified = move |token: &str| verifier.verify(clock.now(), token).ok();
+    let searchers = verified.clone();
+    // not by a credential that is for something else, like one folder
+    let may_search: MaySearch = Arc::new(move |token: &str| {
+        let claims = searchers(token)?;
+        let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
+        claims.scopes.allow(&Access::Other).then_some(searchable)
+    });
+    let may_look_up: MayLookUp = Arc::new(move |token: &str| {
+        if !is_multi_tenant {
+            return Searchable::All;
+        }
+        verified(token).map_or_else(Searchable::none, |claims| Searchable::by(&claims.user))
+    });
+    (may_search, may_look_up)
 }
 
 fn tasks(backend: &Backend, context: &Context) -> Vec<Task> {

@@ -8,11 +8,14 @@ use authn::{
     UserType, role,
 };
 use config::load;
-use ldap::testing::{EINSTEIN, MARIE, Slapd};
+use ldap::testing::{EINSTEIN, GUEST, MARIE, Person, Slapd};
 use proto::cs3::identity::tenant::v1beta1::{
     GetTenantByClaimRequest, GetTenantRequest, tenant_api_client::TenantApiClient,
 };
-use proto::cs3::identity::user::v1beta1::{FindUsersRequest, user_api_client::UserApiClient};
+use proto::cs3::identity::user::v1beta1::{
+    FindUsersRequest, GetUserByClaimRequest, GetUserGroupsRequest, GetUserRequest as GetUserOfIdRequest,
+    user_api_client::UserApiClient,
+};
 use proto::doorward::users::v1::{
     GetMailChangePolicyRequest, GetUserRequest, ListUserNamesRequest, NotePasswordChangeRequest, PersonRef,
     SetVerifiedMailRequest, person_ref, profiles_api_client::ProfilesApiClient,
@@ -59,12 +62,35 @@ fn request<T>(roles: &[&str], message: T) -> Request<T> {
 }
 
 fn request_of<T>(caller: &Authenticated, message: T) -> Request<T> {
+    request_with(Some(&token_of(caller, UNIX_EPOCH + NOW)), message)
+}
+
+fn token_of(caller: &Authenticated, at: SystemTime) -> String {
     let keys = KeyRing::new(&SECRET.to_owned().into(), None).expect("a secret");
-    let minter = Minter::new(Arc::new(keys), Duration::from_mins(1), false);
-    let token = minter.mint(UNIX_EPOCH + NOW, caller).expect("a token");
+    Minter::new(Arc::new(keys), Duration::from_mins(1), false).mint(at, caller).expect("a token")
+}
+
+fn request_with<T>(token: Option<&str>, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert(METADATA_KEY, token.parse().expect("metadata"));
+    if let Some(token) = token {
+        request.metadata_mut().insert(METADATA_KEY, token.parse().expect("metadata"));
+    }
     request
+}
+
+/// The codes with which a user is looked up: by identifier, by login, and for the groups.
+async fn look_ups(client: &mut UserApiClient<Routes>, token: Option<&str>, person: &Person) -> [i32; 3] {
+    let user_id = || Some((&id(person.id)).into());
+    let by_id = GetUserOfIdRequest { user_id: user_id(), ..GetUserOfIdRequest::default() };
+    let (claim, value) = ("username".to_owned(), person.uid.to_owned());
+    let by_claim = GetUserByClaimRequest { claim, value, ..GetUserByClaimRequest::default() };
+    let groups = GetUserGroupsRequest { user_id: user_id(), ..GetUserGroupsRequest::default() };
+    let by_id = client.get_user(request_with(token, by_id)).await.expect("answers").into_inner();
+    let by_claim = client.get_user_by_claim(request_with(token, by_claim)).await.expect("answers").into_inner();
+    let groups = client.get_user_groups(request_with(token, groups)).await.expect("answers").into_inner();
+    let is_same = by_id.user.is_some() == by_claim.user.is_some();
+    assert!(is_same, "{:?} {:?}", by_id.user, by_claim.user);
+    [by_id.status, by_claim.status, groups.status].map(|status| status.unwrap_or_default().code)
 }
 
 async fn changed(directory: &Arc<dyn Directory>, login: &str) -> Option<SystemTime> {
@@ -181,6 +207,47 @@ async fn users_find_those_of_their_tenant_and_services_all() {
         let answer = client.find_users(request_of(&caller, FindUsersRequest::default())).await;
         let found = answer.expect("answers").into_inner().users;
         assert_eq!(found.len(), expected, "{kind:?} {tenant:?}");
+    }
+}
+
+/// `docs/security-requirements.md#d43`
+#[tokio::test]
+async fn users_look_up_those_of_their_tenant_and_services_all() {
+    const FOUND: [i32; 3] = [1; 3];
+    const NOT_FOUND: [i32; 3] = [6; 3];
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    let tenants = [("OCIS_MULTI_TENANT_ENABLED", "true"), ("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "ownCloudUserType")];
+    let (_directory, routes) = start_with(&slapd, &data, &tenants).await;
+    let mut client = UserApiClient::new(routes);
+    let caller = |kind, tenant: &str| {
+        let id = UserId { kind, tenant_id: tenant.to_owned(), ..id("caller") };
+        Authenticated::full(Arc::new(User { id, username: "caller".to_owned(), ..User::default() }), "pwd")
+    };
+    let member = caller(UserType::Primary, "Member");
+    // a credential for something else is of the same user
+    let limited = Authenticated { scopes: token::profile_reader("idp").scopes, ..member.clone() };
+    let now = UNIX_EPOCH + NOW;
+    let expired = token_of(&member, now - Duration::from_hours(1));
+    for (case, token, member, guest) in [
+        ("of his tenant", Some(token_of(&member, now)), FOUND, NOT_FOUND),
+        ("of limited scope", Some(token_of(&limited, now)), FOUND, NOT_FOUND),
+        ("of the guest's tenant", Some(token_of(&caller(UserType::Guest, "Guest"), now)), NOT_FOUND, FOUND),
+        ("another case", Some(token_of(&caller(UserType::Primary, "member"), now)), NOT_FOUND, NOT_FOUND),
+        ("no tenant", Some(token_of(&caller(UserType::Primary, ""), now)), NOT_FOUND, NOT_FOUND),
+        ("expired", Some(expired), NOT_FOUND, NOT_FOUND),
+        ("no token of ours", Some("a.b.c".to_owned()), NOT_FOUND, NOT_FOUND),
+        ("a service", Some(token_of(&caller(UserType::Service, ""), now)), FOUND, FOUND),
+        ("no token, as for sign-in", None, FOUND, FOUND),
+    ] {
+        assert_eq!(look_ups(&mut client, token.as_deref(), &EINSTEIN).await, member, "{case}");
+        assert_eq!(look_ups(&mut client, token.as_deref(), &GUEST).await, guest, "{case}");
+    }
+    let (_directory, routes) = start(&slapd, &data).await;
+    let mut single = UserApiClient::new(routes);
+    for token in [Some("a.b.c"), None] {
+        assert_eq!(look_ups(&mut single, token, &GUEST).await, FOUND, "users belong to no tenants");
     }
 }
 

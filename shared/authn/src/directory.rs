@@ -12,7 +12,7 @@ use status::Kind;
 
 pub use remote::Remote;
 pub use searchable::Searchable;
-pub use serve::{MaySearch, Users, searcher, serve};
+pub use serve::{MayLookUp, MaySearch, Users, may_look_up, searcher, serve};
 
 use crate::{AuthError, BoxError, Login, Profile, User, UserId, UserType};
 

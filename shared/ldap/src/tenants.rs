@@ -28,6 +28,7 @@ pub struct Tenants {
     /// The object class of tenants. If empty, entries of any class count.
     #[serde(rename = "tenant_objectclass")]
     #[schemars(extend("x-env" = ["OCIS_LDAP_TENANT_OBJECTCLASS", "<P>_LDAP_TENANT_OBJECTCLASS"]))]
+    #[schemars(extend("default" = "openCloudEducationSchool"))]
     pub object_class: String,
     /// The attributes of tenants.
     #[serde(rename = "tenant_schema")]
@@ -36,17 +37,20 @@ pub struct Tenants {
 
 config::impl_default!(Tenants);
 
-/// `tenant_schema`: which attribute of a tenant holds what.
+/// `tenant_schema`: which attribute of a tenant holds what; unless set, as in the education schema of OpenCloud.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TenantSchema {
     /// The attribute with a tenant's identifier, as `user_schema.tenant_id` has it.
     #[schemars(extend("x-env" = ["OCIS_LDAP_TENANT_SCHEMA_ID", "<P>_LDAP_TENANT_SCHEMA_ID"]))]
+    #[schemars(extend("default" = "openCloudUUID"))]
     pub id: String,
     /// The attribute with a tenant's identifier in another system. If empty, tenants are not found by it.
     #[schemars(extend("x-env" = ["OCIS_LDAP_TENANT_SCHEMA_EXTERNAL_ID", "<P>_LDAP_TENANT_SCHEMA_EXTERNAL_ID"]))]
+    #[schemars(extend("default" = "openCloudEducationExternalId"))]
     pub external_id: String,
     /// The attribute with a tenant's name. If empty, tenants are not found by it.
     #[schemars(extend("x-env" = ["OCIS_LDAP_TENANT_SCHEMA_NAME", "<P>_LDAP_TENANT_SCHEMA_NAME"]))]
+    #[schemars(extend("default" = "ou"))]
     pub name: String,
 }
 
@@ -83,4 +87,20 @@ pub(crate) fn of<'a>(entry: &'a Entry, schema: &UserSchema) -> Option<&'a str> {
         );
     }
     tenant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_dn_is_enough_for_tenants_of_the_education_schema() {
+        let tenants = Tenants { base_dn: "ou=tenants,dc=example,dc=org".to_owned(), ..Tenants::default() };
+        let TenantSchema { id, external_id, name } = &tenants.schema;
+        let attributes = [&tenants.object_class, id, external_id, name].map(String::as_str);
+        assert_eq!(attributes, ["openCloudEducationSchool", "openCloudUUID", "openCloudEducationExternalId", "ou"]);
+        assert!(tenants.validate().is_ok());
+        let without_id = TenantSchema { id: String::new(), ..tenants.schema.clone() };
+        assert!(Tenants { schema: without_id, ..tenants }.validate().is_err());
+    }
 }

@@ -43,6 +43,14 @@ pub(crate) fn missing_tests(page: &str, files: &[File]) -> Vec<String> {
     missing.map(|(name, path)| format!("{PAGE} names the test {name} in {path}.rs, which does not exist")).collect()
 }
 
+/// The rows of tables of the page that begin with a number, and name no test as [`name`](../path).
+pub(crate) fn rows_without_tests(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| Some((line.strip_prefix("| ")?.split(" |").next()?, line)));
+    let numbered = rows.filter(|(number, _)| number.parse::<u32>().is_ok());
+    let names_test = |row: &str| row.split("[`").skip(1).any(|rest| rest.contains("`](../") && rest.contains(".rs)"));
+    numbered.filter(|(_, row)| !names_test(row)).map(|(number, _)| number).collect()
+}
+
 /// The rows that a text links to, by the name of the page or after another one: `docs/security-requirements.md#e1`, `#e2`.
 fn targets(text: &str) -> Vec<&str> {
     let mut targets = Vec::new();
@@ -71,6 +79,12 @@ fn a_link_without_a_row_is_found() {
 fn a_row_that_is_there_twice_is_found() {
     let row = |name: &str| format!("| <a id=\"{name}\"></a> | a rule |\n");
     assert_eq!(repeated(&["e1", "e2", "e1"].map(row).concat()), ["e1"]);
+}
+
+#[test]
+fn a_row_without_a_test_is_found() {
+    let page = "| # | there | tests |\n|---|---|---|\n| 1 | a | [`is_kept`](../a.rs) |\n| 2 | `b` | |\n| 3 | [c](c.md) | [`D`](d.rs) |\n";
+    assert_eq!(rows_without_tests(page), ["2", "3"]);
 }
 
 #[test]

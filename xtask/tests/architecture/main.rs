@@ -67,6 +67,14 @@ fn links_to_security_requirements_have_a_target() {
 }
 
 #[test]
+fn each_row_of_the_interoperability_page_names_a_test() {
+    let pages = files::below("docs", "md");
+    let page = pages.iter().find(|file| file.path == "docs/go-interoperability.md").expect("the page exists");
+    assert!(page.text.contains("\n| 14 | "), "the rows are read");
+    assert_eq!(links::rows_without_tests(&page.text), Vec::<&str>::new());
+}
+
+#[test]
 fn dashboard_and_alerts_use_metrics_that_exist() {
     let page = files::below("docs", "md").into_iter().find(|file| file.path == "docs/metrics.md").expect("the page");
     let listed = observability::listed(&page.text);

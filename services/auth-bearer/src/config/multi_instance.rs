@@ -4,7 +4,7 @@ use config::{Invalid, Section};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::provisioning::check_claims;
+use super::provisioning::{check_claims, warnings_of_urls};
 use crate::claims::Path;
 use crate::membership::Instance;
 
@@ -44,6 +44,13 @@ impl Section for MultiInstance {
             Invalid::unless(!value.is_empty(), key, problem)?;
         }
         check_claims(&[("member_claim", &self.member_claim), ("guest_claim", &self.guest_claim)])
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        warnings_of_urls(&[
+            ("OCIS_MULTI_INSTANCE_MEMBER_CLAIM", &self.member_claim),
+            ("OCIS_MULTI_INSTANCE_GUEST_CLAIM", &self.guest_claim),
+        ])
     }
 }
 

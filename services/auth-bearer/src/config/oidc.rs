@@ -7,7 +7,7 @@ use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::provisioning::check_claims;
+use super::provisioning::{check_claims, warnings_of_urls};
 use super::{AutoProvision, RoleAssignment, tenants};
 use crate::access::Rules;
 use crate::claims::Path;
@@ -129,13 +129,20 @@ impl Section for Oidc {
     fn warnings(&self) -> Vec<String> {
         let issuer = &self.issuer;
         let restricted = !self.audience.is_empty() || !self.authorized_parties.is_empty();
+        let mut warnings = warnings_of_urls(&[
+            ("PROXY_USER_OIDC_CLAIM", &self.id_claim),
+            ("AUTH_BEARER_OIDC_UID_CLAIM", &self.uid_claim),
+            ("AUTH_BEARER_OIDC_GID_CLAIM", &self.gid_claim),
+            ("PROXY_TENANT_OIDC_CLAIM", &self.tenant_claim),
+        ]);
         match Method::named(&self.verify_method) {
-            Method::UserInfo if !self.userinfo_any_client => vec![format!("{issuer}: {USERINFO_ALONE}")],
-            Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => vec![format!(
+            Method::UserInfo if !self.userinfo_any_client => warnings.push(format!("{issuer}: {USERINFO_ALONE}")),
+            Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => warnings.push(format!(
                 "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients, or if this is Doorward's own idp in another process, name the issuer in AUTH_BEARER_OIDC_OWN_ISSUERS"
-            )],
-            _ => Vec::new(),
+            )),
+            _ => {}
         }
+        warnings
     }
 }
 

@@ -93,6 +93,20 @@ fn unrestricted_issuer_is_warned_about_unless_it_is_our_own() {
 }
 
 #[test]
+fn name_of_a_claim_with_dots_that_are_not_escaped_is_warned_about() {
+    let audience = ("AUTH_BEARER_OIDC_AUDIENCE", "us");
+    for variable in ["PROXY_USER_OIDC_CLAIM", "AUTH_BEARER_OIDC_UID_CLAIM", "OCIS_MULTI_INSTANCE_GUEST_CLAIM"] {
+        let lines = warnings(&[audience, (variable, "https://acme.example/tenant")]);
+        let names = |line: &String| line.starts_with(variable) && line.ends_with(r"write https://acme\.example/tenant");
+        assert!(lines.len() == 1 && names(&lines[0]), "{lines:?}");
+        for name in [r"https://acme\.example/tenant", r"https://acme\.example/ids.tenant", "ids.tenant", "urn://tenant"]
+        {
+            assert_eq!(warnings(&[audience, (variable, name)]), Vec::<String>::new(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn own_issuers_are_those_that_the_setting_names() {
     let issuer = ("OCIS_OIDC_ISSUER", "https://cloud.example");
     assert!(!first(&[issuer]).rules.is_own, "nothing says so");

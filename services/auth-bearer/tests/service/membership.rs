@@ -87,6 +87,7 @@ async fn claims_say_who_belongs_to_the_instance() {
 #[tokio::test]
 async fn empty_master_matches_nothing() {
     let world = World::start(|instance| instance.master_id.clear()).await;
+    world.provider.tell(Some(json!({ "sub": "4c51" })));
     for member_of in [json!(""), json!([""]), json!(["all"]), json!([])] {
         assert_eq!(world.kind(member_of.clone(), json!(null)).await, Err(Reason::NotMember), "{member_of}");
     }
@@ -111,6 +112,32 @@ async fn userinfo_is_asked_once_for_claims_that_a_token_lacks() {
     world.provider.tell(Some(json!({ "sub": "4c51", "owncloudMemberOf": ["a"] })));
     let answer = world.service.authenticate(&sign(&world.signer, &claims)).await.expect("a member");
     assert_eq!((answer.user.id.kind, world.provider.userinfos()), (UserType::Invalid, 2));
+}
+
+/// `docs/security-requirements.md#r23`
+#[tokio::test]
+async fn userinfo_is_asked_for_the_claim_that_may_admit_a_user() {
+    let world = World::start(|_| ()).await;
+    let says = |more: Value| {
+        let mut all = json!({ "sub": "4c51" });
+        all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        world.provider.tell(Some(all));
+    };
+    // a member elsewhere and a guest here; of a claim that the token has, the value in the token counts
+    says(json!({ "instances": { "guest": ["a"] }, "owncloudMemberOf": ["a"] }));
+    assert_eq!(world.kind(json!(["b"]), json!(null)).await, Ok(UserType::Guest));
+    says(json!({ "owncloudMemberOf": ["a"] }));
+    assert_eq!(world.kind(json!(null), json!(["b"])).await, Ok(UserType::Invalid));
+    says(json!({ "instances": { "guest": ["b"] } }));
+    assert_eq!(world.kind(json!(["c"]), json!(null)).await, Err(Reason::NotMember));
+    assert_eq!(world.provider.userinfos(), 3);
+    assert_eq!(world.kind(json!(["a"]), json!(null)).await, Ok(UserType::Invalid));
+    assert_eq!(world.kind(json!(null), json!(["a"])).await, Ok(UserType::Guest));
+    assert_eq!(world.provider.userinfos(), 3, "they are admitted");
+
+    let silent = World::start(|_| ()).await;
+    silent.provider.announce("userinfo_endpoint", json!(null));
+    assert_eq!(silent.kind(json!(["b"]), json!(null)).await, Err(Reason::NotMember));
 }
 
 #[tokio::test]

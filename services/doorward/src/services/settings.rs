@@ -100,6 +100,7 @@ impl Settings {
             named_files: reader.named_files,
         };
         settings.drop_outdated(secrets);
+        enabled.as_ref().map_or(Ok(()), |enabled| settings.check_agreement(enabled))?;
         Ok(settings)
     }
 

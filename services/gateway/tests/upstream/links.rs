@@ -5,14 +5,16 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use authn::{AuthError, Credentials, Gateway, UserType, kind};
+use authn::{AuthError, Caller, Credentials, Gateway, UserType, kind};
 use doorward::ServiceId;
 use prost::Message;
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, AuthenticateResponse, gateway_api_client::GatewayApiClient};
+use runtime::CapturedLog;
 use testkit::{Layout, Mode, TestFamily};
+use tracing::Level;
 
 use crate::methods::other_gateway;
-use crate::world::{Scripted, answered, family, framed, gateway_before};
+use crate::world::{Scripted, answered, family, framed, gateway, gateway_before};
 
 /// `AuthenticateRequest`: `type` (2) guestlinks, `client_secret` (4).
 const GUEST: &[u8] = b"\x12\x0aguestlinks\x22\x05e.y.J";
@@ -70,6 +72,33 @@ async fn expired_guest_session_keeps_its_inner_error() {
     let refused = gateway_before(&upstream).token(kind::GUEST_LINKS, &Credentials::new("", "e.y.J")).await;
     let Err(AuthError::Explained(explanation)) = refused else { panic!("{refused:?}") };
     assert_eq!((explanation.decoder.as_str(), explanation.value.as_slice()), ("json", EXPLANATION));
+}
+
+/// `docs/security-requirements.md#g11`: the upstream does not know the client of an edge in the same process.
+#[tokio::test]
+async fn refused_credentials_of_links_are_audited_without_their_tokens() {
+    let log = CapturedLog::start(Level::INFO);
+    let upstream = Scripted::start(Some(EXPIRED)).await;
+    let (refusing, dead) =
+        (gateway_before(&upstream), gateway(|config| "127.0.0.1:1".clone_into(&mut config.endpoints.upstream)));
+    let caller = Caller { source: Some([192, 0, 2, 7].into()), ..Caller::default() };
+    let credentials = Credentials { caller, ..Credentials::new("token-of-the-link", "password-of-the-link") };
+    for (gateway, kind) in
+        [(&refusing, kind::GUEST_LINKS), (&refusing, kind::PUBLIC_SHARES), (&dead, kind::PUBLIC_SHARES)]
+    {
+        gateway.token(kind, &credentials).await.expect_err("it is no acceptance");
+    }
+    let events = log.audit_events();
+    let fields = ["event", "outcome", "kind", "reason", "source"];
+    let events: Vec<_> =
+        events.iter().map(|event| fields.map(|name| event[name].as_str().unwrap_or_default())).collect();
+    let event = |kind, reason| ["authenticate", "refused", kind, reason, "192.0.2.7"];
+    let expected =
+        [event("guestlinks", "explained"), event("publicshares", "explained"), event("publicshares", "unavailable")];
+    assert_eq!(events, expected);
+    let text = log.text();
+    assert!(text.contains("authentication came to no verdict"), "{text}");
+    assert!(!text.contains("of-the-link"), "{text}");
 }
 
 /// `docs/security-requirements.md#g21`.

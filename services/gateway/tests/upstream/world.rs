@@ -91,6 +91,11 @@ pub(crate) async fn family(upstream: &str) -> TestFamily {
 
 /// A gateway of ours without authenticators, with the endpoints that the change adds.
 pub(crate) fn gateway(change: impl FnOnce(&mut Config)) -> InProcessGateway {
+    gateway_with(change, |_| ())
+}
+
+/// The same with further peers of the same process.
+pub(crate) fn gateway_with(change: impl FnOnce(&mut Config), add: impl FnOnce(&mut Peers)) -> InProcessGateway {
     let context = Context::new(Environment::default());
     let mut config = Config::default();
     config.token_manager.jwt_secret = "a-secret-of-at-least-32-characters".into();
@@ -106,7 +111,8 @@ pub(crate) fn gateway(change: impl FnOnce(&mut Config)) -> InProcessGateway {
         endpoint.clear();
     }
     change(&mut config);
-    let peers = Peers::remote(&config, &context).expect("the endpoints are good");
+    let mut peers = Peers::remote(&config, &context).expect("the endpoints are good");
+    add(&mut peers);
     gateway::open(&config, peers, &context).expect("the secret is good")
 }
 

@@ -17,17 +17,25 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 /// The users that the bearer of this internal token may find; `None` if it may not search the directory.
 pub type MaySearch = Arc<dyn Fn(&str) -> Option<Searchable> + Send + Sync>;
 
+/// The users that the bearer of this internal token may look up by what is known of them.
+pub type MayLookUp = Arc<dyn Fn(&str) -> Searchable + Send + Sync>;
+
 /// A CS3 `UserAPI` whose every answer comes from one [`Directory`].
 pub struct Users {
     directory: Arc<dyn Directory>,
     may_search: MaySearch,
+    may_look_up: MayLookUp,
 }
 
 /// Serves a directory as CS3 `UserAPI`. As in the systems that call it, looking one known user up needs no token inside
-/// the network; searching does, and `may_search` verifies it. `limit` is how many
-/// bytes a request may have; 64 KiB by default.
-pub fn serve(directory: Arc<dyn Directory>, may_search: MaySearch, limit: Option<usize>) -> UserApiServer<Users> {
-    let server = UserApiServer::new(Users { directory, may_search });
+/// the network, and `may_look_up` says what a token restricts it to; searching needs one, and `may_search` verifies it. `limit` is
+/// how many bytes a request may have; 64 KiB by default.
+pub fn serve(
+    directory: Arc<dyn Directory>,
+    (may_search, may_look_up): (MaySearch, MayLookUp),
+    limit: Option<usize>,
+) -> UserApiServer<Users> {
+    let server = UserApiServer::new(Users { directory, may_search, may_look_up });
     server.max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
@@ -35,7 +43,8 @@ pub fn serve(directory: Arc<dyn Directory>, may_search: MaySearch, limit: Option
 impl UserApi for Users {
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user(&*self.directory, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &*self.may_look_up);
+        Ok(Response::new(answer::get_user(&*self.directory, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn get_user_by_claim(
@@ -43,7 +52,8 @@ impl UserApi for Users {
         request: Request<GetUserByClaimRequest>,
     ) -> Result<Response<GetUserByClaimResponse>, Status> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_by_claim(&*self.directory, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &*self.may_look_up);
+        Ok(Response::new(answer::get_user_by_claim(&*self.directory, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn get_user_groups(
@@ -51,7 +61,8 @@ impl UserApi for Users {
         request: Request<GetUserGroupsRequest>,
     ) -> Result<Response<GetUserGroupsResponse>, Status> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_groups(&*self.directory, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &*self.may_look_up);
+        Ok(Response::new(answer::get_user_groups(&*self.directory, request.into_inner(), &searchable, &trace).await))
     }
 
     async fn find_users(&self, request: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
@@ -59,6 +70,12 @@ impl UserApi for Users {
         let searcher = searcher(request.metadata(), &*self.may_search)?;
         Ok(Response::new(answer::find_users(&*self.directory, request.into_inner(), &searcher, &trace).await))
     }
+}
+
+/// The users that a caller may look up: all without a token, as services do that sign users in.
+pub fn may_look_up(metadata: &MetadataMap, may_look_up: &dyn Fn(&str) -> Searchable) -> Searchable {
+    let token = metadata.get_all("x-access-token").iter().find(|token| !token.is_empty());
+    token.map_or(Searchable::All, |token| may_look_up(token.to_str().unwrap_or_default()))
 }
 
 /// The token of the user who searches, if it may, and which users it may find.

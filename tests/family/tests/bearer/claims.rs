@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ldap::testing::{EINSTEIN, Slapd};
+use ldap::testing::{EINSTEIN, GUEST, Slapd};
+use proto::cs3::identity::user::v1beta1::{FindUsersRequest, GetUserByClaimRequest};
 use reqwest::{Method, StatusCode};
 use runtime::Clock;
 use serde_json::json;
@@ -119,12 +120,38 @@ async fn instance_refuses_basic_and_app_tokens_and_admits_its_members() {
     sign_in(&mut Browser::new(), &idp, "einstein", &password).await;
 }
 
-/// `docs/security-requirements.md#r22`, `#g23`
-#[tokio::test(flavor = "multi_thread")]
-async fn user_of_another_tenant_is_refused() {
-    let Some(slapd) = Slapd::start() else { return };
-    let issuer = ForeignIssuer::start().await;
-    let mut layout = issuer.layout("bearer-tenants");
+/// The logins that the bearer of a token finds at the gateway: by a search for all, and by look-ups of a member and a guest.
+async fn found_by(family: &TestFamily, jwt: &str) -> [Vec<String>; 2] {
+    fn with<T>(jwt: &str, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        request.metadata_mut().insert(token::METADATA_KEY, jwt.parse().expect("metadata"));
+        request
+    }
+    let mut gateway = family.gateway();
+    let searched = gateway.find_users(with(jwt, FindUsersRequest::default())).await.expect("answers").into_inner();
+    let mut looked_up = Vec::new();
+    for login in [EINSTEIN.uid, GUEST.uid] {
+        let (claim, value) = ("username".to_owned(), login.to_owned());
+        let request = GetUserByClaimRequest { claim, value, ..GetUserByClaimRequest::default() };
+        let answer = gateway.get_user_by_claim(with(jwt, request)).await.expect("answers").into_inner();
+        looked_up.extend(answer.user);
+    }
+    [searched.users, looked_up].map(|users| users.into_iter().map(|user| user.username).collect())
+}
+
+/// `docs/security-requirements.md#d43`: the gateway has the directory itself, which answers with users of every tenant.
+async fn users_find_those_of_their_tenant_at_the_gateway(family: &TestFamily) {
+    let [searched, looked_up] = found_by(family, &family.token_of(GUEST.uid).await).await;
+    assert_eq!((searched, looked_up), (vec![GUEST.uid.to_owned()], vec![GUEST.uid.to_owned()]));
+    let [searched, looked_up] = found_by(family, &family.token_of(EINSTEIN.uid).await).await;
+    assert_eq!(looked_up, [EINSTEIN.uid]);
+    let is_found = |login: &str| searched.iter().any(|found| found == login);
+    assert!(is_found(EINSTEIN.uid) && !is_found(GUEST.uid), "{searched:?}");
+}
+
+/// A family with users of the tenants `Guest` and `Member`.
+fn layout_with_tenants(name: &str, issuer: &ForeignIssuer, slapd: &Slapd) -> Layout {
+    let mut layout = issuer.layout(name);
     for name in slapd.environment().names() {
         layout.set(name, slapd.environment().get(name).unwrap_or_default());
     }
@@ -138,6 +165,15 @@ async fn user_of_another_tenant_is_refused() {
     ] {
         layout.set(name, value);
     }
+    layout
+}
+
+/// `docs/security-requirements.md#r22`, `#g23`, `#d43`
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_another_tenant_is_refused() {
+    let Some(slapd) = Slapd::start() else { return };
+    let issuer = ForeignIssuer::start().await;
+    let layout = layout_with_tenants("bearer-tenants", &issuer, &slapd);
     let family = TestFamily::start_empty(layout, Mode::Inside).await;
     let token = |tenant: &str| {
         issuer.token(json!({ "preferred_username": EINSTEIN.uid, "organization": { "tenant": tenant } }))
@@ -150,8 +186,41 @@ async fn user_of_another_tenant_is_refused() {
         assert_eq!(refused, (Kind::Unauthenticated, "invalid credentials".to_owned()), "{other:?}");
     }
     family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await.expect("a password says nothing of tenants");
+    users_find_those_of_their_tenant_at_the_gateway(&family).await;
     let other = |layout: &mut Layout| layout.set("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "departmentNumber");
     let family = family.restart(Mode::Inside, other).await;
     let refused = family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await;
     assert_eq!(refused.expect_err("no user has a tenant").0, Kind::Unauthenticated);
+}
+
+/// `docs/security-requirements.md#r22`
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_are_looked_up_where_the_users_are() {
+    let Some(slapd) = Slapd::start() else { return };
+    let issuer = ForeignIssuer::start().await;
+    let mut layout = layout_with_tenants("bearer-mapped-tenants", &issuer, &slapd);
+    for (name, value) in [
+        ("PROXY_TENANT_ID_MAPPING_ENABLED", "true"),
+        // users are the tenants of this test: by the mail address of one, his tenant is found
+        ("OCIS_LDAP_TENANT_BASE_DN", "ou=people,dc=example,dc=org"),
+        ("OCIS_LDAP_TENANT_OBJECTCLASS", "inetOrgPerson"),
+        ("OCIS_LDAP_TENANT_SCHEMA_ID", "ownCloudUserType"),
+        ("OCIS_LDAP_TENANT_SCHEMA_EXTERNAL_ID", "mail"),
+        ("OCIS_LDAP_TENANT_SCHEMA_NAME", "displayName"),
+        // of another system, at which nothing answers
+        ("AUTH_BEARER_USERS_ENDPOINT", ""),
+        ("OCIS_REVA_GATEWAY", "127.0.0.1:9"),
+    ] {
+        layout.set(name, value);
+    }
+    let family = TestFamily::start_empty(layout, Mode::Inside).await;
+    let token = |tenant: &str| {
+        issuer.token(json!({ "preferred_username": EINSTEIN.uid, "organization": { "tenant": tenant } }))
+    };
+    let (user, _) = family.authenticate("bearer", "", &token(EINSTEIN.mail)).await.expect("his tenant");
+    assert_eq!(user.id.expect("an identifier").tenant_id, "Member");
+    for other in ["Member", "unknown"] {
+        let refused = family.authenticate("bearer", "", &token(other)).await.expect_err(other);
+        assert_eq!(refused.0, Kind::Unauthenticated, "{other:?}");
+    }
 }

@@ -1,0 +1,97 @@
+//! Settings that have to be the same in several services of one process. A variable sets them in all; in YAML each service has its own.
+
+use config::ConfigError;
+
+use super::{EnabledServices, ServiceId, Settings};
+
+impl Settings {
+    /// Checks that these services agree on whether users belong to tenants (`docs/security-requirements.md#g23`, `#d43`), and on whether
+    /// this is one of several instances (`docs/security-requirements.md#g24`): each enforces a part of it.
+    ///
+    /// # Errors
+    /// When one says that it is so, and another one that it is not.
+    pub(super) fn check_agreement(&self, enabled: &EnabledServices) -> Result<(), ConfigError> {
+        let mut tenants = vec![
+            (ServiceId::Gateway, self.gateway.multi_tenant_enabled),
+            (ServiceId::Users, self.users.ldap.multi_tenant_enabled),
+            (ServiceId::AuthBearer, self.auth_bearer.multi_tenant_enabled),
+        ];
+        if self.auth_basic.is_ldap() {
+            tenants.push((ServiceId::AuthBasic, self.auth_basic.auth_providers.ldap.multi_tenant_enabled));
+        }
+        agree("OCIS_MULTI_TENANT_ENABLED", &tenants, enabled)?;
+        let instances = [
+            (ServiceId::Gateway, self.gateway.multi_instance_enabled),
+            (ServiceId::AuthBearer, self.auth_bearer.multi_instance.enabled),
+            (ServiceId::Proxy, self.proxy.multi_instance_enabled),
+        ];
+        agree("OCIS_MULTI_INSTANCE_ENABLED", &instances, enabled)
+    }
+}
+
+fn agree(variable: &str, values: &[(ServiceId, bool)], enabled: &EnabledServices) -> Result<(), ConfigError> {
+    let with = |wanted: bool| {
+        values
+            .iter()
+            .find(|(service, value)| *value == wanted && enabled.contains(*service))
+            .map(|(service, _)| service)
+    };
+    let (Some(on), Some(off)) = (with(true), with(false)) else { return Ok(()) };
+    let (setting, on, off) = (variable.to_owned(), on.name(), off.name());
+    let problem =
+        format!("is true for {on} and false for {off}; set the variable, or the key in the YAML file of each");
+    Err(ConfigError::Invalid { setting, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Environment;
+    use runtime::Random;
+
+    use super::*;
+    use crate::secrets::Secrets;
+
+    /// What is wrong with these YAML files.
+    fn problem(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Option<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("writes");
+        }
+        let directory = folder.path().display().to_string();
+        let variables = [variables, &[("OCIS_CONFIG_DIR", directory.as_str())]].concat();
+        let environment: Environment =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Settings::load(&environment, &Secrets::make(&Random::seeded(1))).err().map(|error| error.to_string())
+    }
+
+    /// `docs/security-requirements.md#g23`, `#g24`
+    #[test]
+    fn services_of_one_process_agree_on_tenants_and_instances() {
+        let tenants = "multi_tenant_enabled: true\n";
+        let instance = "multi_instance_enabled: true\n";
+        let named = |files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let problem = problem(files, variables)?;
+            Some(problem.split(';').next().unwrap_or_default().to_owned())
+        };
+        for (files, expected) in [
+            (&[("gateway.yaml", tenants)][..], "OCIS_MULTI_TENANT_ENABLED is true for gateway and false for users"),
+            (
+                &[("auth-bearer.yaml", tenants)],
+                "OCIS_MULTI_TENANT_ENABLED is true for auth-bearer and false for gateway",
+            ),
+            (
+                &[("gateway.yaml", instance)],
+                "OCIS_MULTI_INSTANCE_ENABLED is true for gateway and false for auth-bearer",
+            ),
+            (&[("proxy.yaml", instance)], "OCIS_MULTI_INSTANCE_ENABLED is true for proxy and false for gateway"),
+        ] {
+            assert_eq!(named(files, &[]).as_deref(), Some(expected));
+        }
+        assert_eq!(
+            problem(&[("gateway.yaml", tenants)], &[("OCIS_RUN_SERVICES", "gateway")]),
+            None,
+            "others may agree"
+        );
+        assert_eq!(problem(&[], &[]), None);
+    }
+}
