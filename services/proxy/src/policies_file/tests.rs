@@ -55,7 +55,7 @@ const BOTH: [(&str, &str, u16, bool); 53] = [
     ("GET", "/index.php/s/token", 9350, false),
     ("GET", "/apps/files", 9350, false),
     ("PUT", "/data/upload", 9140, true),
-    ("PUT", "/database", 9140, false),
+    ("PUT", "/database", 9140, true),
     ("GET", "/app/list", 9140, true),
     ("POST", "/app/open", 9140, false),
     ("GET", "/graph/v1beta1/extensions/org.libregraph/activities?kql=a", 9195, false),
@@ -135,6 +135,31 @@ fn default_routes_are_those_of_the_product() {
             let is_ours = port == 9130 || port == 9247;
             assert_eq!(route.is_builtin, is_ours, "{target}");
         }
+    }
+}
+
+/// Row [E46](../../../../docs/security-requirements.md#e46).
+#[test]
+fn paths_of_transfers_and_guests_need_a_credential_where_their_route_does() {
+    for path in ["/data", "/magic_guest_link_auth"] {
+        let target = format!("{path}/a");
+        let own = format!("{{ endpoint: {path}, backend: 'http://own' }}");
+        let root = "{ endpoint: /, backend: 'http://root' }";
+        let regex = "{ type: regex, endpoint: ., backend: 'http://regex' }";
+        for routes in [root.to_owned(), format!("{root}, {own}"), own.clone(), format!("{root}, {regex}")] {
+            let file = read(&format!("policies: [{{ name: a, routes: [{routes}] }}]")).expect("a file");
+            let route = route_of(&file.policies[0].routes, "GET", &target).expect("there is one");
+            assert!(!route.unprotected && !route.keeps_internal_token, "{target}: {routes}");
+        }
+        let own = format!("{{ endpoint: {path}, backend: 'http://own', unprotected: true }}");
+        let file = read(&format!("policies: [{{ name: a, routes: [{root}, {own}] }}]")).expect("a file");
+        let route = route_of(&file.policies[0].routes, "GET", &target).expect("there is one");
+        assert_eq!((route.backend.authority(), route.unprotected), ("own", true));
+        assert_eq!(route.keeps_internal_token, path == "/data");
+        let unprotected = root.replace(" }", ", unprotected: true }");
+        let file = read(&format!("policies: [{{ name: a, routes: [{unprotected}] }}]")).expect("a file");
+        let route = route_of(&file.policies[0].routes, "GET", &target).expect("there is one");
+        assert!(route.unprotected && !route.keeps_internal_token, "the web client gets no token of others");
     }
 }
 

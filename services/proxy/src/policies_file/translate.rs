@@ -12,7 +12,8 @@ use crate::pattern::{PathPattern, Pattern};
 use crate::routes::{Backend, FILES, HeaderRules, PathKind, Rewrite, Route};
 use crate::routes_file::header_fields::{HeaderEntry, request_rules, user_header};
 
-/// What the proxy of an oCIS forwards without a credential, whatever the route says: the backend verifies a link, or a transfer.
+/// What the proxy of an oCIS forwards without a credential, whatever the route says, as the backend verifies a link; and two paths that
+/// need none where their route says so.
 const PUBLIC: [&str; 10] = [
     "/dav/public-files",
     "/remote.php/dav/public-files",
@@ -108,8 +109,13 @@ fn public(routes: &[Route]) -> Vec<Route> {
         let below = format!("{path}/");
         for route in routes {
             let fits = route.pattern.path.as_ref().is_none_or(|own| own.fits(path) || own.fits(&below));
-            if !fits || (path == GUEST_LINK && is_root(route)) {
+            let is_by_route = path == DATA || path == GUEST_LINK;
+            if !fits || (is_by_route && is_root(route)) {
                 continue;
+            }
+            // their proxy has no rule for these: the route decides
+            if is_by_route && !route.unprotected {
+                break;
             }
             let pattern = Pattern { path: Some(PathPattern::Prefix(path.to_owned())), ..route.pattern.clone() };
             let is_for_all =

@@ -121,6 +121,8 @@ async fn cookie_selects_the_backend_of_unprotected_requests_only() {
         ("/a", "selector=relative", None),
         ("/a", "selector=plain", None),
         ("/b", "selector=relative", None),
+        ("/data/a", "selector=plain", None),
+        ("/magic_guest_link_auth/a", "selector=plain", None),
     ] {
         let reply = raw::request(world.edge, &format!("GET {target}"), &[&format!("Cookie: {cookie}")]).await;
         let reached = behind.take().map(|(name, _)| name);
