@@ -115,6 +115,12 @@ fn url(routes: &[Route], method: &str, target: &str) -> String {
     route.uri(&target.parse().expect("a target")).expect("a URI").to_string()
 }
 
+/// The headers that a route sets on requests.
+fn set_headers(route: &Route) -> Vec<(String, String)> {
+    let text = |value: &http::HeaderValue| value.to_str().expect("text").to_owned();
+    route.request_headers.set.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
 #[test]
 fn default_routes_are_those_of_the_product() {
     for (product, of_product) in [("ocis", false), ("opencloud", true)] {
@@ -203,10 +209,20 @@ fn documented_files_are_read() {
     let file = reader("opencloud", &["maps=http://maps:8080/"]).read(&folder.join("opencloud-proxy.yaml"));
     let file = file.expect("is read");
     let routes = &file.policies[0].routes;
-    let route = route_of(routes, "GET", "/caldav/einstein").expect("there is one");
-    assert_eq!(route.user_header.as_ref().map(http::HeaderName::as_str), Some("x-remote-user"));
-    assert_eq!(url(routes, "GET", "/caldav/einstein"), "http://radicale:5232/caldav/einstein");
-    assert!(route.skips_access_token && route.request_headers.set.iter().any(|(name, _)| name == "x-script-name"));
+    for (target, script) in [
+        ("/caldav/einstein", "/caldav"),
+        ("/.well-known/caldav", "/caldav"),
+        ("/carddav/einstein", "/carddav"),
+        ("/.well-known/carddav", "/carddav"),
+    ] {
+        let route = route_of(routes, "GET", target).expect("there is one");
+        assert_eq!(route.user_header.as_ref().map(http::HeaderName::as_str), Some("x-remote-user"));
+        assert_eq!(url(routes, "GET", target), format!("http://radicale:5232{target}"));
+        assert!(route.skips_access_token && !route.unprotected, "{target}");
+        assert_eq!(set_headers(route), [("x-script-name".to_owned(), script.to_owned())]);
+    }
+    let maps = route_of(routes, "GET", "/maps/a").expect("there is one");
+    assert_eq!(set_headers(maps), [("x-tenant".to_owned(), "1".to_owned())]);
     assert_eq!(url(routes, "GET", "/maps/a"), "http://maps:8080/maps/a");
     assert_eq!(url(routes, "PUT", "/dav/a"), "http://127.0.0.1:9350/dav/a", "the others are the default ones");
     assert_eq!(file.warnings, Vec::<String>::new());
@@ -296,6 +312,13 @@ fn what_is_odd_is_refused_with_its_place() {
         (route("endpoint: /verify, backend: 'http://a'"), "the edge's own"),
         (route("endpoint: /x, backend: 'http://a', remote_user_header: X-Access-Token"), "remote_user_header"),
         (route("endpoint: /x, backend: 'http://a', additional_headers: { X-Access-Token: a }"), "by the edge alone"),
+        (
+            route("endpoint: /x, backend: 'http://a', additional_headers: [{ X-A: a }, { X-A: b }]"),
+            "additional_headers has X-A twice",
+        ),
+        (route("endpoint: /x, backend: 'http://a', additional_headers: { X-A: true }"), "X-A is no text"),
+        (route("endpoint: /x, backend: 'http://a', additional_headers: [[X-A]]"), "a map, or a list of maps"),
+        (route("endpoint: /x, backend: 'http://a', additional_headers: { X-A: [secret] }"), "X-A is no text"),
         ("polices: []".to_owned(), "the key polices is not known"),
         ("policies: [{ name: a }, { name: a }]".to_owned(), "there twice"),
         ("policies: [{ name: a }, { name: b }]".to_owned(), "names the policy \"ocis\", which does not exist"),
@@ -348,11 +371,12 @@ fn what_is_odd_is_refused_with_its_place() {
 fn selectors_are_read_in_the_order_of_their_priorities() {
     let text = SELECTED.replace(
         "SELECTOR",
-        "{ regex: { default_policy: a, unauthenticated_policy: b, matches_policies: [{ priority: 20, property: mail, match: '.*@x\\.org', policy: a }, { priority: 10, property: username, match: marie, policy: b }] } }",
+        "{ regex: { default_policy: a, unauthenticated_policy: b, matches_policies: [{ priority: 20, property: mail, match: '.*@x\\.org', policy: a }, { priority: 10, property: username, match: 1, policy: b }] } }",
     );
     let Selection::OfUser(selector) = read(&text).expect("a file").selection else { panic!("it is of the user") };
     let Criterion::Properties(matches) = &selector.criterion else { panic!("{selector:?}") };
-    assert_eq!(matches.iter().map(|one| one.policy.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    let found: Vec<_> = matches.iter().map(|one| (one.policy.as_str(), one.regex.as_str())).collect();
+    assert_eq!(found, [("b", "1"), ("a", r".*@x\.org")]);
     assert_eq!((selector.cookie.as_str(), selector.unauthenticated.as_str()), ("ocis-selector", "b"));
 }
 
