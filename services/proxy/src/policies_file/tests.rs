@@ -1,3 +1,5 @@
+mod restrictions;
+
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 
