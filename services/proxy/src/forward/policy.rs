@@ -20,15 +20,21 @@ pub(super) struct OfUser<'a> {
 
 impl Forwarder {
     /// The route by the policy of the user, whatever the browser's cookie says (`docs/security-requirements.md#e47`); `None` where users
-    /// have no policies, and without a user.
+    /// have no policies, and without a user. `ambiguity` is why a request without a user has no route: the user's may forward it.
+    ///
+    /// # Errors
+    /// If the user's policy does not exist or does not forward the path; `ambiguity`, if there is no user.
     pub(super) async fn route_of_user<'a>(
         &self,
         routing: &'a Routing,
         paths: &Paths<'_>,
         info: &RequestInfo<'_>,
         verdict: &Verdict,
+        ambiguity: Option<Refusal>,
     ) -> Result<Option<OfUser<'a>>, Refusal> {
-        let (Some(policies), Verdict::Allowed(Some(identity))) = (&routing.policies, verdict) else { return Ok(None) };
+        let (Some(policies), Verdict::Allowed(Some(identity))) = (&routing.policies, verdict) else {
+            return ambiguity.map_or(Ok(None), Err);
+        };
         let claim = if identity.link.is_none() { self.claimed_policy(policies, info).await } else { None };
         let name = policies.name_for(&identity.claims.user, claim.as_deref());
         let Some(routes) = policies.named(name) else {

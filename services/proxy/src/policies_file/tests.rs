@@ -173,17 +173,26 @@ fn paths_of_transfers_and_guests_need_a_credential_where_their_route_does() {
 
 #[test]
 fn routes_to_files_pass_on_any_name() {
-    let file = read("").expect("a file");
-    for (method, target, is_opaque) in [
-        ("PUT", "/dav/a", true),
-        ("REPORT", "/remote.php/webdav/a", true),
-        ("GET", "/webdav/a?preview=1", true),
-        ("GET", "/dav/public-files/a", true),
-        ("GET", "/graph/v1.0/me", false),
-        ("GET", "/a", false),
+    let by_root = "policies: [{ name: a, routes: [{ endpoint: /, backend: 'http://a' }, { endpoint: /x/, backend: 'http://b' }] }]";
+    let by_space = "policies: [{ name: a, routes: [{ endpoint: /dav/spaces/, backend: 'http://a' }] }]";
+    let [file, by_root, by_space] = ["", by_root, by_space].map(|text| read(text).expect("a file"));
+    for (file, method, target, is_opaque) in [
+        (&file, "PUT", "/dav/a", true),
+        (&file, "REPORT", "/remote.php/webdav/a", true),
+        (&file, "GET", "/webdav/a?preview=1", true),
+        (&file, "GET", "/dav/public-files/a", true),
+        (&file, "GET", "/graph/v1.0/me", false),
+        (&file, "GET", "/a", false),
+        (&by_root, "PUT", "/dav/a", true),
+        (&by_root, "GET", "/remote.php/a", true),
+        (&by_root, "GET", "/a", false),
+        (&by_root, "GET", "/x/dav/a", false),
+        (&by_space, "PUT", "/dav/spaces/a", true),
     ] {
         let route = route_of(&file.policies[0].routes, method, target).expect("there is one");
-        assert_eq!(route.paths == Some(crate::routes::PathKind::Opaque), is_opaque, "{target}");
+        let path = target.split('?').next().unwrap_or_default();
+        let path = Path::parse(path, Leniency::default()).expect("a path");
+        assert_eq!(route.is_opaque(&path), is_opaque, "{target}");
     }
 }
 

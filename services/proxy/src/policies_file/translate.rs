@@ -9,7 +9,7 @@ use super::document::{PolicyEntry, RouteEntry, RouteKind};
 use super::services::{Place, Services};
 use crate::endpoint::Endpoint;
 use crate::pattern::{PathPattern, Pattern};
-use crate::routes::{Backend, FILES, HeaderRules, PathKind, Rewrite, Route};
+use crate::routes::{Backend, FILES, HeaderRules, Rewrite, Route};
 use crate::routes_file::header_fields::{HeaderEntry, request_rules, user_header};
 
 /// What the proxy of an oCIS forwards without a credential, whatever the route says, as the backend verifies a link; and two paths that
@@ -170,7 +170,8 @@ fn route(entry: RouteEntry, services: &Services) -> Result<Option<Sorted>, Strin
         keeps_internal_token: false,
         http2: false,
         rewrite: Rewrite::default(),
-        paths: Some(if has_files { PathKind::Opaque } else { PathKind::Plain }),
+        // those of files, whichever route they take
+        paths: None,
         max_body: None,
         timeout: if is_transfer { TRANSFER_TIMEOUT } else { Route::TIMEOUT },
         request_headers,
