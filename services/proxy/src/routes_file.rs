@@ -276,6 +276,7 @@ fn pattern(fields: MatchFields) -> Result<Pattern, String> {
     Ok(Pattern {
         host: fields.host.map(|host| canonical_host(&host).into_owned()),
         path,
+        within: &[],
         methods: fields.methods.iter().map(method).collect::<Result<_, _>>()?,
         except_methods: Vec::new(),
         query: fields.query.into_iter().collect(),

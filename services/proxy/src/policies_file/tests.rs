@@ -1,9 +1,9 @@
+mod order;
 mod restrictions;
 
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 
-use super::document::RouteKind;
 use super::*;
 use crate::config::{Backends, ProxyYaml};
 use crate::path::{Leniency, Path};
@@ -414,60 +414,7 @@ additional_policies:
     assert!(file.warnings[0].contains("additional_policies has no effect"), "{:?}", file.warnings);
 }
 
-/// The route that the proxy of an oCIS takes, by its number. Where theirs fails, since it looks for a route of a method only where it has
-/// found one in another type, the types are independent of each other here.
-fn reference(routes: &[(RouteKind, &str, &str)], method: &str, path: &str, has_preview: bool) -> Option<usize> {
-    let matches = |kind: RouteKind, endpoint: &str| match kind {
-        RouteKind::Query => has_preview && path.starts_with(endpoint.split('?').next().unwrap_or_default()),
-        RouteKind::Regex => regex::Regex::new(endpoint).expect("an expression").is_match(path),
-        RouteKind::Prefix => endpoint != "/" && path.starts_with(endpoint),
-    };
-    let every = || routes.iter().copied().enumerate();
-    for kind in [RouteKind::Query, RouteKind::Regex, RouteKind::Prefix] {
-        let has_method = routes.iter().any(|(other, own, _)| *other == kind && *own == method);
-        let wanted = if has_method { method } else { "" };
-        let of_kind = every().filter(|(_, (other, own, _))| *other == kind && *own == wanted);
-        let mut found = of_kind.filter(|(_, (kind, _, endpoint))| matches(*kind, endpoint));
-        if let Some((at, _)) = found.next() {
-            return Some(at);
-        }
-    }
-    let root = |wanted: &str| {
-        every().find(|(_, (kind, own, endpoint))| *kind == RouteKind::Prefix && *own == wanted && *endpoint == "/")
-    };
-    root(method).or_else(|| root("")).map(|(at, _)| at)
-}
-
-fn any_route() -> impl Strategy<Value = (RouteKind, &'static str, &'static str)> {
-    let of = |kind, endpoints: &'static [&'static str]| {
-        (Just(kind), prop::sample::select(&["", "GET", "REPORT"][..]), prop::sample::select(endpoints))
-    };
-    prop_oneof![
-        of(RouteKind::Prefix, &["/", "/a", "/a/b", "/b"]),
-        of(RouteKind::Regex, &["/a", "b$", "^/b"]),
-        of(RouteKind::Query, &["/a?preview=1", "/?preview=1"]),
-    ]
-}
-
 proptest! {
-    #[test]
-    fn routes_are_tried_in_the_order_of_the_go_proxy(
-        routes in prop::collection::vec(any_route(), 0..8),
-        method in prop::sample::select(&["GET", "PUT", "REPORT"][..]),
-        path in prop::sample::select(&["/a", "/ab", "/a/b", "/b", "/c"][..]),
-        has_preview in any::<bool>(),
-    ) {
-        let name = |kind: RouteKind| format!("{kind:?}").to_lowercase();
-        let entry = |(at, (kind, method, endpoint)): (usize, &(RouteKind, &str, &str))| {
-            format!("{{ type: {}, method: '{method}', endpoint: '{endpoint}', backend: 'http://h{at}' }}", name(*kind))
-        };
-        let entries: Vec<_> = routes.iter().enumerate().map(entry).collect();
-        let file = read(&format!("policies: [{{ name: a, routes: [{}] }}]", entries.join(", "))).expect("a file");
-        let target = if has_preview { format!("{path}?preview=1") } else { path.to_owned() };
-        let found = route_of(&file.policies[0].routes, method, &target).map(|route| route.backend.authority().to_owned());
-        prop_assert_eq!(found, reference(&routes, method, path, has_preview).map(|at| format!("h{at}")));
-    }
-
     #[test]
     fn never_panics(text in "[ -~\n]{0,60}") {
         let _ = read(&text);
