@@ -189,10 +189,8 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
     Ok(Route {
         name,
         pattern,
-        backend: entry
-            .backend
-            .parse::<Backend>()
-            .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
+        // it is not shown: it may hold a password
+        backend: entry.backend.parse::<Backend>().map_err(|problem| format!("backend {problem}"))?,
         unprotected: entry.unprotected,
         protected_resource: entry.protected_resource,
         is_builtin: false,
