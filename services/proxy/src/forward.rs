@@ -164,7 +164,7 @@ impl Forwarder {
         if let Some(policies) = &routing.policies {
             cookie::remove(&mut parts.headers, &policies.selector.cookie);
         }
-        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(&paths);
+        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(paths.readings());
         if let Some(name) = hidden_cookie {
             cookie::remove(&mut parts.headers, name);
         }
