@@ -14,7 +14,7 @@ use crate::verdict::Verdict;
 /// The route of a verified user's policy.
 pub(super) struct OfUser<'a> {
     pub(super) route: Option<&'a (Route, RouteMetrics)>,
-    /// `Set-Cookie` with the policy, unless the browser has it.
+    /// `Set-Cookie` with the policy, unless the browser has it. A link has none.
     pub(super) cookie: Option<HeaderValue>,
 }
 
@@ -35,14 +35,17 @@ impl Forwarder {
         let (Some(policies), Verdict::Allowed(Some(identity))) = (&routing.policies, verdict) else {
             return ambiguity.map_or(Ok(None), Err);
         };
-        let claim = if identity.link.is_none() { self.claimed_policy(policies, info).await } else { None };
+        let is_account = identity.link.is_none();
+        let claim = if is_account { self.claimed_policy(policies, info).await } else { None };
         let name = policies.name_for(&identity.claims.user, claim.as_deref());
         let Some(routes) = policies.named(name) else {
             tracing::warn!(policy = name, "refused: the sign-in names a policy that does not exist");
             return Err(Refusal::not_permitted());
         };
         let route = route_of(routes, paths, info)?;
-        Ok(Some(OfUser { route, cookie: policies.cookie(name, info.headers, self.entrypoint.is_https) }))
+        // the browser of a link's visitor must not take the policy of the link's owner for its own
+        let cookie = if is_account { policies.cookie(name, info.headers, self.entrypoint.is_https) } else { None };
+        Ok(Some(OfUser { route, cookie }))
     }
 
     async fn claimed_policy(&self, policies: &Policies, info: &RequestInfo<'_>) -> Option<String> {
