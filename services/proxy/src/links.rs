@@ -32,7 +32,7 @@ impl Links {
     pub fn new(config: &Config) -> Self {
         let settings = &config.links;
         let guests = settings.guests_enabled.then(|| Guests::new(&settings.guest_cookie, &config.url));
-        Self { guests, accepts_public: settings.public_enabled || config.proxy_yaml.file.is_some() }
+        Self { guests, accepts_public: settings.public_enabled.unwrap_or(config.proxy_yaml.file.is_some()) }
     }
 
     /// The user of a request without any other credential: of the session of a guest, or of a public link.
