@@ -177,6 +177,11 @@ impl Authentication {
             Err(AuthError::Refused(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => {
                 Err(LinkError::Refused(None))
             }
+            // a gateway without another one behind it: anybody could fill the log with a warning about it
+            Err(error @ AuthError::UnknownType { .. }) if kind == kind::PUBLIC_SHARES => {
+                tracing::debug!(%error, "the gateway does not verify public links");
+                Err(LinkError::Refused(None))
+            }
             Err(AuthError::Busy { retry_after }) => Err(LinkError::Undecided(Verdict::Busy { retry_after })),
             Err(error) => {
                 tracing::warn!(%error, cause = causes(&error), kind, "the gateway does not verify links; does GATEWAY_UPSTREAM_ENDPOINT name that of the installation?");

@@ -24,6 +24,8 @@ const OVERRIDE: &str = "PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION";
 const CONNECT: &str = "connect-src";
 /// What applies where a directive is absent.
 const DEFAULT: &str = "default-src";
+/// Variables that stand for nothing where they are not set: they add a port to the name of a host.
+const PORTS: [&str; 2] = ["TRAEFIK_EXTERNAL_PORT", "TRAEFIK_PORT_HTTPS"];
 /// Nothing, as the only value of a directive.
 const NONE: &str = "'none'";
 
@@ -157,12 +159,13 @@ impl Source {
             ("KEYCLOAK_DOMAIN", &settings.idp_domain),
             ("IDP_DOMAIN", &settings.idp_domain),
         ];
+        let variables = variables.into_iter().chain(PORTS.map(|name| (name, &settings.external_port)));
         Some(Self {
             setting: if is_override { OVERRIDE } else { FILES },
             files,
             is_override,
             product: config.proxy_yaml.product(),
-            variables: variables.map(|(name, value)| (name, value.clone())).into(),
+            variables: variables.map(|(name, value)| (name, value.clone())).collect(),
             issuer,
             is_https: config.is_https(),
         })
@@ -204,8 +207,9 @@ impl Source {
             let (name, after) = after.split_once('}').ok_or_else(|| format!("{text:?} has no }} after ${{"))?;
             let (name, default) = name.split_once('|').map_or((name, None), |(name, default)| (name, Some(default)));
             let known = self.variables.iter().find(|(known, _)| *known == name.trim());
-            let (_, value) = known.ok_or_else(|| format!("the variable {name} cannot be used there"))?;
-            let value = Some(value.as_str()).filter(|value| !value.is_empty()).or(default.map(str::trim));
+            let (known, value) = known.ok_or_else(|| format!("the variable {name} cannot be used there"))?;
+            let default = default.map(str::trim).or(PORTS.contains(known).then_some(""));
+            let value = Some(value.as_str()).filter(|value| !value.is_empty()).or(default);
             expanded.push_str(before);
             expanded.push_str(value.ok_or_else(|| format!("the variable {name} is not set"))?);
             rest = after;

@@ -86,7 +86,7 @@ impl ExtAuthz {
     }
 
     /// The changes to the headers of a permitted request. The identity headers are set. Forged ones are removed, as are the edge's
-    /// cookies, and a credential that an access rule has left unverified, unless the route keeps it.
+    /// cookies and that of guests, and a credential that an access rule has left unverified, unless the route keeps it.
     fn allowed(
         &self,
         routing: &Routing,
@@ -98,6 +98,9 @@ impl ExtAuthz {
         // A request for an endpoint of the edge needs them.
         if !Endpoint::is_reserved(info.path.decoded()) {
             cookie::strip(&mut left, true);
+            if let Some(name) = self.entrypoint.authorizer.links.hidden_cookie(std::iter::once(info.path)) {
+                cookie::remove(&mut left, name);
+            }
         }
         let is_verified = matches!(verdict, Verdict::Allowed(Some(_)));
         if !is_verified && !routing.route(info).is_some_and(|(route, _)| route.keeps_authorization()) {
@@ -109,13 +112,20 @@ impl ExtAuthz {
             is_forged || !left.contains_key(*name)
         };
         let removed = info.headers.keys().filter(is_removed).map(|name| name.as_str().to_owned());
-        let cookies = left.get(COOKIE).filter(|cookies| info.headers.get(COOKIE) != Some(*cookies));
-        let cookies = cookies.map(|cookies| overwriting(&(COOKIE, cookies.clone())));
+        let cookies = changed_cookies(info.headers, &left).map(|cookies| overwriting(&(COOKIE, cookies)));
         OkHttpResponse {
             headers_to_remove: removed.collect(),
             headers: set.iter().map(overwriting).chain(cookies).collect(),
         }
     }
+}
+
+/// The cookies of a request in one line, if some were removed and others are left: the line replaces all those of the client.
+fn changed_cookies(before: &HeaderMap, after: &HeaderMap) -> Option<HeaderValue> {
+    let (before, after) = (before.get_all(COOKIE), after.get_all(COOKIE));
+    let is_same = before.iter().eq(after.iter());
+    let lines: Vec<_> = after.iter().map(HeaderValue::as_bytes).collect();
+    if is_same || lines.is_empty() { None } else { HeaderValue::from_bytes(&lines.join(&b"; "[..])).ok() }
 }
 
 fn denied(refusal: &Refusal) -> CheckResponse {
@@ -176,5 +186,23 @@ fn address_of(address: Address) -> Option<IpAddr> {
     match address.address? {
         address::Address::SocketAddress(socket) => socket.address.parse().ok(),
         address::Address::Pipe(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_that_are_left_replace_all_lines() {
+        let headers = |lines: &[&'static str]| -> HeaderMap {
+            lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line))).collect()
+        };
+        let sent = headers(&["a=1", "__Host-doorward=x; b=2"]);
+        let mut left = sent.clone();
+        cookie::strip(&mut left, true);
+        assert_eq!(changed_cookies(&sent, &left), Some(HeaderValue::from_static("a=1; b=2")));
+        assert_eq!(changed_cookies(&sent, &sent), None);
+        assert_eq!(changed_cookies(&sent, &HeaderMap::new()), None, "the header is removed");
     }
 }

@@ -136,7 +136,12 @@ impl Forwarder {
         request_head::check_framing(&parts.headers)?;
         let (route, target, is_multi_factor, is_logout, policy_cookie) = {
             let info = RequestInfo::received(parts, host, paths.literal(), self.entrypoint.is_https);
-            let found = route_of(routing.routes_for(info.headers), &paths, &info)?;
+            let (found, ambiguity) = match route_of(routing.routes_for(info.headers), &paths, &info) {
+                Ok(found) => (found, None),
+                // the policy of the user may forward it; without a route, each reading needs a credential
+                Err(refusal) if routing.policies.is_some() => (None, Some(refusal)),
+                Err(refusal) => return Err(refusal),
+            };
             record.take(found);
             let verdict = match self.decide(routing, &paths, &info, found.map(|(route, _)| route)).await {
                 Ok(verdict) => verdict,
@@ -145,7 +150,7 @@ impl Forwarder {
                     return Err(refusal);
                 }
             };
-            let of_user = self.route_of_user(routing, &paths, &info, &verdict).await?;
+            let of_user = self.route_of_user(routing, &paths, &info, &verdict, ambiguity).await?;
             let (found, cookie) = of_user.map_or((found, None), |of_user| (of_user.route, of_user.cookie));
             record.take(found);
             let (route, _) = found.ok_or_else(Refusal::not_found)?;
@@ -159,7 +164,7 @@ impl Forwarder {
         if let Some(policies) = &routing.policies {
             cookie::remove(&mut parts.headers, &policies.selector.cookie);
         }
-        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(&paths);
+        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(paths.readings());
         if let Some(name) = hidden_cookie {
             cookie::remove(&mut parts.headers, name);
         }

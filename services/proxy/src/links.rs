@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::authentication::Authentication;
 use crate::config::Config;
 use crate::identity::Identity;
-use crate::path::{Paths, below};
+use crate::path::{Path, below};
 use crate::request_info::RequestInfo;
 use crate::verdict::{CredentialError, Verdict};
 use guest::Guests;
@@ -32,7 +32,7 @@ impl Links {
     pub fn new(config: &Config) -> Self {
         let settings = &config.links;
         let guests = settings.guests_enabled.then(|| Guests::new(&settings.guest_cookie, &config.url));
-        Self { guests, accepts_public: settings.public_enabled || config.proxy_yaml.file.is_some() }
+        Self { guests, accepts_public: settings.public_enabled.unwrap_or(config.proxy_yaml.file.is_some()) }
     }
 
     /// The user of a request without any other credential: of the session of a guest, or of a public link.
@@ -71,10 +71,11 @@ impl Links {
         public::identify(authentication, info, Some(password)).await
     }
 
-    /// The cookie of guests that the backend of a request must neither see nor set; `None` if it is the service that has it.
-    pub(crate) fn hidden_cookie(&self, paths: &Paths<'_>) -> Option<&str> {
+    /// The cookie of guests that the backend of a request with these readings of its path must neither see nor set; `None` if it is the
+    /// service that has it.
+    pub(crate) fn hidden_cookie<'p, 'a: 'p>(&self, mut readings: impl Iterator<Item = &'p Path<'a>>) -> Option<&str> {
         let guests = self.guests.as_ref()?;
-        let is_at_service = paths.readings().all(|path| below(path.decoded(), GUEST_SERVICE).is_some());
+        let is_at_service = readings.all(|path| below(path.decoded(), GUEST_SERVICE).is_some());
         (!is_at_service).then_some(guests.cookie())
     }
 }

@@ -16,6 +16,8 @@ pub struct Pattern {
     pub host: Option<String>,
     /// The path.
     pub path: Option<PathPattern>,
+    /// Prefixes as in [`PathPattern::Prefix`], of which the path must have one too; any path if empty.
+    pub within: &'static [&'static str],
     /// The methods; any if empty.
     pub methods: Vec<Method>,
     /// Methods that it does not match.
@@ -75,12 +77,16 @@ impl PathPattern {
     pub fn fits(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => path == exact,
-            Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
-            Self::Prefix(prefix) => below(path, prefix).is_some(),
+            Self::Prefix(prefix) => is_within(path, prefix),
             Self::Starts(start) => path.starts_with(start.as_str()),
             Self::Regex(regex) | Self::Search(regex) => regex.is_match(path),
         }
     }
+}
+
+/// Whether a path has this prefix by whole segments. One that ends with `/` has only what is below.
+pub(crate) fn is_within(path: &str, prefix: &str) -> bool {
+    if prefix.ends_with('/') { path.starts_with(prefix) } else { below(path, prefix).is_some() }
 }
 
 /// Whether a pattern matches a request.
@@ -104,6 +110,7 @@ impl Pattern {
     pub fn fit(&self, info: &RequestInfo<'_>) -> Fit {
         let in_network = |source| self.networks.iter().any(|network| network.contains(&source));
         let fits = self.path.as_ref().is_none_or(|path| path.fits(info.path.decoded()))
+            && (self.within.is_empty() || self.within.iter().any(|prefix| is_within(info.path.decoded(), prefix)))
             && self.host.as_ref().is_none_or(|host| info.is_for(host))
             && (self.methods.is_empty() || self.methods.contains(info.method))
             && !self.except_methods.contains(info.method)
@@ -150,6 +157,21 @@ mod tests {
         ] {
             assert_eq!(prefix(pattern).fits(path), fits, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn path_may_have_to_be_within_others_too() {
+        let (method, headers) = (Method::GET, http::HeaderMap::new());
+        let path = Some(PathPattern::Starts("/dav".to_owned()));
+        let pattern = Pattern { path, within: &["/dav/ocm/", "/ocs/a"], ..Pattern::default() };
+        let fits = |path: &str| {
+            let path = crate::path::Path::parse(path, crate::path::Leniency::default()).expect("a path");
+            let (host, query, source) = ("cloud.example", None, None);
+            let (method, headers, is_https) = (&method, &headers, true);
+            pattern.fits(&RequestInfo { method, is_https, host, path: &path, query, headers, source })
+        };
+        assert!(fits("/dav/ocm/a") && !fits("/dav/ocm") && !fits("/dav/a") && !fits("/ocs/a"));
+        assert!(is_within("/ocs/a", "/ocs/a") && is_within("/ocs/a/b", "/ocs/a") && !is_within("/ocs/ab", "/ocs/a"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::config::{Config, Product};
 use crate::policy_selector::PolicySelector;
 use crate::routes::Route;
 use document::{Document, PolicyEntry};
+use foreign_settings::Restriction;
 use services::Services;
 
 /// The file cannot be used.
@@ -63,6 +64,8 @@ pub(crate) struct Reader {
     services: Services,
     product: Product,
     accepts_app_tokens: bool,
+    /// What their file may not refuse, since the edge permits it.
+    unmet: Vec<&'static Restriction>,
 }
 
 impl Reader {
@@ -72,7 +75,8 @@ impl Reader {
     /// If `PROXY_SERVICE_BACKENDS` is invalid.
     pub(crate) fn new(config: &Config) -> Result<Self, Invalid> {
         let services = Services { configured: config.proxy_yaml.services()?, own: config.backends.clone() };
-        Ok(Self { services, product: config.proxy_yaml.product(), accepts_app_tokens: config.enable_app_auth })
+        let (product, accepts_app_tokens) = (config.proxy_yaml.product(), config.enable_app_auth);
+        Ok(Self { services, product, accepts_app_tokens, unmet: foreign_settings::unmet(config) })
     }
 
     /// Reads the file.
@@ -89,7 +93,7 @@ impl Reader {
     fn parse(&self, text: &str) -> Result<PoliciesFile, String> {
         let document: Document = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
         let Document { policy_selector, policies, additional_policies, auth_middleware, rest } = document;
-        let mut warnings = foreign_settings::warnings(&rest)?;
+        let mut warnings = foreign_settings::warnings(&rest, &self.unmet)?;
         warnings.extend(foreign_settings::of_authentication(auth_middleware, self.accepts_app_tokens)?);
         let entries = self.entries(policies, additional_policies, &mut warnings);
         let mut policies: Vec<Policy> = Vec::new();

@@ -189,10 +189,8 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
     Ok(Route {
         name,
         pattern,
-        backend: entry
-            .backend
-            .parse::<Backend>()
-            .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
+        // it is not shown: it may hold a password
+        backend: entry.backend.parse::<Backend>().map_err(|problem| format!("backend {problem}"))?,
         unprotected: entry.unprotected,
         protected_resource: entry.protected_resource,
         is_builtin: false,
@@ -276,6 +274,7 @@ fn pattern(fields: MatchFields) -> Result<Pattern, String> {
     Ok(Pattern {
         host: fields.host.map(|host| canonical_host(&host).into_owned()),
         path,
+        within: &[],
         methods: fields.methods.iter().map(method).collect::<Result<_, _>>()?,
         except_methods: Vec::new(),
         query: fields.query.into_iter().collect(),

@@ -39,7 +39,8 @@ impl SignIn {
             acr: claims.get("acr").and_then(text),
             amr: claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
             at: claims.get("auth_time").and_then(Value::as_u64),
-            policy: claims.get(POLICY).and_then(text),
+            // a provider may send an empty one for a user without the attribute
+            policy: claims.get(POLICY).and_then(text).filter(|policy| !policy.is_empty()),
         }
     }
 }
@@ -59,6 +60,7 @@ mod tests {
         assert_eq!(of(serde_json::json!({ "ocis.routing.policy": "a" })).as_deref(), Some("a"));
         assert_eq!(of(serde_json::json!({ "ocis": { "routing": { "policy": "a" } } })), None);
         assert_eq!(of(serde_json::json!({ "ocis.routing.policy": ["a"] })), None);
+        assert_eq!(of(serde_json::json!({ "ocis.routing.policy": "" })), None, "the default policy applies");
         let before: SignIn = serde_json::from_value(serde_json::json!({ "acr": null, "amr": [] })).expect("is read");
         assert_eq!(before, SignIn::default(), "a session that was stored before");
     }

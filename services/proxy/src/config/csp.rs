@@ -29,6 +29,10 @@ pub struct ContentSecurityPolicy {
     /// What `${KEYCLOAK_DOMAIN}` and `${IDP_DOMAIN}` stand for in these files.
     #[schemars(extend("x-env" = ["KEYCLOAK_DOMAIN", "IDP_DOMAIN"]))]
     pub idp_domain: String,
+    /// What `${TRAEFIK_EXTERNAL_PORT}` and `${TRAEFIK_PORT_HTTPS}` stand for in these files, which OpenCloud's have behind names of
+    /// hosts: a colon and a port, like :8443. If empty, they stand for nothing.
+    #[schemars(extend("x-env" = ["TRAEFIK_EXTERNAL_PORT", "TRAEFIK_PORT_HTTPS"]))]
+    pub external_port: String,
 }
 
 impl ContentSecurityPolicy {

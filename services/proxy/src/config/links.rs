@@ -17,10 +17,10 @@ pub struct Links {
     /// The name of that cookie. It begins with `__Host-`.
     #[schemars(extend("x-env" = ["AUTH_GUEST_JWT_COOKIE_NAME", "<P>_GUEST_COOKIE"], "default" = "__Host-oc_guest_session"))]
     pub guest_cookie: String,
-    /// Whether the token of a public link is a credential at /archiver, /app/open and /app/new. With `PROXY_POLICIES_FILE` it
-    /// always is.
+    /// Whether the token of a public link is a credential at /archiver, /app/open and /app/new. If empty, it is where
+    /// `PROXY_POLICIES_FILE` is set.
     #[schemars(extend("x-env" = ["<P>_PUBLIC_LINKS_ENABLED"]))]
-    pub public_enabled: bool,
+    pub public_enabled: Option<bool>,
 }
 
 impl Section for Links {

@@ -49,14 +49,15 @@ impl ProxyYaml {
     pub(crate) fn services(&self) -> Result<Vec<(String, Backend)>, Invalid> {
         let invalid = |problem: String| Invalid::new("service_backends", problem);
         let mut services: Vec<(String, Backend)> = Vec::new();
-        for pair in &self.service_backends {
-            let (name, url) = pair.split_once('=').unwrap_or((pair.as_str(), ""));
-            let (name, url) = (name.trim(), url.trim());
-            if name.is_empty() || url.contains('#') {
-                return Err(invalid(format!("has {pair:?}, which is not like ocdav=http://127.0.0.1:9350")));
-            }
-            let backend =
-                url.parse::<Backend>().map_err(|problem| invalid(format!("has {pair:?}: the URL {problem}")))?;
+        for (at, pair) in self.service_backends.iter().enumerate() {
+            // what may be a URL is not shown: it may hold a password
+            let pair = pair.split_once('=').map(|(name, url)| (name.trim(), url.trim()));
+            let (name, url) = pair.filter(|(name, url)| is_name(name) && !url.contains('#')).ok_or_else(|| {
+                invalid(format!("has number {}, which is not like ocdav=http://127.0.0.1:9350", at + 1))
+            })?;
+            let backend = url
+                .parse::<Backend>()
+                .map_err(|problem| invalid(format!("has the service {name}, whose URL {problem}")))?;
             if services.iter().any(|(other, _)| other == name) {
                 return Err(invalid(format!("has {name} twice")));
             }
@@ -64,6 +65,11 @@ impl ProxyYaml {
         }
         Ok(services)
     }
+}
+
+/// Whether a text is the name of a service.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 impl Section for ProxyYaml {
@@ -94,6 +100,20 @@ mod tests {
         assert_eq!(names, [("ocdav", "a:1"), ("com.owncloud.web.web", "b")]);
         for odd in [&["ocdav"][..], &["=http://a"], &["a=ftp://b"], &["a=http://b#c"], &["a=http://b", "a=http://c"]] {
             assert!(services(odd).is_err(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_urls_are_not_shown() {
+        for (pair, expected) in [
+            ("ocdav=http://user:secret@ocdav:9350", "has the service ocdav, whose URL must be like"),
+            ("ocdav=http://user:secret@ocdav:9350#a", "has number 2, which is not like"),
+            ("http://user:secret@ocdav:9350", "has number 2, which is not like"),
+            ("http://user:secret=@ocdav:9350", "has number 2, which is not like"),
+            ("=http://user:secret@ocdav:9350", "has number 2, which is not like"),
+        ] {
+            let problem = services(&["web=http://web", pair]).expect_err(pair).to_string();
+            assert!(problem.contains(expected) && !problem.contains("secret"), "{problem}");
         }
     }
 }

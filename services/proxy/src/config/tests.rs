@@ -128,6 +128,9 @@ fn settings_of_an_opencloud_are_read() {
     assert!(
         config.links.guests_enabled && config.links.guest_cookie == "__Host-guest" && config.multi_instance_enabled
     );
+    let public_links = |value| read(&[("PROXY_PUBLIC_LINKS_ENABLED", value)]).map(|config| config.links.public_enabled);
+    assert_eq!((config.links.public_enabled, public_links("")), (None, Ok(None)));
+    assert_eq!((public_links("false"), public_links("true")), (Ok(Some(false)), Ok(Some(true))));
     for (name, value) in [
         ("PROXY_POLICIES_DEFAULT", "nextcloud"),
         ("PROXY_SERVICE_BACKENDS", "ocdav"),

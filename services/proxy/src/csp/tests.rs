@@ -18,6 +18,7 @@ fn added(text: &str) -> Result<String, String> {
         config.csp.files = vec![file.to_owned()];
         config.csp.collabora_domain = "office.example".to_owned();
         config.csp.companion_domain = "a;b".to_owned();
+        config.csp.external_port = ":1;".to_owned();
     })
 }
 
@@ -38,6 +39,46 @@ fn files_add_to_the_default_and_others_replace_it() {
     assert!(Source::of(&Config::default()).is_none(), "nothing is sent where nothing is configured");
 }
 
+/// Values of config/opencloud/csp.yaml of opencloud-compose, in which a variable is that of an older or a newer release.
+const COMPOSE: &str = r"
+directives:
+  connect-src:
+    - '''self'''
+    - 'https://${COMPANION_DOMAIN|companion.opencloud.test}${TRAEFIK_EXTERNAL_PORT}/'
+    - 'wss://${COMPANION_DOMAIN|companion.opencloud.test}${TRAEFIK_EXTERNAL_PORT}/'
+    - 'https://${IDP_DOMAIN|keycloak.opencloud.test}${TRAEFIK_EXTERNAL_PORT}/'
+  frame-src:
+    - 'https://${COLLABORA_DOMAIN|collabora.opencloud.test}${TRAEFIK_EXTERNAL_PORT}/'
+    - 'https://docs.opencloud.eu'
+  script-src:
+    - '''unsafe-inline'''
+    - 'https://${IDP_DOMAIN|keycloak.opencloud.test}${TRAEFIK_EXTERNAL_PORT}/'
+";
+
+#[test]
+fn files_of_opencloud_compose_are_read_with_and_without_a_port() {
+    for text in [COMPOSE.to_owned(), COMPOSE.replace("TRAEFIK_EXTERNAL_PORT", "TRAEFIK_PORT_HTTPS")] {
+        let with_port = |port: &str| {
+            let policy = policy_of(&text, |config, file| {
+                config.csp.override_files = vec![file.to_owned()];
+                config.csp.collabora_domain = "office.example".to_owned();
+                config.csp.external_port = port.to_owned();
+            });
+            policy.expect("a policy")
+        };
+        for port in ["", ":8443"] {
+            let (companion, idp) =
+                (format!("companion.opencloud.test{port}"), format!("keycloak.opencloud.test{port}"));
+            let expected = format!(
+                "connect-src 'self' https://{companion}/ wss://{companion}/ https://{idp}/; \
+                 frame-src https://office.example{port}/ https://docs.opencloud.eu; \
+                 script-src 'unsafe-inline' https://{idp}/"
+            );
+            assert_eq!(with_port(port), expected);
+        }
+    }
+}
+
 /// Row [E48](../../../../docs/security-requirements.md#e48).
 #[test]
 fn values_cannot_end_a_directive_and_name_only_listed_variables() {
@@ -53,6 +94,7 @@ fn values_cannot_end_a_directive_and_name_only_listed_variables() {
         ("", "is not one value"),
         ("ü", "is not one value"),
         ("https://${COMPANION_DOMAIN}/", "frame-src: \"https://${COMPANION_DOMAIN}/\" is not one value"),
+        ("https://a${TRAEFIK_PORT_HTTPS}/", "is not one value"),
         ("https://${ONLYOFFICE_DOMAIN}/", "the variable ONLYOFFICE_DOMAIN is not set"),
         ("https://${OCIS_JWT_SECRET}/", "the variable OCIS_JWT_SECRET cannot be used there"),
         ("https://${HOME|a}/", "the variable HOME cannot be used there"),

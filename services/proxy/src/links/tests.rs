@@ -94,7 +94,7 @@ struct World {
 
 impl World {
     fn new(answer: Answer) -> Self {
-        let links = LinkSettings { guests_enabled: true, public_enabled: true, ..::config::defaults() };
+        let links = LinkSettings { guests_enabled: true, public_enabled: Some(true), ..::config::defaults() };
         let config = Config { links, url: "https://cloud.example".to_owned(), ..Config::default() };
         let upstream = Arc::new(Upstream { answer, asked: Mutex::default() });
         let types = CredentialTypes { basic: true, app: true };
@@ -218,8 +218,12 @@ async fn token_of_a_public_link_is_for_what_the_link_shares() {
         let more = World::new(user(UserType::Primary, scope)).decide(&Method::GET, target, &[]).await;
         assert!(matches!(more, Err(Verdict::Unavailable)), "{scope}: {more:?}");
     }
-    let refused = World::new(failure(refused)).decide(&Method::GET, target, &[]).await;
-    assert!(matches!(refused, Err(Verdict::Unauthenticated(CredentialError::Invalid))), "{refused:?}");
+    for error in [refused, unknown_type] {
+        let refused = World::new(failure(error)).decide(&Method::GET, target, &[]).await;
+        assert!(matches!(refused, Err(Verdict::Unauthenticated(CredentialError::Invalid))), "{refused:?}");
+    }
+    let away = World::new(failure(unavailable)).decide(&Method::GET, target, &[]).await;
+    assert!(matches!(away, Err(Verdict::Unavailable)), "{away:?}");
 }
 
 #[test]
@@ -227,7 +231,10 @@ fn links_are_off_unless_they_are_configured() {
     let links = Links::new(&Config::default());
     assert!(links.guests.is_none() && !links.accepts_public);
     let proxy_yaml = crate::config::ProxyYaml { file: Some("proxy.yaml".into()), ..::config::defaults() };
-    assert!(Links::new(&Config { proxy_yaml, ..Config::default() }).accepts_public);
+    let with_file = Config { proxy_yaml, ..Config::default() };
+    assert!(Links::new(&with_file).accepts_public);
+    let links = LinkSettings { public_enabled: Some(false), ..::config::defaults() };
+    assert!(!Links::new(&Config { links, ..with_file }).accepts_public);
 }
 
 /// Row [E49](../../../../docs/security-requirements.md#e49).
@@ -236,7 +243,7 @@ fn cookie_of_guests_is_hidden_from_all_but_its_service() {
     let world = World::new(failure(refused));
     let hidden = |path: &str| {
         let paths = Paths::parse(path, Leniency::default()).expect("a path");
-        world.links.hidden_cookie(&paths).map(str::to_owned)
+        world.links.hidden_cookie(paths.readings()).map(str::to_owned)
     };
     for path in ["/", "/dav/a", "/magic_guest_link_authx", "/magic_guest_link_auth;a/b", "/magic_guest_link_auth%2Fa"] {
         assert_eq!(hidden(path).as_deref(), Some("__Host-oc_guest_session"), "{path}");

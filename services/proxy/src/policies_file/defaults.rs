@@ -48,7 +48,7 @@ const BOTH: &[Row] = &[
     (Prefix, "", "/status.php", "web.ocdav", Unprotected),
     (Prefix, "", "/index.php/", "web.ocdav", Protected),
     (Prefix, "", "/apps/", "web.ocdav", Protected),
-    (Prefix, "", "/data", "web.frontend", Protected),
+    (Prefix, "", "/data", "web.frontend", Unprotected),
     (Prefix, "", "/app/list", "web.frontend", Unprotected),
     (Prefix, "", "/app/", "web.frontend", Protected),
     (Prefix, "", "/graph/v1beta1/extensions/org.libregraph/activities", "web.activitylog", Protected),

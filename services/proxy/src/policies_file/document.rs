@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_yaml_ng::Value;
 
 /// The file.
@@ -43,6 +44,7 @@ pub(super) struct RouteEntry {
     #[serde(alias = "apache-vhost")]
     pub(super) apache_vhost: bool,
     pub(super) unprotected: bool,
+    #[serde(deserialize_with = "headers")]
     pub(super) additional_headers: BTreeMap<String, String>,
     pub(super) remote_user_header: String,
     pub(super) skip_x_access_token: bool,
@@ -109,7 +111,7 @@ pub(super) struct MatchEntry {
     #[serde(default)]
     pub(super) priority: i64,
     pub(super) property: String,
-    #[serde(rename = "match")]
+    #[serde(rename = "match", deserialize_with = "text")]
     pub(super) expression: String,
     pub(super) policy: String,
 }
@@ -122,4 +124,45 @@ pub(super) struct AuthEntry {
     pub(super) credentials_by_user_agent: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub(super) allow_app_auth: Option<bool>,
+}
+
+/// A map, or a list of maps, as the files of OpenCloud have it.
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let maps = match Value::deserialize(deserializer)? {
+        Value::Null => Vec::new(),
+        Value::Sequence(maps) => maps,
+        map => vec![map],
+    };
+    let mut headers = BTreeMap::new();
+    for map in maps {
+        let Value::Mapping(map) = map else {
+            return Err(D::Error::custom("additional_headers must be a map, or a list of maps"));
+        };
+        for (name, value) in map {
+            let name = scalar(name).ok_or_else(|| D::Error::custom("additional_headers has a name that is no text"))?;
+            // the value is not shown: it may be a secret
+            let value = scalar(value).ok_or_else(|| {
+                D::Error::custom(format!("additional_headers: the value of {name} is no text; put it in quotes"))
+            })?;
+            if headers.contains_key(&name) {
+                return Err(D::Error::custom(format!("additional_headers has {name} twice")));
+            }
+            headers.insert(name, value);
+        }
+    }
+    Ok(headers)
+}
+
+/// A text, which may be written like a number.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("it is no text; put it in quotes"))
+}
+
+/// The text of a scalar. Theirs changes truth values and fractions, so that only integers are sure to be meant as they are written.
+fn scalar(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => None,
+    }
 }

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use serde_yaml_ng::Value;
 
 use super::document::AuthEntry;
+use crate::config::Config;
 
 /// The setting of auth-bearer that says which values of a claim are which roles.
 const MAPPING: &str = "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING";
 
 /// The keys, and what to do instead; empty where nothing has to be done.
-const KEYS: [(&str, &str); 34] = [
+const KEYS: [(&str, &str); 35] = [
     ("account_backend", ""),
     ("auto_provision_accounts", "set PROXY_AUTOPROVISION_ACCOUNTS for auth-bearer"),
     ("auto_provision_claims", "set PROXY_AUTOPROVISION_CLAIM_* for auth-bearer"),
     ("backend_https_cacert", "set PROXY_HTTPS_CACERT"),
+    ("claim_space_management", "the edge makes no members of spaces by claims"),
     ("client_ip", "set PROXY_TRUSTED_PROXIES to the addresses of the proxies in front of the edge"),
     ("csp_config_file_location", "set PROXY_CSP_CONFIG_FILE_LOCATION"),
     ("csp_config_file_override_location", "set PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION"),
@@ -30,7 +32,10 @@ const KEYS: [(&str, &str); 34] = [
     ("mfa", "set OCIS_MFA_ENABLED and OCIS_MFA_AUTH_LEVEL_NAMES"),
     ("multi_instance", "set OCIS_MULTI_INSTANCE_*"),
     ("oidc", "set OCIS_OIDC_ISSUER, and PROXY_OIDC_* for auth-bearer"),
-    ("oidc_profile_picture", "the edge does not copy pictures of issuers"),
+    (
+        "oidc_profile_picture",
+        "set PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES; the edge does not copy pictures of issuers",
+    ),
     ("policies_middleware", "the edge asks no policies service; write access rules into PROXY_ROUTES_FILE"),
     ("pre_signed_url", "set PROXY_ENABLE_PRESIGNEDURLS"),
     ("reva", "set PROXY_GATEWAY_ENDPOINT"),
@@ -47,11 +52,107 @@ const KEYS: [(&str, &str); 34] = [
     ("user_oidc_claim", "set PROXY_USER_OIDC_CLAIM for auth-bearer"),
 ];
 
+/// A setting of theirs that refuses something. With its value in the file, the edge must not permit more than their proxy has.
+#[derive(Debug)]
+pub(super) struct Restriction {
+    key: &'static str,
+    /// The key below it; empty if there is none.
+    below: &'static str,
+    /// Whether a value refuses something.
+    refuses: fn(&Value) -> bool,
+    /// Whether the edge refuses it too.
+    is_met: fn(&Config) -> bool,
+    /// What is wrong if it does not.
+    problem: &'static str,
+}
+
+/// All of them but `auth_middleware`.
+static RESTRICTIONS: [Restriction; 6] = [
+    Restriction {
+        key: "enable_basic_auth",
+        below: "",
+        refuses: is_off,
+        is_met: |config| !config.enable_basic_auth,
+        problem: "enable_basic_auth is false; set PROXY_ENABLE_BASIC_AUTH=false too",
+    },
+    Restriction {
+        key: "mfa",
+        below: "enabled",
+        refuses: is_on,
+        is_met: |config| config.mfa.enabled,
+        problem: "mfa: enabled is true; set OCIS_MFA_ENABLED=true too, else every request counts as one with several factors",
+    },
+    Restriction {
+        key: "multi_instance",
+        below: "enabled",
+        refuses: is_on,
+        is_met: |config| config.multi_instance_enabled,
+        problem: "multi_instance: enabled is true; set OCIS_MULTI_INSTANCE_ENABLED=true too",
+    },
+    Restriction {
+        key: "oidc_profile_picture",
+        below: "disable_local_changes",
+        refuses: is_on,
+        is_met: |config| config.oidc_profile_picture.disable_local_changes,
+        problem: "oidc_profile_picture: disable_local_changes is true; set PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES=true too",
+    },
+    Restriction {
+        key: "policies_middleware",
+        below: "query",
+        refuses: is_set,
+        is_met: |_| false,
+        problem: "policies_middleware: query is set, and the edge asks no policies service; write access rules into PROXY_ROUTES_FILE, and remove the key",
+    },
+    Restriction {
+        key: "pre_signed_url",
+        below: "enabled",
+        refuses: is_off,
+        is_met: |config| !config.accepts_signed_urls(),
+        problem: "pre_signed_url: enabled is false; set PROXY_ENABLE_PRESIGNEDURLS=false too",
+    },
+];
+
+/// Those that the edge does not have by this configuration.
+pub(super) fn unmet(config: &Config) -> Vec<&'static Restriction> {
+    RESTRICTIONS.iter().filter(|restriction| !(restriction.is_met)(config)).collect()
+}
+
+impl Restriction {
+    /// Whether the file has it.
+    fn is_in(&self, rest: &BTreeMap<String, Value>) -> bool {
+        let value = rest.get(self.key);
+        let value = if self.below.is_empty() { value } else { value.and_then(|value| value.get(self.below)) };
+        value.is_some_and(|value| (self.refuses)(value))
+    }
+}
+
+fn is_set(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("")
+}
+
+/// Whether a truth value is false, in any form that theirs reads.
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Bool(is_on) => !is_on,
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::String(text) => ["0", "f", "false"].contains(&text.to_ascii_lowercase().as_str()),
+        _ => false,
+    }
+}
+
+/// Whether a truth value is true. What cannot be read as one counts as true.
+fn is_on(value: &Value) -> bool {
+    is_set(value) && !is_off(value)
+}
+
 /// A warning for each key that the edge does not read from the file. Values are not shown: some are secrets.
 ///
 /// # Errors
-/// For a key that their proxy has not either.
-pub(super) fn warnings(rest: &BTreeMap<String, Value>) -> Result<Vec<String>, String> {
+/// For a key that their proxy has not either, and for a setting that refuses what the edge permits.
+pub(super) fn warnings(rest: &BTreeMap<String, Value>, unmet: &[&Restriction]) -> Result<Vec<String>, String> {
+    if let Some(restriction) = unmet.iter().find(|restriction| restriction.is_in(rest)) {
+        return Err(restriction.problem.to_owned());
+    }
     let mut warnings = Vec::new();
     for (key, value) in rest {
         let Some((_, advice)) = KEYS.iter().find(|(known, _)| known == key) else {

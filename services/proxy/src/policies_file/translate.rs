@@ -8,26 +8,24 @@ use http::Method;
 use super::document::{PolicyEntry, RouteEntry, RouteKind};
 use super::services::{Place, Services};
 use crate::endpoint::Endpoint;
-use crate::pattern::{PathPattern, Pattern};
-use crate::routes::{Backend, FILES, HeaderRules, PathKind, Rewrite, Route};
+use crate::pattern::{PathPattern, Pattern, is_within};
+use crate::routes::{Backend, FILES, HeaderRules, Rewrite, Route};
 use crate::routes_file::header_fields::{HeaderEntry, request_rules, user_header};
 
-/// What the proxy of an oCIS forwards without a credential, whatever the route says: the backend verifies a link, or a transfer.
-const PUBLIC: [&str; 10] = [
-    "/dav/public-files",
-    "/remote.php/dav/public-files",
-    "/dav/ocm",
-    "/remote.php/dav/ocm",
-    "/ocm",
+/// What the proxy of an oCIS forwards without a credential, whatever the route says: the backend verifies a link.
+const PUBLIC: &[&str] = &[
+    "/dav/public-files/",
+    "/remote.php/dav/public-files/",
+    "/dav/ocm/",
+    "/remote.php/dav/ocm/",
+    "/ocm/",
     "/ocs/v1.php/apps/files_sharing/api/v1/tokeninfo/unprotected",
     "/ocs/v2.php/apps/files_sharing/api/v1/tokeninfo/unprotected",
     "/ocs/v1.php/cloud/capabilities",
-    GUEST_LINK,
-    DATA,
 ];
-/// Where the session of a guest begins. It is not for the web client, which has all other paths.
-const GUEST_LINK: &str = "/magic_guest_link_auth";
 /// Where services transfer files with the internal token of the user for whom they act.
+const TRANSFERS: &[&str] = &[DATA];
+/// Where files are transferred.
 const DATA: &str = "/data";
 /// The path of downloads of several files.
 const ARCHIVER: &str = "/archiver";
@@ -73,8 +71,7 @@ pub(super) fn policy(entry: PolicyEntry, services: &Services) -> Result<Translat
                 .push(format!("route {number} is left out: the edge has no backend for this service of Doorward")),
         }
     }
-    let routes = in_order(sorted);
-    let routes = public(&routes).into_iter().chain(routes).collect();
+    let routes = in_order(sorted).into_iter().flat_map(with_exceptions).collect();
     let warnings = warnings.into_iter().map(|warning| format!("policy {name:?}: {warning}")).collect();
     Ok(Translated { routes, services: used, warnings })
 }
@@ -101,33 +98,27 @@ fn in_order(mut sorted: Vec<Sorted>) -> Vec<Route> {
     sorted.into_iter().map(restricted).collect()
 }
 
-/// The routes of what is forwarded without a credential: those that serve it, for these paths by whole segments.
-fn public(routes: &[Route]) -> Vec<Route> {
-    let mut found = Vec::new();
-    for path in PUBLIC {
-        let below = format!("{path}/");
-        for route in routes {
-            let fits = route.pattern.path.as_ref().is_none_or(|own| own.fits(path) || own.fits(&below));
-            if !fits || (path == GUEST_LINK && is_root(route)) {
-                continue;
-            }
-            let pattern = Pattern { path: Some(PathPattern::Prefix(path.to_owned())), ..route.pattern.clone() };
-            let is_for_all =
-                pattern.methods.is_empty() && pattern.except_methods.is_empty() && pattern.query.is_empty();
-            let keeps_internal_token = path == DATA && !route.skips_access_token;
-            found.push(Route {
-                name: path.to_owned(),
-                pattern,
-                unprotected: true,
-                keeps_internal_token,
-                ..route.clone()
-            });
-            if is_for_all {
-                break;
-            }
+/// A route, and before it the same for those of its paths that have other rules, so that a request takes the route that it would take
+/// without them.
+fn with_exceptions(route: Route) -> impl Iterator<Item = Route> {
+    let within = |paths: &'static [&'static str]| Pattern { within: paths, ..route.pattern.clone() };
+    let is_public = !route.unprotected && reaches(&route, PUBLIC);
+    let public = is_public.then(|| Route { pattern: within(PUBLIC), unprotected: true, ..route.clone() });
+    // the web client gets no token of others
+    let takes_token = route.unprotected && !route.skips_access_token && !is_root(&route) && reaches(&route, TRANSFERS);
+    let transfers =
+        takes_token.then(|| Route { pattern: within(TRANSFERS), keeps_internal_token: true, ..route.clone() });
+    public.into_iter().chain(transfers).chain([route])
+}
+
+/// Whether a route may serve a path within one of these. What an expression matches is known with the request.
+fn reaches(route: &Route, paths: &[&str]) -> bool {
+    match &route.pattern.path {
+        Some(PathPattern::Starts(start)) => {
+            paths.iter().any(|path| path.starts_with(start.as_str()) || is_within(start, path))
         }
+        _ => true,
     }
-    found
 }
 
 /// Whether it is the route of everything else.
@@ -164,7 +155,8 @@ fn route(entry: RouteEntry, services: &Services) -> Result<Option<Sorted>, Strin
         keeps_internal_token: false,
         http2: false,
         rewrite: Rewrite::default(),
-        paths: Some(if has_files { PathKind::Opaque } else { PathKind::Plain }),
+        // those of files, whichever route they take
+        paths: None,
         max_body: None,
         timeout: if is_transfer { TRANSFER_TIMEOUT } else { Route::TIMEOUT },
         request_headers,

@@ -215,7 +215,7 @@ fn what_is_odd_is_refused_with_its_place() {
     for (text, expected) in [
         ("routes: [{ path: /a }]", "backend"),
         ("routes: [{ path: a, backend: 'http://a' }]", "route 1: path \"a\" must begin with /"),
-        ("routes: [{ path: /a, backend: 'ftp://a' }]", "route 1: backend"),
+        ("routes: [{ path: /a, backend: 'ftp://a' }]", "route 1: backend must be like"),
         ("routes: [{ path: /a, backend: 'http://a', rewrit: x }]", "rewrit"),
         ("routes: [{ path: /a, regex: b, backend: 'http://a' }]", "exclude each other"),
         ("routes: [{ regex: '(', backend: 'http://a' }]", "route 1: regex"),
@@ -289,6 +289,8 @@ fn what_is_odd_is_refused_with_its_place() {
         let problem = problem(text);
         assert!(problem.contains(expected), "{text}: {problem}");
     }
+    let problem = problem("routes: [{ path: /a, backend: 'http://user:secret@a' }]");
+    assert!(problem.contains("backend must be like") && !problem.contains("secret"), "{problem}");
 }
 
 /// Row [E45](../../../../docs/security-requirements.md#e45).

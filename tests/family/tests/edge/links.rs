@@ -23,6 +23,19 @@ use crate::world::{World, basic};
 /// The share of an expired session.
 const SHARE: &str = "a\"<&>";
 
+/// Policies of users, whose routes are not used here. That of the owner of links is another one than that of the others.
+const POLICIES: &str = r"
+policy_selector:
+  regex:
+    default_policy: users
+    unauthenticated_policy: users
+    selector_cookie_name: selector
+    matches_policies: [{ property: username, match: '^guest@', policy: owners }]
+policies:
+  - { name: users, routes: [{ endpoint: /unused/, backend: 'http://127.0.0.1:1' }] }
+  - { name: owners, routes: [{ endpoint: /unused/, backend: 'http://127.0.0.1:1' }] }
+";
+
 /// The gateway of an OpenCloud. It answers by the secret of a link, and knows no other method.
 #[derive(Clone, Default)]
 struct Upstream {
@@ -119,6 +132,9 @@ async fn start(name: &str) -> (World, Upstream) {
     let upstream = Upstream::default();
     let address = upstream.start().await;
     let world = World::start_with(name, |layout| {
+        let policies = layout.folder().join("proxy.yaml");
+        std::fs::write(&policies, POLICIES).expect("the folder can be written to");
+        layout.set("PROXY_POLICIES_FILE", &policies.display().to_string());
         layout.set("GATEWAY_UPSTREAM_ENDPOINT", &address);
         layout.set("PROXY_GUEST_LINKS_ENABLED", "true");
         layout.set("PROXY_PUBLIC_LINKS_ENABLED", "true");
@@ -134,7 +150,7 @@ fn cookie(value: &str) -> String {
     format!("Cookie: a=1; __Host-oc_guest_session={value}")
 }
 
-/// Rows E49, E50.
+/// Rows E47, E49, E50.
 #[tokio::test(flavor = "multi_thread")]
 async fn session_of_a_guest_is_verified_by_the_gateway_of_the_opencloud() {
     let (world, upstream) = start("edge-guest-links").await;
@@ -144,6 +160,7 @@ async fn session_of_a_guest_is_verified_by_the_gateway_of_the_opencloud() {
     assert_eq!((good.status(), seen.len()), (200, 1), "{good:?}");
     assert_eq!(header(&seen[0], "x-access-token"), [guest.as_str()]);
     assert_eq!(header(&seen[0], "cookie"), ["a=1"], "the backend does not see the session");
+    assert!(good.header("set-cookie").is_empty(), "a guest has no policy of an account: {good:?}");
 
     let lines = [&*cookie("the-old-secret"), "Sec-Fetch-Site: same-origin"];
     let dav = raw::request(world.edge, "PROPFIND /dav/spaces/a", &lines).await;
@@ -169,10 +186,11 @@ async fn session_of_a_guest_is_verified_by_the_gateway_of_the_opencloud() {
     let authorization = format!("Authorization: {}", basic("einstein", &world.token));
     let both = raw::request(world.edge, "GET /dav/spaces/a", &[&authorization, &cookie("the-old-secret")]).await;
     assert_eq!(both.status(), 200, "the account counts: {both:?}");
+    assert_eq!(both.header("set-cookie"), ["selector=users; HttpOnly; SameSite=Lax; Path=/"]);
     assert_eq!(header(&world.backend.take()[0], "cookie"), ["a=1"]);
 }
 
-/// Row E51.
+/// Rows E47, E51.
 #[tokio::test(flavor = "multi_thread")]
 async fn public_link_is_a_credential_at_its_paths() {
     let (world, upstream) = start("edge-public-links").await;
@@ -183,6 +201,7 @@ async fn public_link_is_a_credential_at_its_paths() {
         let seen = world.backend.take();
         assert_eq!((reply.status(), seen.len()), (200, 1), "{target}: {reply:?}");
         assert_eq!(header(&seen[0], "x-access-token"), [public.as_str()], "{target}");
+        assert!(reply.header("set-cookie").is_empty(), "the visitor learns nothing of the owner: {reply:?}");
     }
     let signed = "GET /archiver?public-token=t&signature=the-good-secret&expiration=2026-12-01";
     assert_eq!(raw::request(world.edge, signed, &[]).await.status(), 200);

@@ -20,6 +20,7 @@ policies:
     routes:
       - { endpoint: /, backend: PUBLIC }
       - { endpoint: /open/, backend: PUBLIC, unprotected: true }
+      - { type: regex, endpoint: ';', backend: PUBLIC }
   - name: plain
     routes:
       - { endpoint: /, backend: PLAIN }
@@ -27,6 +28,7 @@ policies:
   - name: relative
     routes:
       - { endpoint: /a, backend: RELATIVE }
+      - { endpoint: /dav/, backend: RELATIVE }
       - { endpoint: /free/, backend: RELATIVE, unprotected: true }
       - { endpoint: /open/, backend: RELATIVE, unprotected: true }
 ";
@@ -99,6 +101,19 @@ async fn policy_is_that_of_the_verified_user() {
     assert_eq!(raw::request(world.edge, "GET /b", &[&einstein]).await.status(), 404);
     assert_eq!(raw::request(world.edge, "GET /b", &[&admin]).await.status(), 200);
     assert_eq!(behind.take().map(|(name, _)| name), Some("plain"));
+    // names that servers read differently, of which the policy without a user has another route for each reading
+    for (credential, reached) in [(&einstein, "relative"), (&admin, "plain")] {
+        for target in ["/dav/spaces/a;b.txt", "/dav/spaces/100%2525.txt"] {
+            let reply = raw::request(world.edge, &format!("PROPFIND {target}"), &[credential]).await;
+            assert_eq!(reply.status(), 200, "{target}: {reply:?}");
+            let (name, seen) = behind.take().expect("a request");
+            assert_eq!((name, &seen["target"]), (reached, &serde_json::json!(target)));
+        }
+        let other = raw::request(world.edge, "GET /a/b;c", &[credential]).await;
+        assert_eq!((other.status(), behind.take().is_none()), (400, true), "no file: {other:?}");
+    }
+    let without = raw::request(world.edge, "PROPFIND /dav/spaces/a;b.txt", &[]).await;
+    assert_eq!((without.status(), behind.take().is_none()), (401, true), "{without:?}");
     // where it needs none, the token is not sent
     assert_eq!(raw::request(world.edge, "GET /free/a", &[&einstein]).await.status(), 200);
     let (reached, seen) = behind.take().expect("a request");
@@ -121,6 +136,8 @@ async fn cookie_selects_the_backend_of_unprotected_requests_only() {
         ("/a", "selector=relative", None),
         ("/a", "selector=plain", None),
         ("/b", "selector=relative", None),
+        ("/data/a", "selector=plain", None),
+        ("/magic_guest_link_auth/a", "selector=plain", None),
     ] {
         let reply = raw::request(world.edge, &format!("GET {target}"), &[&format!("Cookie: {cookie}")]).await;
         let reached = behind.take().map(|(name, _)| name);
