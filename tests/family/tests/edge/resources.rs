@@ -14,7 +14,8 @@ use crate::world::World;
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
-/// The edge before a backend with a resource of its own at `/notes`. On `own.example` the backend publishes metadata itself.
+/// The edge before a backend with a resource of its own at `/notes`. On `own.example` the backend publishes metadata itself; on
+/// `open.example` it authenticates the clients of all but one path.
 async fn start(name: &str, more: impl FnOnce(&mut Layout)) -> (World, Backend) {
     let backend = Backend::start().await;
     let address = backend.address;
@@ -25,6 +26,8 @@ routes:
   - {{ host: own.example, path: {PATH}, backend: 'http://{address}', unprotected: true }}
   - {{ host: own.example, backend: 'http://{address}' }}
   - {{ host: wiki.example, backend: 'http://{address}' }}
+  - {{ host: open.example, path: /api, backend: 'http://{address}' }}
+  - {{ host: open.example, backend: 'http://{address}', unprotected: true }}
   - {{ path: /, backend: 'http://{address}' }}
 access:
   - {{ path: /several, multi_factor: true, action: authenticate }}
@@ -92,6 +95,7 @@ async fn metadata_is_answered_where_a_resource_is_and_other_paths_are_forwarded(
         ("cloud.example", "", "http://cloud.example"),
         ("cloud.example", "/notes", "http://cloud.example/notes"),
         ("wiki.example", "", "http://wiki.example"),
+        ("open.example", "", "http://open.example"),
     ] {
         let reply = get(&world, "GET", host, &format!("{PATH}{path}"), "Origin: https://app.example\r\n").await;
         assert_eq!(reply.status(), 200, "{host}{path}: {reply:?}");
@@ -109,7 +113,7 @@ async fn metadata_is_answered_where_a_resource_is_and_other_paths_are_forwarded(
     assert!(backend.take().is_empty(), "the edge has answered all of them");
 
     let own = get(&world, "GET", "own.example", PATH, "").await;
-    assert_eq!((own.status(), backend.take().len()), (200, 1), "its route is unprotected");
+    assert_eq!((own.status(), backend.take().len()), (200, 1), "its route is for this path, and unprotected");
     for (host, path, status) in [
         ("evil.example", PATH.to_owned(), 401),
         ("cloud.example", format!("{PATH}/other"), 401),
