@@ -11,6 +11,7 @@ use bytes::Bytes;
 use oidc::claims::is_meant_for;
 use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
 
 use crate::credential::Credential;
 use crate::destination::Destination;
@@ -34,8 +35,8 @@ struct Resource {
     is_at_any_host: bool,
     /// The path, without a slash at its end: empty for a whole host.
     path: String,
-    /// The identifier (RFC 9728 1.2), without a slash at its end.
-    url: String,
+    /// How `aud` names it: by its identifier (RFC 9728 1.2), and without a path also with a slash behind that.
+    audiences: Vec<String>,
     /// Whether access tokens have to be issued for it.
     needs_audience: bool,
     /// `None` if none is published.
@@ -48,6 +49,13 @@ struct Metadata {
     path: String,
     url: String,
     document: Bytes,
+}
+
+impl Resource {
+    /// Whether an access token with these claims was issued for it.
+    fn is_target_of(&self, claims: &Map<String, Value>) -> bool {
+        self.audiences.iter().any(|audience| is_meant_for(claims, audience))
+    }
 }
 
 impl Resources {
@@ -94,13 +102,13 @@ impl Resources {
         };
         let Credential::Bearer(token) = &credential else { return true };
         let jwt = UnverifiedJwt::parse(token.expose_secret()).ok();
-        let is_for = |url: &str| jwt.as_ref().is_some_and(|jwt| is_meant_for(jwt.claims(), url));
+        let is_for = |resource: &Resource| jwt.as_ref().is_some_and(|jwt| resource.is_target_of(jwt.claims()));
         let destination = Destination::of(info);
         let mut requests = vec![*info];
         if let Ok(Some(destination)) = &destination {
             requests.extend(destination.requests(info));
         }
         let mut demanding = requests.iter().filter_map(|info| self.of(info)).filter(|found| found.needs_audience);
-        demanding.all(|resource| is_for(&resource.url))
+        demanding.all(is_for)
     }
 }

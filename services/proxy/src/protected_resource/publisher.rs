@@ -75,11 +75,13 @@ impl Publisher {
             url: format!("{origin}{PATH}{path}"),
             document: self.document(&url, issuer, named),
         });
+        // clients normalise a URL without a path to one with `/`, which is equivalent (RFC 3986 6.2.3)
+        let slashed = path.is_empty().then(|| format!("{url}/"));
         Resource {
             host: host_name.to_owned(),
             is_at_any_host: host.is_none(),
             path: path.to_owned(),
-            url,
+            audiences: std::iter::once(url).chain(slashed).collect(),
             needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
             metadata,
         }

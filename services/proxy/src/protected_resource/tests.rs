@@ -19,6 +19,7 @@ routes:
   - { path: /open, backend: 'http://a', protected_resource: { audience: any } }
   - { host: wiki.example, path: /, backend: 'http://a' }
   - { host: Own.example, path: /api/, backend: 'http://a', protected_resource: {} }
+  - { host: mcp.example, backend: 'http://a', protected_resource: {} }
   - { host: free.example, backend: 'http://a', unprotected: true }
   - { path: /, backend: 'http://a' }
 ";
@@ -71,6 +72,7 @@ fn each_resource_has_its_metadata_at_its_own_path() {
         ("wiki.example", "", "https://wiki.example:8443"),
         ("own.example", "/api", "https://own.example:8443/api"),
         ("own.example", "", "https://own.example:8443"),
+        ("mcp.example", "", "https://mcp.example:8443"),
     ] {
         let found = document(&resources, host, &format!("{PATH}{path}")).expect("a document");
         assert_eq!(found["resource"], resource, "{host} {path}");
@@ -157,6 +159,29 @@ fn access_token_counts_at_a_named_resource_only_if_it_was_issued_for_it() {
     let own = bearer(&json!({ "aud": "https://own.example:8443/api" }));
     assert!(accepts(&resources, ("GET", "own.example", "/api/a"), &own));
     assert!(!accepts(&resources, ("GET", "own.example", "/api/a"), &for_notes));
+}
+
+/// The SDKs of MCP ask for `https://mcp.example/` where the metadata says `https://mcp.example`.
+///
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn resource_without_a_path_is_named_with_or_without_a_slash() {
+    let resources = resources(|_| ());
+    for (audience, is_accepted) in [
+        ("https://mcp.example:8443", true),
+        ("https://mcp.example:8443/", true),
+        ("https://mcp.example:8443//", false),
+        ("https://mcp.example:8443/a", false),
+        ("https://mcp.example", false),
+        ("https://mcp.example/", false),
+        ("https://cloud.example:8443/", false),
+        ("/", false),
+    ] {
+        let token = bearer(&json!({ "aud": ["notes-app", audience] }));
+        for path in ["/", "/a"] {
+            assert_eq!(accepts(&resources, ("POST", "mcp.example", path), &token), is_accepted, "{audience} {path}");
+        }
+    }
 }
 
 /// Row [E61](../../../../docs/security-requirements.md#e61).
