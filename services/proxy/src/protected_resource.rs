@@ -5,8 +5,6 @@ mod publisher;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-
 use bytes::Bytes;
 use oidc::claims::is_meant_for;
 use oidc::jose::UnverifiedJwt;
@@ -52,6 +50,11 @@ struct Metadata {
 }
 
 impl Resource {
+    /// Whether another one has the same place.
+    fn is_at(&self, other: &Self) -> bool {
+        self.host == other.host && self.is_at_any_host == other.is_at_any_host && self.path == other.path
+    }
+
     /// Whether an access token with these claims was issued for it.
     fn is_target_of(&self, claims: &Map<String, Value>) -> bool {
         self.audiences.iter().any(|audience| is_meant_for(claims, audience))
@@ -59,14 +62,20 @@ impl Resource {
 }
 
 impl Resources {
-    /// Those of routes, and behind them whole hosts.
-    fn new(mut named: Vec<Resource>, hosts: impl IntoIterator<Item = Resource>) -> Self {
-        named.sort_by_key(|resource| (Reverse(resource.path.len()), resource.is_at_any_host));
-        named.extend(hosts);
-        Self(named)
+    /// Those of routes, in the order of the routes, and behind them whole hosts. Routes for one place, like those for different methods,
+    /// have one resource: if one of them needs the audience, all do.
+    fn new(found: impl Iterator<Item = Resource>) -> Self {
+        let mut resources: Vec<Resource> = Vec::new();
+        for one in found {
+            match resources.iter_mut().find(|other| other.is_at(&one)) {
+                Some(other) => other.needs_audience |= one.needs_audience,
+                None => resources.push(one),
+            }
+        }
+        Self(resources)
     }
 
-    /// The resource of a request: the one with the longest path.
+    /// The resource of a request: the first that is there, as the first route that matches is taken.
     fn of(&self, info: &RequestInfo<'_>) -> Option<&Resource> {
         self.0.iter().find(|resource| {
             let is_here = resource.is_at_any_host || info.is_for(&resource.host);

@@ -26,10 +26,14 @@ routes:
 const SITE: &str = "https://cloud.example:8443";
 
 fn resources(change: impl FnOnce(&mut Config)) -> Resources {
+    resources_of(ROUTES, change)
+}
+
+fn resources_of(routes: &str, change: impl FnOnce(&mut Config)) -> Resources {
     let (url, issuer) = (SITE.to_owned(), "https://login.example/".to_owned());
     let mut config = Config { url, issuer, ..Config::default() };
     change(&mut config);
-    Publisher::new(&config).resources(routes_file::parse(ROUTES).expect("routes").routes.iter())
+    Publisher::new(&config).resources(routes_file::parse(routes).expect("routes").routes.iter())
 }
 
 /// Calls `then` with a request.
@@ -182,6 +186,44 @@ fn resource_without_a_path_is_named_with_or_without_a_slash() {
             assert_eq!(accepts(&resources, ("POST", "mcp.example", path), &token), is_accepted, "{audience} {path}");
         }
     }
+}
+
+/// Routes between `|`, in short.
+fn in_order(routes: &str) -> Resources {
+    let routes =
+        routes.replace("NEEDS", "protected_resource: {}").replace("ANY", "protected_resource: { audience: any }");
+    let lines: Vec<_> = routes.split('|').map(|route| format!("  - {{ backend: 'http://a', {route} }}\n")).collect();
+    resources_of(&format!("routes:\n{}", lines.concat()), |_| ())
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
+    const NOTES: &str = "https://cloud.example:8443/notes";
+    for (routes, host, path, audience) in [
+        // the route of the wiki takes everything there
+        ("host: wiki.example | path: /notes, NEEDS", "wiki.example", "/notes/a", None),
+        ("host: wiki.example, path: / | path: /notes, NEEDS", "wiki.example", "/notes/a", None),
+        ("host: wiki.example | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes, NEEDS | host: wiki.example", "wiki.example", "/notes/a", Some(NOTES)),
+        ("host: wiki.example, methods: [GET] | path: /notes, NEEDS", "wiki.example", "/notes", Some(NOTES)),
+        ("host: wiki.example, path: /a | path: /notes, NEEDS", "wiki.example", "/notes", Some(NOTES)),
+        // of two resources, that of the first route
+        ("host: mcp.example, NEEDS | path: /notes, ANY", "mcp.example", "/notes", Some("https://mcp.example:8443")),
+        ("path: /notes, ANY | host: mcp.example, NEEDS", "mcp.example", "/notes", None),
+        ("path: /notes, NEEDS | path: /notes/a, ANY", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", None),
+        ("path: /notes, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes", Some(NOTES)),
+    ] {
+        let (resources, request) = (in_order(routes), ("POST", host, path));
+        let for_none = bearer(&json!({ "aud": "notes-app" }));
+        assert_eq!(accepts(&resources, request, &for_none), audience.is_none(), "{routes}: {host}{path}");
+        let for_it = bearer(&json!({ "aud": audience }));
+        assert!(accepts(&resources, request, &for_it), "{routes}: {host}{path}");
+    }
+    let resources = in_order("host: wiki.example | path: /notes, NEEDS");
+    let url = with(("GET", "wiki.example", "/notes/a"), &[], |info| resources.metadata_url(info).map(str::to_owned));
+    assert_eq!(url, Some(format!("https://wiki.example:8443{PATH}")));
 }
 
 /// Row [E61](../../../../docs/security-requirements.md#e61).
