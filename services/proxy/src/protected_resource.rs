@@ -78,8 +78,8 @@ impl Resources {
     /// The resource of a request: the first that is there, as the first route that matches is taken.
     fn of(&self, info: &RequestInfo<'_>) -> Option<&Resource> {
         self.0.iter().find(|resource| {
-            let is_here = resource.is_at_any_host || info.is_for(&resource.host);
-            is_here && below(info.path.decoded(), &resource.path).is_some()
+            below(info.path.decoded(), &resource.path).is_some()
+                && (resource.is_at_any_host || info.is_for(&resource.host))
         })
     }
 
@@ -111,13 +111,18 @@ impl Resources {
         };
         let Credential::Bearer(token) = &credential else { return true };
         let jwt = UnverifiedJwt::parse(token.expose_secret()).ok();
-        let is_for = |resource: &Resource| jwt.as_ref().is_some_and(|jwt| resource.is_target_of(jwt.claims()));
-        let destination = Destination::of(info);
-        let mut requests = vec![*info];
-        if let Ok(Some(destination)) = &destination {
-            requests.extend(destination.requests(info));
-        }
-        let mut demanding = requests.iter().filter_map(|info| self.of(info)).filter(|found| found.needs_audience);
-        demanding.all(is_for)
+        let claims = jwt.as_ref().map(UnverifiedJwt::claims);
+        let counts = |info: &RequestInfo<'_>| self.counts(claims, self.of(info));
+        counts(info)
+            && match Destination::of(info) {
+                Ok(Some(destination)) => destination.requests(info).iter().all(counts),
+                _ => true,
+            }
+    }
+
+    /// Whether an access token with these claims, if it is a JWT, counts at a resource.
+    fn counts(&self, claims: Option<&Map<String, Value>>, at: Option<&Resource>) -> bool {
+        let is_for = |resource: &Resource| claims.is_some_and(|claims| resource.is_target_of(claims));
+        at.is_none_or(|resource| !resource.needs_audience || is_for(resource))
     }
 }
