@@ -1,5 +1,5 @@
 //! The resources behind the edge for which clients need access tokens: which issuer's, as clients find it out by themselves (RFC 9728),
-//! and whether these have to be issued for the resource.
+//! and whether these have to be issued for the resource and count nowhere else.
 
 mod publisher;
 #[cfg(test)]
@@ -99,8 +99,8 @@ impl Resources {
     }
 
     /// Whether the credential of a request counts at its resource, and at that of its destination. An access token may have to be issued
-    /// for them; browser sessions and app tokens are not concerned. The gateway has accepted the token, so that its signature is not
-    /// verified again (`docs/security-requirements.md#e61`).
+    /// for them, and one that was issued for other such resources alone does not count; browser sessions and app tokens are not
+    /// concerned. The gateway has accepted the token, so that its signature is not verified again (`docs/security-requirements.md#e61`).
     pub(crate) fn accept(&self, info: &RequestInfo<'_>) -> bool {
         if !self.0.iter().any(|resource| resource.needs_audience) {
             return true;
@@ -120,9 +120,23 @@ impl Resources {
             }
     }
 
+    /// Whether an access token was issued for a resource that needs that, and so counts nowhere else: the server that it was sent to must
+    /// not reach others by it.
+    pub(crate) fn is_confined(&self, token: &str) -> bool {
+        UnverifiedJwt::parse(token).is_ok_and(|jwt| self.are_targets_of(jwt.claims()))
+    }
+
+    /// Whether an access token with these claims was issued for one that needs that.
+    fn are_targets_of(&self, claims: &Map<String, Value>) -> bool {
+        self.0.iter().any(|resource| resource.needs_audience && resource.is_target_of(claims))
+    }
+
     /// Whether an access token with these claims, if it is a JWT, counts at a resource.
     fn counts(&self, claims: Option<&Map<String, Value>>, at: Option<&Resource>) -> bool {
-        let is_for = |resource: &Resource| claims.is_some_and(|claims| resource.is_target_of(claims));
-        at.is_none_or(|resource| !resource.needs_audience || is_for(resource))
+        match (claims, at) {
+            (Some(claims), Some(resource)) if resource.is_target_of(claims) => true,
+            (_, Some(resource)) if resource.needs_audience => false,
+            (claims, _) => claims.is_none_or(|claims| !self.are_targets_of(claims)),
+        }
     }
 }

@@ -188,6 +188,46 @@ fn resource_without_a_path_is_named_with_or_without_a_slash() {
     }
 }
 
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn access_token_for_a_named_resource_counts_nowhere_else() {
+    const SIGNING_KEY: &str = "/ocs/v1.php/cloud/user/signing-key";
+    let resources = resources(|_| ());
+    let here = |path: &str| format!("{SITE}{path}");
+    let (notes, own) = (here("/notes"), "https://own.example:8443/api".to_owned());
+    for (audiences, host, path, is_accepted) in [
+        (vec![notes.clone()], "cloud.example", "/notes", true),
+        (vec![notes.clone()], "cloud.example", "/a", false),
+        (vec![notes.clone()], "cloud.example", SIGNING_KEY, false),
+        (vec![notes.clone()], "cloud.example", "/open/a", false),
+        (vec![notes.clone()], "wiki.example", "/a", false),
+        (vec![notes.clone()], "evil.example", "/a", false),
+        (vec![notes.clone()], "own.example", "/api/a", false),
+        // it was issued for others too
+        (vec![notes.clone(), own.clone()], "own.example", "/api/a", true),
+        (vec![notes.clone(), own], "cloud.example", "/a", false),
+        (vec![notes.clone(), here("")], "cloud.example", "/a", true),
+        (vec![notes.clone(), here("/")], "cloud.example", "/a", true),
+        (vec![notes.clone(), here("")], "wiki.example", "/a", false),
+        (vec![notes, here("/open")], "cloud.example", "/open/a", true),
+        // it was issued for none that needs that
+        (vec![here("/open")], "cloud.example", "/a", true),
+        (vec![here("/notes/a")], "cloud.example", "/a", true),
+        (vec!["https://partner.example".to_owned()], "cloud.example", "/a", true),
+        (vec![], "cloud.example", "/a", true),
+    ] {
+        let audience = [&["notes-app".to_owned()][..], &audiences[..]].concat();
+        let token = bearer(&json!({ "aud": audience }));
+        assert_eq!(accepts(&resources, ("GET", host, path), &token), is_accepted, "{audiences:?} {host}{path}");
+    }
+    for (audience, is_confined) in [(here("/notes"), true), (here("/open"), false), (here(""), false)] {
+        let token = bearer(&json!({ "aud": ["notes-app", audience] }));
+        let token = token.strip_prefix("Bearer ").expect("a bearer token");
+        assert_eq!(resources.is_confined(token), is_confined, "{audience}");
+    }
+    assert!(!resources.is_confined("opaque"));
+}
+
 /// Routes between `|`, in short.
 fn in_order(routes: &str) -> Resources {
     let routes =
@@ -236,8 +276,11 @@ fn destination_of_a_move_needs_a_token_for_its_resource_too() {
         let headers = [(AUTHORIZATION, authorization.as_str()), (destination.clone(), destination_path)];
         with(request, &headers, |info| resources.accept(info))
     };
-    let (for_site, for_notes) = (json!({ "aud": SITE }), json!({ "aud": format!("{SITE}/notes") }));
-    assert!(moves(&for_site, "/b") && moves(&for_notes, "/notes/b"));
+    let notes = format!("{SITE}/notes");
+    let (for_site, for_notes, for_both) =
+        (json!({ "aud": SITE }), json!({ "aud": notes }), json!({ "aud": [SITE, notes] }));
+    assert!(moves(&for_site, "/b") && moves(&for_both, "/notes/b"));
+    assert!(!moves(&for_notes, "/notes/b"), "what it moves is elsewhere");
     for elsewhere in ["/notes/b", "https://cloud.example/notes/b", "https://evil.example/notes/b"] {
         assert!(!moves(&for_site, elsewhere), "{elsewhere}");
     }
