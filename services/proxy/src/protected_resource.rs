@@ -1,16 +1,15 @@
 //! The resources behind the edge for which clients need access tokens: which issuer's, as clients find it out by themselves (RFC 9728),
-//! and whether these have to be issued for the resource.
+//! and whether these have to be issued for the resource and count nowhere else.
 
 mod publisher;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-
 use bytes::Bytes;
 use oidc::claims::is_meant_for;
 use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
 
 use crate::credential::Credential;
 use crate::destination::Destination;
@@ -34,8 +33,8 @@ struct Resource {
     is_at_any_host: bool,
     /// The path, without a slash at its end: empty for a whole host.
     path: String,
-    /// The identifier (RFC 9728 1.2), without a slash at its end.
-    url: String,
+    /// How `aud` names it: by its identifier (RFC 9728 1.2), and without a path also with a slash behind that.
+    audiences: Vec<String>,
     /// Whether access tokens have to be issued for it.
     needs_audience: bool,
     /// `None` if none is published.
@@ -50,19 +49,37 @@ struct Metadata {
     document: Bytes,
 }
 
-impl Resources {
-    /// Those of routes, and behind them whole hosts.
-    fn new(mut named: Vec<Resource>, hosts: impl IntoIterator<Item = Resource>) -> Self {
-        named.sort_by_key(|resource| (Reverse(resource.path.len()), resource.is_at_any_host));
-        named.extend(hosts);
-        Self(named)
+impl Resource {
+    /// Whether another one has the same place.
+    fn is_at(&self, other: &Self) -> bool {
+        self.host == other.host && self.is_at_any_host == other.is_at_any_host && self.path == other.path
     }
 
-    /// The resource of a request: the one with the longest path.
+    /// Whether an access token with these claims was issued for it.
+    fn is_target_of(&self, claims: &Map<String, Value>) -> bool {
+        self.audiences.iter().any(|audience| is_meant_for(claims, audience))
+    }
+}
+
+impl Resources {
+    /// Those of routes, in the order of the routes, and behind them whole hosts. Routes for one place, like those for different methods,
+    /// have one resource: if one of them needs the audience, all do.
+    fn new(found: impl Iterator<Item = Resource>) -> Self {
+        let mut resources: Vec<Resource> = Vec::new();
+        for one in found {
+            match resources.iter_mut().find(|other| other.is_at(&one)) {
+                Some(other) => other.needs_audience |= one.needs_audience,
+                None => resources.push(one),
+            }
+        }
+        Self(resources)
+    }
+
+    /// The resource of a request: the first that is there, as the first route that matches is taken.
     fn of(&self, info: &RequestInfo<'_>) -> Option<&Resource> {
         self.0.iter().find(|resource| {
-            let is_here = resource.is_at_any_host || info.is_for(&resource.host);
-            is_here && below(info.path.decoded(), &resource.path).is_some()
+            below(info.path.decoded(), &resource.path).is_some()
+                && (resource.is_at_any_host || info.is_for(&resource.host))
         })
     }
 
@@ -82,8 +99,8 @@ impl Resources {
     }
 
     /// Whether the credential of a request counts at its resource, and at that of its destination. An access token may have to be issued
-    /// for them; browser sessions and app tokens are not concerned. The gateway has accepted the token, so that its signature is not
-    /// verified again (`docs/security-requirements.md#e61`).
+    /// for them, and one that was issued for other such resources alone does not count; browser sessions and app tokens are not
+    /// concerned. The gateway has accepted the token, so that its signature is not verified again (`docs/security-requirements.md#e61`).
     pub(crate) fn accept(&self, info: &RequestInfo<'_>) -> bool {
         if !self.0.iter().any(|resource| resource.needs_audience) {
             return true;
@@ -94,13 +111,32 @@ impl Resources {
         };
         let Credential::Bearer(token) = &credential else { return true };
         let jwt = UnverifiedJwt::parse(token.expose_secret()).ok();
-        let is_for = |url: &str| jwt.as_ref().is_some_and(|jwt| is_meant_for(jwt.claims(), url));
-        let destination = Destination::of(info);
-        let mut requests = vec![*info];
-        if let Ok(Some(destination)) = &destination {
-            requests.extend(destination.requests(info));
+        let claims = jwt.as_ref().map(UnverifiedJwt::claims);
+        let counts = |info: &RequestInfo<'_>| self.counts(claims, self.of(info));
+        counts(info)
+            && match Destination::of(info) {
+                Ok(Some(destination)) => destination.requests(info).iter().all(counts),
+                _ => true,
+            }
+    }
+
+    /// Whether an access token was issued for a resource that needs that, and so counts nowhere else: the server that it was sent to must
+    /// not reach others by it.
+    pub(crate) fn is_confined(&self, token: &str) -> bool {
+        UnverifiedJwt::parse(token).is_ok_and(|jwt| self.are_targets_of(jwt.claims()))
+    }
+
+    /// Whether an access token with these claims was issued for one that needs that.
+    fn are_targets_of(&self, claims: &Map<String, Value>) -> bool {
+        self.0.iter().any(|resource| resource.needs_audience && resource.is_target_of(claims))
+    }
+
+    /// Whether an access token with these claims, if it is a JWT, counts at a resource.
+    fn counts(&self, claims: Option<&Map<String, Value>>, at: Option<&Resource>) -> bool {
+        match (claims, at) {
+            (Some(claims), Some(resource)) if resource.is_target_of(claims) => true,
+            (_, Some(resource)) if resource.needs_audience => false,
+            (claims, _) => claims.is_none_or(|claims| !self.are_targets_of(claims)),
         }
-        let mut demanding = requests.iter().filter_map(|info| self.of(info)).filter(|found| found.needs_audience);
-        demanding.all(|resource| is_for(&resource.url))
     }
 }

@@ -14,12 +14,15 @@ use crate::path::{Leniency, Path, below};
 use crate::protected_resource::PATH;
 use crate::refusal::Refusal;
 use crate::request_info::RequestInfo;
+use crate::routes::Route;
+use crate::routing::Routing;
 
 /// Its methods.
 const METHODS: &str = "GET, HEAD";
+/// Paths that no route takes which is meant for the metadata.
+const OTHERS: [&str; 2] = ["/", "/-"];
 
-/// The metadata that a request is for; `None` if there is none there. Where the route of its path is unprotected, the backend
-/// authenticates clients, and answers itself.
+/// The metadata that a request is for; `None` if there is none there, or if a backend answers itself.
 pub(crate) fn document(entrypoint: &Entrypoint, request: &Request) -> Option<Bytes> {
     let (uri, headers) = (request.uri(), request.headers());
     below(uri.path(), PATH)?;
@@ -28,8 +31,20 @@ pub(crate) fn document(entrypoint: &Entrypoint, request: &Request) -> Option<Byt
     let (method, is_https, query) = (request.method(), entrypoint.is_https, uri.query());
     let info = RequestInfo { method, is_https, host, path: &path, query, headers, source: None };
     let routing = entrypoint.routing.current();
-    let is_backends = routing.route(&info).is_some_and(|(route, _)| route.unprotected);
-    if is_backends { None } else { routing.rules.resources.document(host, path.raw()) }
+    published(&routing, &info)
+}
+
+/// The metadata at the path of a request, unless an unprotected route is meant for this path.
+fn published(routing: &Routing, info: &RequestInfo<'_>) -> Option<Bytes> {
+    let is_of_backend = routing.route(info).is_some_and(|(route, _)| is_of_backend(route));
+    if is_of_backend { None } else { routing.rules.resources.document(info.host, info.path.raw()) }
+}
+
+/// Whether the backend of the route of a path of metadata authenticates clients and publishes its own. A route that takes other paths
+/// too, like that of a web client at `/`, says nothing about this one.
+fn is_of_backend(route: &Route) -> bool {
+    let takes_others = route.pattern.path.as_ref().is_none_or(|path| OTHERS.iter().any(|other| path.fits(other)));
+    route.unprotected && !takes_others
 }
 
 /// The response with the metadata, which any site's page may read.
@@ -48,3 +63,6 @@ pub(crate) fn respond(method: &Method, document: Bytes) -> Response {
     ]);
     response
 }
+
+#[cfg(test)]
+mod tests;

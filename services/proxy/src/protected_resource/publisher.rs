@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Metadata, PATH, Resource, Resources};
 use crate::config::Config;
-use crate::pattern::PathPattern;
+use crate::pattern::{PathPattern, Pattern};
 use crate::request_info::canonical_host;
 use crate::route_resource::{Audience, RouteResource};
 use crate::routes::Route;
@@ -52,17 +52,24 @@ impl Publisher {
 
     /// The resources that routes name, and every host that has a route with authentication.
     pub(crate) fn resources<'a>(&self, routes: impl Iterator<Item = &'a Route> + Clone) -> Resources {
-        let named = routes.clone().filter_map(|route| {
-            let resource = route.protected_resource.as_ref()?;
-            let path = match &route.pattern.path {
+        let of_routes = routes.clone().filter_map(|route| self.of_route(route));
+        let hosts = routes.filter(|route| !route.unprotected).filter_map(|route| route.pattern.host.as_deref());
+        let hosts: BTreeSet<_> = hosts.chain([self.host.as_str()]).collect();
+        Resources::new(of_routes.chain(hosts.into_iter().map(|host| self.resource(Some(host), "", None))))
+    }
+
+    /// The resource that a route names, or the host of which it takes every request, so that resources of later routes are not there.
+    fn of_route(&self, route: &Route) -> Option<Resource> {
+        let Route { pattern, protected_resource, unprotected, .. } = route;
+        if let Some(named) = protected_resource {
+            let path = match &pattern.path {
                 Some(PathPattern::Prefix(path)) => path.trim_end_matches('/'),
                 _ => "",
             };
-            Some(self.resource(route.pattern.host.as_deref(), path, Some(resource)))
-        });
-        let hosts = routes.filter(|route| !route.unprotected).filter_map(|route| route.pattern.host.as_deref());
-        let hosts: BTreeSet<_> = hosts.chain([self.host.as_str()]).collect();
-        Resources::new(named.collect(), hosts.into_iter().map(|host| self.resource(Some(host), "", None)))
+            return Some(self.resource(pattern.host.as_deref(), path, Some(named)));
+        }
+        let host = whole_host(pattern).filter(|_| !unprotected)?;
+        Some(self.resource(Some(host), "", None))
     }
 
     fn resource(&self, host: Option<&str>, path: &str, named: Option<&RouteResource>) -> Resource {
@@ -75,11 +82,13 @@ impl Publisher {
             url: format!("{origin}{PATH}{path}"),
             document: self.document(&url, issuer, named),
         });
+        // clients normalise a URL without a path to one with `/`, which is equivalent (RFC 3986 6.2.3)
+        let slashed = path.is_empty().then(|| format!("{url}/"));
         Resource {
             host: host_name.to_owned(),
             is_at_any_host: host.is_none(),
             path: path.to_owned(),
-            url,
+            audiences: std::iter::once(url).chain(slashed).collect(),
             needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
             metadata,
         }
@@ -98,4 +107,16 @@ impl Publisher {
         });
         document.to_string().into()
     }
+}
+
+/// The host of which a pattern matches every request.
+fn whole_host(pattern: &Pattern) -> Option<&str> {
+    let Pattern { host, path, methods, except_methods, query, networks } = pattern;
+    let has_conditions = !(methods.is_empty() && except_methods.is_empty() && query.is_empty() && networks.is_empty());
+    let is_every_path = match path {
+        None => true,
+        Some(PathPattern::Prefix(path)) => path == "/",
+        Some(_) => false,
+    };
+    host.as_deref().filter(|_| is_every_path && !has_conditions)
 }

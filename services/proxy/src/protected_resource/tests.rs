@@ -19,16 +19,21 @@ routes:
   - { path: /open, backend: 'http://a', protected_resource: { audience: any } }
   - { host: wiki.example, path: /, backend: 'http://a' }
   - { host: Own.example, path: /api/, backend: 'http://a', protected_resource: {} }
+  - { host: mcp.example, backend: 'http://a', protected_resource: {} }
   - { host: free.example, backend: 'http://a', unprotected: true }
   - { path: /, backend: 'http://a' }
 ";
 const SITE: &str = "https://cloud.example:8443";
 
 fn resources(change: impl FnOnce(&mut Config)) -> Resources {
+    resources_of(ROUTES, change)
+}
+
+fn resources_of(routes: &str, change: impl FnOnce(&mut Config)) -> Resources {
     let (url, issuer) = (SITE.to_owned(), "https://login.example/".to_owned());
     let mut config = Config { url, issuer, ..Config::default() };
     change(&mut config);
-    Publisher::new(&config).resources(routes_file::parse(ROUTES).expect("routes").routes.iter())
+    Publisher::new(&config).resources(routes_file::parse(routes).expect("routes").routes.iter())
 }
 
 /// Calls `then` with a request.
@@ -71,6 +76,7 @@ fn each_resource_has_its_metadata_at_its_own_path() {
         ("wiki.example", "", "https://wiki.example:8443"),
         ("own.example", "/api", "https://own.example:8443/api"),
         ("own.example", "", "https://own.example:8443"),
+        ("mcp.example", "", "https://mcp.example:8443"),
     ] {
         let found = document(&resources, host, &format!("{PATH}{path}")).expect("a document");
         assert_eq!(found["resource"], resource, "{host} {path}");
@@ -159,6 +165,107 @@ fn access_token_counts_at_a_named_resource_only_if_it_was_issued_for_it() {
     assert!(!accepts(&resources, ("GET", "own.example", "/api/a"), &for_notes));
 }
 
+/// The SDKs of MCP ask for `https://mcp.example/` where the metadata says `https://mcp.example`.
+///
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn resource_without_a_path_is_named_with_or_without_a_slash() {
+    let resources = resources(|_| ());
+    for (audience, is_accepted) in [
+        ("https://mcp.example:8443", true),
+        ("https://mcp.example:8443/", true),
+        ("https://mcp.example:8443//", false),
+        ("https://mcp.example:8443/a", false),
+        ("https://mcp.example", false),
+        ("https://mcp.example/", false),
+        ("https://cloud.example:8443/", false),
+        ("/", false),
+    ] {
+        let token = bearer(&json!({ "aud": ["notes-app", audience] }));
+        for path in ["/", "/a"] {
+            assert_eq!(accepts(&resources, ("POST", "mcp.example", path), &token), is_accepted, "{audience} {path}");
+        }
+    }
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn access_token_for_a_named_resource_counts_nowhere_else() {
+    const SIGNING_KEY: &str = "/ocs/v1.php/cloud/user/signing-key";
+    let resources = resources(|_| ());
+    let here = |path: &str| format!("{SITE}{path}");
+    let (notes, own) = (here("/notes"), "https://own.example:8443/api".to_owned());
+    for (audiences, host, path, is_accepted) in [
+        (vec![notes.clone()], "cloud.example", "/notes", true),
+        (vec![notes.clone()], "cloud.example", "/a", false),
+        (vec![notes.clone()], "cloud.example", SIGNING_KEY, false),
+        (vec![notes.clone()], "cloud.example", "/open/a", false),
+        (vec![notes.clone()], "wiki.example", "/a", false),
+        (vec![notes.clone()], "evil.example", "/a", false),
+        (vec![notes.clone()], "own.example", "/api/a", false),
+        // it was issued for others too
+        (vec![notes.clone(), own.clone()], "own.example", "/api/a", true),
+        (vec![notes.clone(), own], "cloud.example", "/a", false),
+        (vec![notes.clone(), here("")], "cloud.example", "/a", true),
+        (vec![notes.clone(), here("/")], "cloud.example", "/a", true),
+        (vec![notes.clone(), here("")], "wiki.example", "/a", false),
+        (vec![notes, here("/open")], "cloud.example", "/open/a", true),
+        // it was issued for none that needs that
+        (vec![here("/open")], "cloud.example", "/a", true),
+        (vec![here("/notes/a")], "cloud.example", "/a", true),
+        (vec!["https://partner.example".to_owned()], "cloud.example", "/a", true),
+        (vec![], "cloud.example", "/a", true),
+    ] {
+        let audience = [&["notes-app".to_owned()][..], &audiences[..]].concat();
+        let token = bearer(&json!({ "aud": audience }));
+        assert_eq!(accepts(&resources, ("GET", host, path), &token), is_accepted, "{audiences:?} {host}{path}");
+    }
+    for (audience, is_confined) in [(here("/notes"), true), (here("/open"), false), (here(""), false)] {
+        let token = bearer(&json!({ "aud": ["notes-app", audience] }));
+        let token = token.strip_prefix("Bearer ").expect("a bearer token");
+        assert_eq!(resources.is_confined(token), is_confined, "{audience}");
+    }
+    assert!(!resources.is_confined("opaque"));
+}
+
+/// Routes between `|`, in short.
+fn in_order(routes: &str) -> Resources {
+    let routes =
+        routes.replace("NEEDS", "protected_resource: {}").replace("ANY", "protected_resource: { audience: any }");
+    let lines: Vec<_> = routes.split('|').map(|route| format!("  - {{ backend: 'http://a', {route} }}\n")).collect();
+    resources_of(&format!("routes:\n{}", lines.concat()), |_| ())
+}
+
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
+    const NOTES: &str = "https://cloud.example:8443/notes";
+    for (routes, host, path, audience) in [
+        // the route of the wiki takes everything there
+        ("host: wiki.example | path: /notes, NEEDS", "wiki.example", "/notes/a", None),
+        ("host: wiki.example, path: / | path: /notes, NEEDS", "wiki.example", "/notes/a", None),
+        ("host: wiki.example | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes, NEEDS | host: wiki.example", "wiki.example", "/notes/a", Some(NOTES)),
+        ("host: wiki.example, methods: [GET] | path: /notes, NEEDS", "wiki.example", "/notes", Some(NOTES)),
+        ("host: wiki.example, path: /a | path: /notes, NEEDS", "wiki.example", "/notes", Some(NOTES)),
+        // of two resources, that of the first route
+        ("host: mcp.example, NEEDS | path: /notes, ANY", "mcp.example", "/notes", Some("https://mcp.example:8443")),
+        ("path: /notes, ANY | host: mcp.example, NEEDS", "mcp.example", "/notes", None),
+        ("path: /notes, NEEDS | path: /notes/a, ANY", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", None),
+        ("path: /notes, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes", Some(NOTES)),
+    ] {
+        let (resources, request) = (in_order(routes), ("POST", host, path));
+        let for_none = bearer(&json!({ "aud": "notes-app" }));
+        assert_eq!(accepts(&resources, request, &for_none), audience.is_none(), "{routes}: {host}{path}");
+        let for_it = bearer(&json!({ "aud": audience }));
+        assert!(accepts(&resources, request, &for_it), "{routes}: {host}{path}");
+    }
+    let resources = in_order("host: wiki.example | path: /notes, NEEDS");
+    let url = with(("GET", "wiki.example", "/notes/a"), &[], |info| resources.metadata_url(info).map(str::to_owned));
+    assert_eq!(url, Some(format!("https://wiki.example:8443{PATH}")));
+}
+
 /// Row [E61](../../../../docs/security-requirements.md#e61).
 #[test]
 fn destination_of_a_move_needs_a_token_for_its_resource_too() {
@@ -169,8 +276,11 @@ fn destination_of_a_move_needs_a_token_for_its_resource_too() {
         let headers = [(AUTHORIZATION, authorization.as_str()), (destination.clone(), destination_path)];
         with(request, &headers, |info| resources.accept(info))
     };
-    let (for_site, for_notes) = (json!({ "aud": SITE }), json!({ "aud": format!("{SITE}/notes") }));
-    assert!(moves(&for_site, "/b") && moves(&for_notes, "/notes/b"));
+    let notes = format!("{SITE}/notes");
+    let (for_site, for_notes, for_both) =
+        (json!({ "aud": SITE }), json!({ "aud": notes }), json!({ "aud": [SITE, notes] }));
+    assert!(moves(&for_site, "/b") && moves(&for_both, "/notes/b"));
+    assert!(!moves(&for_notes, "/notes/b"), "what it moves is elsewhere");
     for elsewhere in ["/notes/b", "https://cloud.example/notes/b", "https://evil.example/notes/b"] {
         assert!(!moves(&for_site, elsewhere), "{elsewhere}");
     }

@@ -7,6 +7,7 @@ mod forward;
 mod forward_auth;
 mod h2c;
 mod headers;
+mod issuer;
 mod links;
 mod long_tokens;
 mod many_groups;

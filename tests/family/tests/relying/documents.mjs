@@ -75,18 +75,27 @@ await withBrowser({}, async (browser) => {
   assert.equal(await answer.text(), 'reached /notes/a');
   console.log('a client of a document signs in, and its token reaches the resource');
 
-  const elsewhere = await ask('/other/a', tokens.access_token);
-  assert.equal(elsewhere.status, 401);
-  assert.equal(parameter(elsewhere, 'error'), 'invalid_token');
+  for (const path of ['/other/a', '/plain/a']) {
+    const elsewhere = await ask(path, tokens.access_token);
+    assert.equal(elsewhere.status, 401, path);
+    assert.equal(parameter(elsewhere, 'error'), 'invalid_token', path);
+  }
   const { access_token: unnamed } = await tokensFor(browser, config, { scope });
   assert.equal((await ask('/notes/a', unnamed)).status, 401, 'it is for no resource');
+  assert.equal((await ask('/plain/a', unnamed)).status, 200, 'this path has no resource of its own');
   console.log('a token for another resource, or for none, is refused');
 
   const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
   assert.equal((await ask('/notes/a', renewed.access_token)).status, 200);
   assert.equal(fetched, 1, 'the document is fresh');
-  const wide = await tokensFor(browser, config, { scope: 'openid user path:/other:rw', resource: `${SITE}/other` });
-  assert.equal((await ask('/other/a', wide.access_token)).status, 401, 'it has no scope of the API');
+  const wide = await tokensFor(browser, config, {
+    scope: 'openid user path:/notes:rw path:/other:rw',
+    resource: `${SITE}/other`,
+  });
+  const granted = wide.scope.split(' ');
+  assert.ok(granted.includes('path:/notes:rw') && !granted.includes('user') && !granted.includes('path:/other:rw'), wide.scope);
+  assert.equal((await ask('/other/a', wide.access_token)).status, 200, 'the rule of this path needs the granted scope');
+  assert.equal((await ask('/notes/a', wide.access_token)).status, 401, 'it is for the other resource');
   console.log('a refreshed token is for the resource too, and no other scope of the API is granted');
 });
 application.close();

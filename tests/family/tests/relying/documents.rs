@@ -17,8 +17,11 @@ async fn client_of_a_document_finds_the_issuer_and_reaches_its_resource_alone() 
 routes:
   - {{ path: /notes, backend: 'http://{backend}', protected_resource: {{ name: Notes, scopes: [openid, 'path:/notes:rw'] }} }}
   - {{ path: /other, backend: 'http://{backend}', protected_resource: {{ name: Other }} }}
+  - {{ path: /plain, backend: 'http://{backend}' }}
 access:
   - {{ path: /notes, scopes: ['path:/notes:rw'], action: authenticate }}
+  - {{ path: /other, scopes: ['path:/notes:rw'], action: authenticate }}
+  - {{ path: /plain, scopes: ['path:/notes:rw'], action: authenticate }}
 "
         );
         std::fs::write(&routes, text).expect("the folder can be written to");
