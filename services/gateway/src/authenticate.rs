@@ -76,11 +76,12 @@ impl Core {
         credentials: &Credentials,
         wanted: Result<Option<TransactionWanted>, AuthError>,
     ) -> Result<(Arc<str>, Authenticated, Option<String>), AuthError> {
-        let wanted = wanted.inspect_err(|error| audit(kind, credentials, error))?;
+        let Credentials { client_id, caller, .. } = credentials;
+        let wanted = wanted.inspect_err(|error| audit(kind, client_id, caller, error))?;
         let (token, answer) = self.authenticate_caller(kind, credentials).await?;
         let Some(wanted) = wanted else { return Ok((token, answer, None)) };
         let transactions = self.transactions.as_ref().ok_or_else(unavailable)?;
-        let transaction = transactions.mint_with(&credentials.caller, &answer, &wanted, self.life)?.token;
+        let transaction = transactions.mint_with(caller, &answer, &wanted, self.life)?.token;
         Ok((token, answer, Some(transaction)))
     }
 

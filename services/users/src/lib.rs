@@ -211,10 +211,10 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
 fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (MaySearch, MayLookUp) {
     let (verifier, clock) = (verifier.clone(), clock.clone());
     let verified = move |token: &str| verifier.verify(clock.now(), token).ok();
-    let searchers = verified.clone();
+    let claims_of = verified.clone();
     // not by a credential that is for something else, like one folder
     let may_search: MaySearch = Arc::new(move |token: &str| {
-        let claims = searchers(token)?;
+        let claims = claims_of(token)?;
         let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     });

@@ -15,6 +15,7 @@ impl Settings {
             (ServiceId::Gateway, self.gateway.multi_tenant_enabled),
             (ServiceId::Users, self.users.ldap.multi_tenant_enabled),
             (ServiceId::AuthBearer, self.auth_bearer.multi_tenant_enabled),
+            (ServiceId::Idp, self.idp.multi_tenant_enabled),
         ];
         if self.auth_basic.is_ldap() {
             tenants.push((ServiceId::AuthBasic, self.auth_basic.auth_providers.ldap.multi_tenant_enabled));

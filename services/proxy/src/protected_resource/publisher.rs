@@ -111,8 +111,9 @@ impl Publisher {
 
 /// The host of which a pattern matches every request.
 fn whole_host(pattern: &Pattern) -> Option<&str> {
-    let Pattern { host, path, methods, except_methods, query, networks } = pattern;
-    let has_conditions = !(methods.is_empty() && except_methods.is_empty() && query.is_empty() && networks.is_empty());
+    let Pattern { host, path, within, methods, except_methods, query, networks } = pattern;
+    let has_no_methods = methods.is_empty() && except_methods.is_empty();
+    let has_conditions = !(has_no_methods && within.is_empty() && query.is_empty() && networks.is_empty());
     let is_every_path = match path {
         None => true,
         Some(PathPattern::Prefix(path)) => path == "/",
