@@ -210,11 +210,11 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
 /// Which users the bearers of internal tokens may search and look up (`docs/security-requirements.md#d43`).
 fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (MaySearch, MayLookUp) {
     let (verifier, clock) = (verifier.clone(), clock.clone());
-    let verified = move |token: &str| verifier.verify(clock.now(), token).ok();
-    let claims_of = verified.clone();
+    let claims_of = move |token: &str| verifier.verify(clock.now(), token).ok();
+    let of_searcher = claims_of.clone();
     // not by a credential that is for something else, like one folder
     let may_search: MaySearch = Arc::new(move |token: &str| {
-        let claims = claims_of(token)?;
+        let claims = of_searcher(token)?;
         let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     });
@@ -222,7 +222,7 @@ fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (Ma
         if !is_multi_tenant {
             return Searchable::All;
         }
-        verified(token).map_or_else(Searchable::none, |claims| Searchable::by(&claims.user))
+        claims_of(token).map_or_else(Searchable::none, |claims| Searchable::by(&claims.user))
     });
     (may_search, may_look_up)
 }
