@@ -28,7 +28,7 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     Package { name: "apache2", purpose: "a relying party", is_there: || in_a_path("apache2") },
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
@@ -38,6 +38,7 @@ const PACKAGES: [Package; 15] = [
         is_there: || tools::answers("go", &["version"]),
     },
     Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
+    Package { name: "jq", purpose: "commands as the documents show them", is_there: || in_a_path("jq") },
     Package {
         name: "libapache2-mod-auth-openidc",
         purpose: "its OpenID Connect",

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use authn::audit::Event;
+use authn::trace::record_workload;
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Revalidate, Scopes,
     User, amr,
@@ -14,6 +15,7 @@ use authn::{
 use bounded_cache::HeapSize;
 use runtime::Clock;
 use secrecy::ExposeSecret;
+use tracing::Span;
 use tracing::field::display;
 use workload::{Act, Proof, Workload, Workloads};
 
@@ -88,6 +90,9 @@ impl Authenticator for Machine {
         let before = Before::of(&self.keys, self.workloads.as_deref(), &*self.directory);
         let (proved, verdict) = match self.identify(credentials, caller).await {
             Ok(proved) => {
+                if let Proved::Workload(workload) = &proved {
+                    record_workload(&Span::current(), &workload.identity, workload.proof.name());
+                }
                 let verdict = self.decide(credentials, caller, (&proved, before)).await;
                 (Some(proved), verdict)
             }

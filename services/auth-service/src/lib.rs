@@ -21,12 +21,14 @@ use ::config::{Environment, Identity, InForce};
 use ::store::transfer::no_credentials;
 use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
+use authn::trace::record_workload;
 use authn::{AllowedCallers, AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
 use runtime::{
     App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, SpiffeAuthorities, Task,
 };
 use secrecy::ExposeSecret;
 use token::Verifier;
+use tracing::Span;
 use workload::{Workload, Workloads};
 
 pub use self::config::{Config, MIN_SECRET, ServiceAccount, Verification};
@@ -101,6 +103,7 @@ impl ServiceAccounts {
     ) -> Result<Authenticated, AuthError> {
         let (workload, verdict) = match workloads.identify(shown, now).await {
             Ok(workload) => {
+                record_workload(&Span::current(), &workload.identity, workload.proof.name());
                 let verdict = match workloads.account(&workload, &credentials.client_id) {
                     Ok(id) => self.granted(&id, &workload, now).await,
                     Err(error) => Err(error),

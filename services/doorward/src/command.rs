@@ -17,6 +17,7 @@ pub(crate) mod service_account;
 pub(crate) mod shell;
 pub(crate) mod user;
 pub(crate) mod user_import;
+pub(crate) mod workload;
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read};

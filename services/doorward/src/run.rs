@@ -94,6 +94,12 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
                 command::service_account::run(command, accounts).await
             })
         }
+        Command::Workload { command } => {
+            let secrets = any(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::workload::run(command, &settings, &context).await
+            })
+        }
     }
 }
 

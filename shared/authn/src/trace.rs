@@ -1,4 +1,4 @@
-//! Who acts for whom, and in which transaction, in the span of a request.
+//! Who acts for whom, and in which transaction, in the span of a request; and which program has proved who it is.
 
 use tracing::Span;
 use tracing::field::display;
@@ -11,6 +11,11 @@ pub const USER: &str = "user.id";
 pub const ACTOR: &str = "doorward.act";
 /// The transaction of a transaction token.
 pub const TRANSACTION: &str = "doorward.txn";
+/// A program that has proved who it is in place of a shared key. Spans of requests and of authentications have this field, and the one
+/// below, empty.
+pub const WORKLOAD: &str = "workload.identity";
+/// How it has proved that.
+pub const PROOF: &str = "workload.proof";
 
 /// Writes who acts for a user, and in which transaction, into the span of a request. Where there is neither, nothing is written: users
 /// who act for themselves are not in traces.
@@ -25,4 +30,10 @@ pub fn record_delegation(span: &Span, user: &str, actor: Option<&Actor>, transac
     if let Some(transaction) = transaction {
         span.record(TRANSACTION, transaction);
     }
+}
+
+/// Writes which program has proved who it is, and how, into a span.
+pub fn record_workload(span: &Span, identity: &str, proof: &str) {
+    span.record(WORKLOAD, identity);
+    span.record(PROOF, proof);
 }

@@ -13,5 +13,6 @@ mod workload;
 mod workloads;
 
 pub use policy::{Act, Decision, Entry, Policy, PolicyError};
+pub use verification::{Explanation, Refusal};
 pub use workload::{Proof, Workload, WorkloadError};
 pub use workloads::{Workloads, client_authorities};

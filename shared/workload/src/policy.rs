@@ -146,12 +146,19 @@ impl Policy {
 
     /// Whether an entry for workloads from there, and for this purpose, has this audience.
     pub(crate) fn accepts(&self, origin: Origin<'_>, audience: &str, purpose: Purpose) -> bool {
-        let is_from_there = |entry: &Entry| match origin {
-            Origin::TrustDomain(domain) => entry.workload.trust_domain() == Some(domain),
-            Origin::Issuer(issuer) => entry.workload.issuer() == Some(issuer),
-        };
-        let mut entries = self.entries.iter().filter(|entry| entry.is_for(purpose) && is_from_there(entry));
+        let mut entries = self.entries.iter().filter(|entry| entry.is_for(purpose) && entry.is_from(origin));
         entries.any(|entry| entry.audiences.iter().any(|accepted| accepted == audience))
+    }
+
+    /// The audiences of entries for workloads from there.
+    pub(crate) fn audiences(&self, origin: Origin<'_>) -> BTreeSet<&str> {
+        let entries = self.entries.iter().filter(|entry| entry.is_from(origin));
+        entries.flat_map(|entry| entry.audiences.iter().map(String::as_str)).collect()
+    }
+
+    /// The entries for a workload, in order.
+    pub(crate) fn entries_for(&self, workload: &Workload) -> Vec<Arc<Entry>> {
+        self.entries.iter().filter(|entry| entry.fits(workload)).cloned().collect()
     }
 
     /// The names of the claims that entries for this issuer compare.
@@ -207,6 +214,11 @@ impl Entry {
         self.number
     }
 
+    /// The users for whom the workload may act, like `users *; groups staff`.
+    pub fn may_act_for(&self) -> Option<String> {
+        self.may_act_for.as_ref().map(MayActFor::to_string)
+    }
+
     /// The service account that the workload is.
     pub fn service_account(&self) -> Option<&str> {
         self.service_account.as_deref()
@@ -225,6 +237,14 @@ impl Entry {
     /// How long it may do that, if the entry says so.
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    /// Whether it is for workloads whose tokens are from there.
+    fn is_from(&self, origin: Origin<'_>) -> bool {
+        match origin {
+            Origin::TrustDomain(domain) => self.workload.trust_domain() == Some(domain),
+            Origin::Issuer(issuer) => self.workload.issuer() == Some(issuer),
+        }
     }
 
     fn is_for(&self, purpose: Purpose) -> bool {

@@ -1,5 +1,6 @@
 //! Verifies tokens. What is cheap comes first, and nothing is fetched for a token that no entry of the policy is for.
 
+mod explanation;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use crate::kubernetes::ServiceAccount;
 use crate::policy::{Origin, Policy, Purpose};
 use crate::trust::{DomainKeys, TrustBundles};
 use crate::workload::{Proof, Workload, WorkloadError};
+
+pub use explanation::{Explanation, Refusal};
 
 /// How SPIFFE ids begin.
 const SPIFFE: &str = "spiffe://";
@@ -103,12 +106,16 @@ impl Token<'_> {
         }
     }
 
-    /// Checks its times, and returns when it ends. A token without an end, or with a late one, is a long-lived credential.
-    fn check_times(&self, now: SystemTime) -> Result<SystemTime, WorkloadError> {
-        let longest = match &self.source {
+    /// The longest time for which it may be valid.
+    fn longest(&self) -> Duration {
+        match &self.source {
             Source::TrustDomain(_) => LONGEST,
             Source::Issuer(issuer) => issuer.longest().min(EVER),
-        };
+        }
+    }
+
+    /// Checks its times, and returns when it ends. A token without an end, or with a late one, is a long-lived credential.
+    fn check_times(&self, now: SystemTime) -> Result<SystemTime, WorkloadError> {
         let checked = claims::check_times(self.jwt.claims(), now, CLIENT_AHEAD).map_err(|error| match error {
             TimeError::Expired => WorkloadError::Expired,
             TimeError::NotYet => WorkloadError::NotYet,
@@ -117,7 +124,7 @@ impl Token<'_> {
         let end = checked?.ok_or(WorkloadError::Malformed)?;
         // without `iat` what remains is known
         let made = claims::time(self.jwt.claims(), "iat").ok().flatten().map_or(now, |made| made.min(now));
-        if end > made + longest + CLIENT_AHEAD { Err(WorkloadError::Malformed) } else { Ok(end) }
+        if end > made + self.longest() + CLIENT_AHEAD { Err(WorkloadError::Malformed) } else { Ok(end) }
     }
 
     /// The workload that it proves, once its signature is verified.

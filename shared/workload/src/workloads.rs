@@ -19,7 +19,7 @@ use crate::metrics::Verifications;
 use crate::policy::{Policy, Purpose};
 use crate::results::Results;
 use crate::trust::TrustBundles;
-use crate::verification::{Accepted, Verifier};
+use crate::verification::{Accepted, Explanation, Refusal, Verifier};
 use crate::workload::{Workload, WorkloadError};
 
 /// How SPIFFE ids begin.
@@ -127,6 +127,16 @@ impl Workloads {
         now: SystemTime,
     ) -> Result<Arc<Workload>, WorkloadError> {
         self.decide(token, Accepted::EntriesFor(Purpose::ClientAssertion, audience), now).await
+    }
+
+    /// What the policy says of a token, whatever the request, for operators. It counts in no metric.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn explain(&self, token: &str, now: SystemTime) -> Result<Explanation, Refusal> {
+        let in_force = self.in_force.current();
+        let verifier = Verifier { policy: &in_force.policy, issuers: &in_force.issuers, trust: &self.trust };
+        verifier.explain(token, now).await
     }
 
     /// The workload that has shown a client certificate, by the name that counts for it. `None` for an id of one of the trust domains unless the

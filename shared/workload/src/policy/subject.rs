@@ -1,5 +1,7 @@
 //! The users for whom a workload may act.
 
+use std::fmt;
+
 use authn::{User, UserType, role};
 
 use super::document::UsersEntry;
@@ -76,6 +78,19 @@ impl MayActFor {
 
     fn names_administrators(&self) -> bool {
         self.roles.iter().any(|id| id == role::ADMIN)
+    }
+}
+
+impl fmt::Display for MayActFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any = self.any_user.then_some(ANY_USER).into_iter();
+        let users: Vec<_> = any.chain(self.logins.iter().map(String::as_str)).collect();
+        let groups: Vec<_> = self.groups.iter().map(String::as_str).collect();
+        let roles: Vec<_> = self.roles.iter().map(|id| role::name(id)).collect();
+        let lists = [("users", users), ("groups", groups), ("roles", roles)].into_iter();
+        let texts =
+            lists.filter(|(_, names)| !names.is_empty()).map(|(key, names)| format!("{key} {}", names.join(", ")));
+        f.write_str(&texts.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -158,6 +173,13 @@ mod tests {
         ] {
             assert_eq!(rule.verdict(&anna), expected, "{rule:?}");
         }
+    }
+
+    #[test]
+    fn users_are_shown_as_the_file_names_them() {
+        let all = may_act_for(&["anna", "*"], &["staff", "choir"], &["admin", role::USER, "other"]);
+        assert_eq!(all.to_string(), "users *, anna; groups staff, choir; roles admin, user, other");
+        assert_eq!(may_act_for(&["anna"], &[], &[]).to_string(), "users anna");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The table of the page about workloads, by real issuers, trust domains and policy files.
 
+mod explanation;
 mod keys;
 
 use std::sync::Arc;

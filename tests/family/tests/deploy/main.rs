@@ -14,6 +14,7 @@ mod routes;
 mod schemas;
 mod selection;
 mod settings;
+mod workload_policy;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,7 @@
 //! Links that web clients sign, with keys that end with what has fetched them.
 
+mod without_machine_key;
+
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};

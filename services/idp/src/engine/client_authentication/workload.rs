@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use authn::AuthError;
 use authn::audit::Event;
+use authn::trace::record_workload;
 use oidc::assertion::GRANT_TYPE;
 use oidc::claims::{CLIENT_AHEAD, sole_audience};
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
+use tracing::Span;
 use tracing::field::display;
 use workload::{Act, Decision, Workload, WorkloadError};
 
@@ -85,8 +87,9 @@ pub(super) async fn check(
     Ok(Ok(()))
 }
 
-/// Writes which workload has authenticated as a client.
+/// Writes which workload has authenticated as a client, also into the trace.
 fn audit(client: &Client, workload: &Workload, proofs: &Proofs<'_>) {
+    record_workload(&Span::current(), &workload.identity, workload.proof.name());
     let caller = proofs.caller;
     Event {
         proof: &workload.proof.name(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authn::trace::record_delegation;
+use authn::trace::{record_delegation, record_workload};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
@@ -28,6 +28,7 @@ fn stack(protocol: Protocol) -> Stack<Router> {
             "/delegated",
             get(async || record_delegation(&Span::current(), "user-1", Some(&"portal".into()), Some("t1"))),
         )
+        .route("/workload", get(async || record_workload(&Span::current(), "repo:acme/site:main", "oidc")))
         .route("/in-person", get(async || record_delegation(&Span::current(), "user-1", None, None)))
         .route("/waits/{id}", get(std::future::pending::<()>))
         .nest("/apps", Router::new().route("/{id}/revoke", get(async || ())).fallback(async || StatusCode::NOT_FOUND));
@@ -118,6 +119,14 @@ async fn span_names_who_acts_for_whom_and_no_user_who_acts_alone() {
     let (recorder, _guard) = Recorder::here();
     ask(Protocol::Http, "GET", "/in-person").await;
     assert!(recorder.values("user.id").is_empty() && !recorder.has("user-1"));
+}
+
+#[tokio::test]
+async fn span_names_the_workload_and_its_proof() {
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/workload").await;
+    assert_eq!(recorder.values("workload.identity"), ["repo:acme/site:main"]);
+    assert_eq!(recorder.values("workload.proof"), ["oidc"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Workloads: services that prove by a token or a certificate who they are, in place of a shared key.
 
+mod commands;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
