@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use authn::ended_sessions::Issuance;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserId, UserType, amr};
 use bounded_cache::Lookups;
 use futures_util::future::BoxFuture;
@@ -97,7 +98,7 @@ impl Bearer {
         let verified = outcome.verdict?;
         self.check_logouts_are_known(&outcome.issuer)?;
         if outcome.issuer.settings.rules.is_own {
-            self.check_not_ended(outcome.issuer.name(), &verified.claims)?;
+            self.check_not_ended(&outcome.issuer, &verified)?;
         }
         Ok((outcome.issuer, verified))
     }
@@ -129,13 +130,17 @@ impl Bearer {
     }
 
     /// Whether our own provider has revoked a token or its grant (`docs/security-requirements.md#i24`), or ended its session
-    /// (`docs/security-requirements.md#r9`). Tokens of `offline_access` grants survive browser sign-out.
-    fn check_not_ended(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
+    /// (`docs/security-requirements.md#r9`), or everything of its client or its user since it was issued. Tokens of `offline_access`
+    /// grants survive browser sign-out.
+    fn check_not_ended(&self, issuer: &Issuer, verified: &Verified) -> Result<(), AuthError> {
         let Some(ended) = &self.ended_sessions else { return Ok(()) };
+        let claims = &verified.claims;
         let claim = |name: &str| claims.all().get(name).and_then(Value::as_str);
         let session = claim("sid").filter(|_| !access::is_offline(claims.all()));
-        for id in [session, claim("jti"), claim("gid")].into_iter().flatten() {
-            match ended.has_ended(issuer, id) {
+        let ids = [session, claim("jti"), claim("gid")].into_iter().flatten();
+        let is_cut_off = issuance(issuer, verified).map(|token| ended.cuts_off(issuer.name(), &token));
+        for has_ended in ids.map(|id| ended.has_ended(issuer.name(), id)).chain(is_cut_off) {
+            match has_ended {
                 Some(false) => {}
                 Some(true) => return Err(AuthError::Refused(Reason::Revoked)),
                 None => return Err(Failure::unavailable("the sessions of the provider are not known").into()),
@@ -149,6 +154,23 @@ impl Bearer {
         verified
             .map_or(SessionStatus::Active, |verified| self.logouts.status(outcome.issuer.name(), &verified.claims, now))
     }
+}
+
+/// For whom and when a token of the own provider was issued. Userinfo says nothing of the token, and has just accepted it.
+fn issuance<'a>(issuer: &Issuer, Verified { claims, access }: &'a Verified) -> Option<Issuance<'a>> {
+    if issuer.settings.method == Method::UserInfo {
+        return None;
+    }
+    let number = |name: &str| claims.all().get(name).and_then(Value::as_u64);
+    Some(Issuance {
+        // a service account has the name of no user
+        user: (access.amr != amr::SERVICE).then_some(claims.subject.as_str()),
+        client: claims.all().get("client_id").and_then(Value::as_str).unwrap_or_default(),
+        session: claims.session.as_deref().and_then(|sid| sid.parse().ok()),
+        signed_in: number("auth_time"),
+        // a token that does not say when it was issued counts as an old one
+        issued: number("iat").unwrap_or_default(),
+    })
 }
 
 /// Verifies a token with the issuer's keys.

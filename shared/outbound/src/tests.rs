@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use config::{Environment, HttpClientTls};
-use runtime::{Context, FileSetting};
+use runtime::{Clock, Context, FileSetting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use super::*;
+use crate::issuer::Source;
+use crate::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 
 /// A listener that counts who comes, and what it answers.
 struct Target {
@@ -285,4 +288,34 @@ async fn document_has_its_status_type_and_age_and_at_most_so_many_bytes() {
     let target = Target::start(text("302 Found", &location, "")).await;
     let document = lenient().get_document(&target.url("127.0.0.1"), 100).await.expect("it answers");
     assert_eq!((document.status, document.max_age, elsewhere.hits()), (302, None, 0), "redirects are not followed");
+}
+
+#[tokio::test]
+async fn callers_that_stop_waiting_for_an_issuer_leave_no_tasks() {
+    let target = Target::start(Answer::Stuck).await;
+    let source = Source::new(&format!("http://127.0.0.1:{}", target.port), "test", true, true, None);
+    let options = CacheOptions { refresh: Refresh::First, needs_keys: true, on_fetch: Box::new(|_| {}) };
+    let cache = IssuerCache::new(source.expect("can be called"), Clock::system(), options);
+    let give_up = async || {
+        tokio::select! {
+            biased;
+            _ = cache.get() => {}
+            () = tokio::task::yield_now() => {}
+        }
+    };
+    give_up().await;
+    let is_asked = async {
+        while target.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_asked).await.expect("the fetch goes on");
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..100 {
+        give_up().await;
+    }
+    // the connection has some
+    assert!(tasks() < before + 20, "{before} tasks became {}", tasks());
+    assert_eq!(target.hits(), 1, "one fetch for all");
 }

@@ -1,28 +1,37 @@
 //! Our own provider, which is called at its internal address and may be in the same process.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
+use authn::ended_sessions::{Cutoff, Issuance, REMEMBERED};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
 use config::Environment;
 use oidc::jose::{Algorithm, SigningKey};
 use runtime::Context;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Provider, Service, directory, key, no_logouts, no_users, sign, with};
 
 /// The name of the issuer; nothing can be called there (RFC 6761 6.4).
 const NAME: &str = "https://cloud.invalid";
 
-/// What the provider says of `s1`.
-struct Sessions(Mutex<Option<bool>>);
+/// What the provider says: of `s1`, and until when ends of everything are remembered, if it knows.
+struct Sessions(Mutex<Option<bool>>, Mutex<Option<HashMap<Uuid, SystemTime>>>);
 
 impl EndedSessions for Sessions {
     fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
         assert_eq!(issuer, NAME);
         if sid == "s1" { *self.0.lock().expect("is not poisoned") } else { Some(false) }
+    }
+
+    fn cuts_off(&self, issuer: &str, token: &Issuance<'_>) -> Option<bool> {
+        assert_eq!(issuer, NAME);
+        let ends = self.1.lock().expect("is not poisoned");
+        ends.as_ref().map(|ends| token.is_cut_off(|id| ends.get(&id).copied()))
     }
 }
 
@@ -45,7 +54,7 @@ impl Own {
         let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
         let config = Config { auth_providers, idp_backend: provider.url.clone(), ..Config::default() };
         let service = Service::of_config(&config, directory(), no_users());
-        let sessions = Arc::new(Sessions(Mutex::new(Some(false))));
+        let sessions = Arc::new(Sessions(Mutex::new(Some(false)), Mutex::new(Some(HashMap::new()))));
         let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
         let ended: Arc<dyn EndedSessions> = sessions.clone();
         let bearer = auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context);
@@ -55,6 +64,21 @@ impl Own {
     /// Has the provider say this of `s1`.
     fn say(&self, has_ended: Option<bool>) {
         *self.sessions.0.lock().expect("is not poisoned") = has_ended;
+    }
+
+    /// Has the provider end everything of this alone before a second.
+    fn cut_off(&self, of: Cutoff<'_>, second: u64) {
+        let until = UNIX_EPOCH + Duration::from_secs(second) + REMEMBERED;
+        *self.sessions.1.lock().expect("is not poisoned") = Some(HashMap::from([(of.id(), until)]));
+    }
+
+    /// Whether a token is accepted, and not revoked.
+    async fn accepts(&self, token: &str) -> bool {
+        let answer = self.authenticate(token).await;
+        answer.is_ok() || {
+            assert_eq!(refusal_reason(answer), Reason::Revoked);
+            false
+        }
     }
 
     fn sign(&self, claims: &Value) -> String {
@@ -108,6 +132,59 @@ async fn token_of_own_issuer_ends_when_it_or_its_grant_is_revoked() {
             own.authenticate(&other).await.expect("is another one");
         }
     }
+}
+
+/// `docs/security-requirements.md#i24`
+#[tokio::test]
+async fn token_of_own_issuer_ends_when_its_client_is_disconnected() {
+    let own = Own::new().await;
+    let now = own.service.now();
+    let claims = with(with(own.service.claims(NAME), "first_party", true), "client_id", "web");
+    // without a refresh token the grant is stored nowhere, and its identifier is never revoked
+    let claims = with(with(claims, "auth_time", now - 60), "iat", now - 10);
+    let (later, again) = (with(claims.clone(), "iat", now), with(claims.clone(), "auth_time", now));
+    let other = with(claims.clone(), "client_id", "other");
+    let [token, later, again, other] = [claims, later, again, other].map(|claims| own.sign(&claims));
+    let consent = |user, client| Cutoff::Consent { user, client };
+    assert!(own.accepts(&token).await);
+    own.cut_off(consent("4c51", "web"), now - 5);
+    assert!(!own.accepts(&token).await, "although it is in the cache");
+    for token in [&later, &again, &other] {
+        assert!(own.accepts(token).await, "{token}");
+    }
+    for of in [consent("4c51", "other"), consent("other", "web"), Cutoff::User("web")] {
+        own.cut_off(of, now);
+        assert!(own.accepts(&token).await, "{of:?}");
+    }
+    for all in [Cutoff::User("4c51"), Cutoff::Everyone] {
+        own.cut_off(all, now - 5);
+        let accepted = [own.accepts(&token).await, own.accepts(&later).await, own.accepts(&again).await];
+        assert_eq!(accepted, [false, false, true], "the sign-in counts: {all:?}");
+    }
+    *own.sessions.1.lock().expect("is not poisoned") = None;
+    assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })));
+}
+
+/// Rows `docs/security-requirements.md#i24`, `#i81`.
+#[tokio::test]
+async fn session_ends_with_its_offline_grants_and_no_user_ends_a_service_account() {
+    let own = Own::new().await;
+    let (now, session) = (own.service.now(), Uuid::from_u128(1));
+    let claims = with(with(own.service.claims(NAME), "first_party", true), "client_id", "web");
+    let claims = with(with(claims, "scope", "openid offline_access"), "sid", session.to_string());
+    let offline = own.sign(&claims);
+    assert!(own.accepts(&offline).await);
+    own.cut_off(Cutoff::GrantsOfSession(session), 0);
+    assert!(!own.accepts(&offline).await);
+
+    let of_account = own.sign(&json!({
+        "iss": NAME, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": now - 10, "exp": now + 200,
+    }));
+    own.cut_off(Cutoff::User("backup"), now);
+    assert!(own.accepts(&of_account).await, "it is no user");
+    own.cut_off(Cutoff::Everyone, now);
+    assert!(!own.accepts(&of_account).await);
 }
 
 /// `docs/security-requirements.md#r8`

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::token::Verifier;
+use authn::ended_sessions::Issuance;
 use authn::{Authenticator, Directory, EndedSessions};
 use outbound::Fetcher;
 use runtime::{Clock, Random};
@@ -85,6 +86,13 @@ impl EndedSessions for Provider {
         }
         let has_ended = || sid.parse().is_ok_and(|sid| self.revocations.contains(sid));
         self.revocations.is_current().then(has_ended)
+    }
+
+    fn cuts_off(&self, issuer: &str, token: &Issuance<'_>) -> Option<bool> {
+        if !self.issuers.iter().any(|endpoints| endpoints.issuer == issuer) {
+            return Some(false);
+        }
+        self.revocations.is_current().then(|| self.revocations.cuts_off_token(token))
     }
 }
 

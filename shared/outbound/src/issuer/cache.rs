@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use oidc::jose::{JwtError, KeySet, UnverifiedJwt};
 use runtime::Clock;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument;
 
 use super::{Metadata, Source};
@@ -55,7 +55,7 @@ struct Inner {
     options: CacheOptions,
     cached: ArcSwapOption<IssuerData>,
     /// When they were last fetched; locked during a fetch.
-    last_fetch: Mutex<Option<SystemTime>>,
+    last_fetch: Arc<Mutex<Option<SystemTime>>>,
     /// When the last fetch had ended.
     tried_at: ArcSwapOption<SystemTime>,
 }
@@ -90,7 +90,7 @@ pub enum VerifyError {
 impl IssuerCache {
     /// A cache that is still empty: nothing is fetched yet.
     pub fn new(source: Source, clock: Clock, options: CacheOptions) -> Self {
-        let (cached, last_fetch, tried_at) = (ArcSwapOption::empty(), Mutex::default(), ArcSwapOption::empty());
+        let (cached, last_fetch, tried_at) = (ArcSwapOption::empty(), Arc::default(), ArcSwapOption::empty());
         Self(Arc::new(Inner { source, clock, options, cached, last_fetch, tried_at }))
     }
 
@@ -131,22 +131,26 @@ impl IssuerCache {
     }
 
     async fn fetch(&self) -> Result<Arc<IssuerData>, IssuerUnavailable> {
-        let inner = Arc::clone(&self.0);
-        // a caller that goes away does not end it: the next one would take the attempt for made, and use what is old
-        let fetching = async move { inner.fetch(inner.last_fetch.lock().await).await };
-        if let Err(error) = tokio::spawn(fetching.in_current_span()).await {
-            tracing::error!(%error, "a request to the issuer has ended without an outcome");
+        // waiting ends with the caller, so that callers which go away leave nothing behind
+        let last_fetch = Arc::clone(&self.0.last_fetch).lock_owned().await;
+        if self.0.is_due(*last_fetch) {
+            let inner = Arc::clone(&self.0);
+            // a fetch that has begun does not: the next caller would take the attempt for made, and use what is old
+            let fetching = async move { inner.fetch(last_fetch).await };
+            if let Err(error) = tokio::spawn(fetching.in_current_span()).await {
+                tracing::error!(%error, "a request to the issuer has ended without an outcome");
+            }
         }
         self.0.younger_than(USABLE).ok_or(IssuerUnavailable)
     }
 
     fn refresh_in_background(&self) {
-        let inner = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            if let Ok(last_fetch) = inner.last_fetch.try_lock() {
-                inner.fetch(last_fetch).await;
-            }
-        });
+        // else one is under way
+        let Ok(last_fetch) = Arc::clone(&self.0.last_fetch).try_lock_owned() else { return };
+        if self.0.is_due(*last_fetch) {
+            let inner = Arc::clone(&self.0);
+            tokio::spawn(async move { inner.fetch(last_fetch).await });
+        }
     }
 }
 
@@ -171,12 +175,14 @@ impl Inner {
         self.clock.now().duration_since(since).unwrap_or_default()
     }
 
-    /// Fetches metadata and keys, unless that was done just now. The cached ones stay if it fails.
-    async fn fetch(&self, mut last_fetch: MutexGuard<'_, Option<SystemTime>>) {
+    /// Whether metadata and keys may be fetched, as that was not done just now.
+    fn is_due(&self, last_fetch: Option<SystemTime>) -> bool {
         let pause = if self.cached.load().is_some() { PAUSE } else { PAUSE_WHILE_EMPTY };
-        if last_fetch.is_some_and(|last| self.age(last) < pause) {
-            return;
-        }
+        last_fetch.is_none_or(|last| self.age(last) >= pause)
+    }
+
+    /// Fetches metadata and keys. The cached ones stay if it fails.
+    async fn fetch(&self, mut last_fetch: OwnedMutexGuard<Option<SystemTime>>) {
         let fetched_at = self.clock.now();
         *last_fetch = Some(fetched_at);
         let response = self.source.ask().await;

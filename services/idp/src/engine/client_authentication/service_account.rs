@@ -38,7 +38,7 @@ pub(super) async fn authenticate(
     let accounts = provider.service_accounts.as_ref().ok_or_else(unknown)?;
     let (secret, method) = shown(&endpoints.issuer, claimed, form).ok_or_else(unknown)?;
     let caller = proofs.caller.map(without_certificate).unwrap_or_default();
-    let Some(attempt) = Attempt::begin(provider, caller.source).await? else {
+    let Some(attempt) = Attempt::begin(provider, caller.source, &claimed.id).await? else {
         let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "too many wrong credentials: try again later");
         return Err(error.audited("client", "throttled", &claimed.id));
     };

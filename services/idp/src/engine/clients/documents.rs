@@ -89,7 +89,7 @@ struct Attempts {
     rate: FetchRate,
     /// When the last one has failed; `None` if it has succeeded.
     failed: Option<SystemTime>,
-    /// Whether the last response said that there is no such client.
+    /// Whether the last one has failed because its response said that there is no such client.
     is_refused: bool,
 }
 
@@ -317,12 +317,14 @@ impl Documents {
                 }
             }
         }
-        if attempts.is_refused {
+        let refused = attempts.failed.filter(|_| attempts.is_refused);
+        if refused.is_some_and(|at| age(at, now) < FAILED_FOR) {
             return Ok(None);
         }
-        // another replica may have fetched it
+        // what its server said a while ago is no answer of now, but no copy from before it is used; another replica may have a later one
         let known = self.compared(id, known, now).await?;
-        match known.filter(|known| age(known.fetched, now) < USABLE) {
+        let is_later = |known: &Description| refused.is_none_or(|at| known.fetched > at);
+        match known.filter(|known| age(known.fetched, now) < USABLE && is_later(known)) {
             Some(known) => Ok(Some(Arc::clone(&known.client))),
             None => Err(LookupError::Unavailable),
         }

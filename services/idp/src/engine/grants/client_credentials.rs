@@ -13,7 +13,7 @@ use crate::engine::grants::token_request::{Extra, TokenRequest};
 use crate::engine::grants::token_response::TokenResponse;
 use crate::model::{Grant, seconds};
 
-/// Issues an access token whose subject is the client. Nothing is written for it.
+/// Issues an access token whose subject is the client. The grant is stored nowhere.
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     if !client_request.is_authenticated() {

@@ -117,7 +117,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("claim_types_supported", vec!["normal", "distributed"]),
         ("display_values_supported", vec!["page", "popup", "touch", "wap"]),
         ("ui_locales_supported", vec!["en", "de", "fr"]),
-        ("dpop_signing_alg_values_supported", vec!["ES256"]),
+        ("dpop_signing_alg_values_supported", vec!["PS256", "ES256"]),
     ] {
         let there = texts(&document[member]);
         let missing: Vec<_> = wanted.iter().filter(|value| !there.contains(value)).collect();

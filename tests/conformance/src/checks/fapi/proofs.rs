@@ -123,7 +123,7 @@ async fn as_headers(context: &Context<'_>, party: &Party, access: &str) -> Verdi
 /// RS256 is refused, although it is by the key to which the token is bound (FAPI 2.0 Security Profile 5.4.1).
 async fn by_rs256(context: &Context<'_>, party: &Party) -> Verdict {
     if !context.discovery.lists("dpop_signing_alg_values_supported", "PS256") {
-        // no token is bound to an RSA key there
+        context.warn("no proof by RS256 is sent: proofs by PS256 are not offered, so that no RSA key has tokens");
         return Ok(());
     }
     let key = SigningKey::generate()?;

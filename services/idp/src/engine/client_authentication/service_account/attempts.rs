@@ -1,5 +1,6 @@
-//! Limits wrong credentials of service accounts (`docs/security-requirements.md#i81`): thirty a minute from one network. All replicas
-//! count together.
+//! Limits wrong credentials of service accounts (`docs/security-requirements.md#i81`): thirty a minute for one identifier from one
+//! network, so that a program with the identifier of a client that is gone locks no account of its network out. All replicas count
+//! together.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -16,7 +17,7 @@ const RATE: Rate = Rate {
     kind: 6,
     most: NonZeroU32::new(30).expect("is not zero"),
     period: Duration::from_mins(1),
-    // new networks are refused while there are more
+    // new ones are refused while there are more
     most_keys: 10_000,
 };
 
@@ -28,13 +29,18 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// Begins the check of a credential; `None` if there were too many wrong ones. It counts as wrong until it is known to be right, so that
-    /// concurrent attempts count too. All requests without an address are of one network.
+    /// concurrent attempts count too. `id` is counted whether an account has it or not, so that no answer says which accounts there are.
+    /// All requests without an address are of one network.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn begin(provider: &Provider, source: Option<IpAddr>) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn begin(
+        provider: &Provider,
+        source: Option<IpAddr>,
+        id: &str,
+    ) -> Result<Option<Self>, StoreError> {
         let network = network(source.unwrap_or(Ipv6Addr::UNSPECIFIED.into()));
-        let key = crypto::fingerprint(format!("{} {network}", RATE.kind).as_bytes());
+        let key = crypto::fingerprint_of_parts(&[&RATE.kind.to_string(), &network.to_string(), id]);
         let outcome = provider.store.take(&RATE, key, provider.clock.now()).await?;
         Ok(outcome.is_ok().then(|| Self { store: provider.store.clone(), key }))
     }

@@ -136,8 +136,13 @@ async fn every_wrong_credential_gets_the_same_answer() {
 
 /// Row [I81](../../../../../../docs/security-requirements.md#i81).
 #[tokio::test]
-async fn wrong_credentials_of_one_network_are_limited() {
+async fn wrong_credentials_for_an_account_from_one_network_are_limited() {
     let bench = Bench::new().await;
+    // the client of a program that goes on asking is gone
+    let deleted = [("grant_type", "client_credentials"), ("client_id", "deleted"), ("client_secret", "its secret")];
+    for attempt in 0..40 {
+        ask(&bench, &deleted).await.is(if attempt < 30 { 401 } else { 503 });
+    }
     let with = |secret| [("grant_type", "client_credentials"), ("client_id", ACCOUNT), ("client_secret", secret)];
     for _ in 0..29 {
         ask(&bench, &with("a wrong secret")).await.is(401);

@@ -272,6 +272,33 @@ async fn client_in_use_is_fetched_whatever_strangers_name() {
     assert_eq!(reply.is(401)["error"], "invalid_client");
 }
 
+/// Row [I76](../../../../../../docs/security-requirements.md#i76).
+#[tokio::test]
+async fn old_refusal_of_a_document_is_no_answer() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    let (id, clients) = (server.id(), &bench.provider.clients);
+    server.describes(&json!({}));
+    let client = authorized(&bench, &id).await.expect("it is described");
+    clients.note_grant(&client).await.expect("is stored");
+    server.answers("404 Not Found", "", "");
+    bench.clock.advance(Duration::from_secs(61));
+    assert!(clients.find_to_authorize(&id).await.expect("answers").is_none(), "its server says so");
+
+    server.describes(&json!({}));
+    bench.clock.advance(Duration::from_secs(61));
+    for number in 0..MOST_FETCHES {
+        let stranger = format!("http://127.0.0.1:{}/{number}", server.port);
+        assert!(clients.find_to_authorize(&stranger).await.expect("answers").is_none());
+    }
+    let found = clients.find_to_authorize(&id).await;
+    assert!(matches!(found, Err(LookupError::Unavailable)), "its server was not asked again");
+
+    let replica = replica(&bench).await;
+    assert!(replica.to_authorize(&id).await.expect("answers").is_some());
+    replica.keep(&id).await.expect("is stored");
+    assert!(clients.find_to_authorize(&id).await.expect("answers").is_some(), "another replica has asked");
+}
+
 #[tokio::test]
 async fn last_description_is_used_for_a_day_while_the_document_cannot_be_fetched() {
     let (server, bench) = (Server::start().await, bench(|_| ()).await);

@@ -34,13 +34,11 @@ pub(super) fn apply(metadata: &Metadata, client: &mut Client) -> Result<(), Meta
     let signatures = &mut client.signatures;
     client.needs_signed_request |= signatures.request_object.is_some();
     signatures.request_object_unsigned = false;
+    let of_id_token = *signatures.id_token.get_or_insert(Algorithm::Ps256);
+    // many clients never ask for these, so that a client with strong algorithms of its own needs no further key for them
+    signatures.introspection.get_or_insert(of_id_token);
     // userinfo is signed only for a client that names an algorithm
-    for ours in [
-        &mut signatures.id_token,
-        &mut signatures.access_token,
-        &mut signatures.authorization,
-        &mut signatures.introspection,
-    ] {
+    for ours in [&mut signatures.access_token, &mut signatures.authorization] {
         ours.get_or_insert(Algorithm::Ps256);
     }
     Ok(())

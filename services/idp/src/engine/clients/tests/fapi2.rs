@@ -98,6 +98,25 @@ fn fapi2_client_needs_keys_and_code_only() {
     }
 }
 
+/// Row [I70](../../../../../../docs/security-requirements.md#i70).
+#[test]
+fn fapi2_client_that_names_its_algorithms_needs_no_other() {
+    let config = Config { signing_algorithms: vec!["ES256".to_owned()], ..Config::default() };
+    let offer = Offer::of(&config);
+    let member = "authorization_signed_response_alg";
+    let mut named = json!({
+        "id_token_signed_response_alg": "ES256",
+        "access_token_signed_response_alg": "ES256",
+        member: "ES256",
+    });
+    let client = added(&fapi2(&named));
+    assert_eq!(client.signatures.introspection, Some(Algorithm::Es256));
+    assert!(offer.check(&client, None).is_ok(), "no answer is signed by PS256");
+    named.as_object_mut().expect("an object").remove(member);
+    let error = offer.check(&added(&fapi2(&named)), None).expect_err("is refused").to_string();
+    assert!(error.starts_with(member) && error.contains("PS256"), "{error}");
+}
+
 /// Row [I73](../../../../../../docs/security-requirements.md#i73).
 #[test]
 fn code_of_fapi2_client_expires_within_a_minute_in_every_layout() {
