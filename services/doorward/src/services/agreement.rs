@@ -65,15 +65,17 @@ mod tests {
         Settings::load(&environment, &Secrets::make(&Random::seeded(1))).err().map(|error| error.to_string())
     }
 
+    /// The beginning of what is wrong with them, without what to do.
+    fn conflict(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Option<String> {
+        let problem = problem(files, variables)?;
+        Some(problem.split(';').next().unwrap_or_default().to_owned())
+    }
+
     /// `docs/security-requirements.md#g23`, `#g24`
     #[test]
     fn services_of_one_process_agree_on_tenants_and_instances() {
         let tenants = "multi_tenant_enabled: true\n";
         let instance = "multi_instance_enabled: true\n";
-        let named = |files: &[(&str, &str)], variables: &[(&str, &str)]| {
-            let problem = problem(files, variables)?;
-            Some(problem.split(';').next().unwrap_or_default().to_owned())
-        };
         for (files, expected) in [
             (&[("gateway.yaml", tenants)][..], "OCIS_MULTI_TENANT_ENABLED is true for gateway and false for users"),
             (
@@ -86,13 +88,20 @@ mod tests {
             ),
             (&[("proxy.yaml", instance)], "OCIS_MULTI_INSTANCE_ENABLED is true for proxy and false for gateway"),
         ] {
-            assert_eq!(named(files, &[]).as_deref(), Some(expected));
+            assert_eq!(conflict(files, &[]).as_deref(), Some(expected));
         }
-        assert_eq!(
-            problem(&[("gateway.yaml", tenants)], &[("OCIS_RUN_SERVICES", "gateway")]),
-            None,
-            "others may agree"
-        );
+        let ldap = [("AUTH_BASIC_AUTH_MANAGER", "ldap"), ("OCIS_LDAP_BIND_PASSWORD", "a-password")];
+        for (services, more, other) in [
+            ("gateway", &[][..], None),
+            ("gateway,idp", &[], Some("idp")),
+            ("gateway,auth-basic", &[], None),
+            ("gateway,auth-basic", &ldap, Some("auth-basic")),
+        ] {
+            let variables = [more, &[("OCIS_RUN_SERVICES", services)]].concat();
+            let expected =
+                other.map(|other| format!("OCIS_MULTI_TENANT_ENABLED is true for gateway and false for {other}"));
+            assert_eq!(conflict(&[("gateway.yaml", tenants)], &variables), expected, "others may agree");
+        }
         assert_eq!(problem(&[], &[]), None);
     }
 }
