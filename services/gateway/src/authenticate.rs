@@ -207,14 +207,14 @@ impl Core {
         claims.scopes.allow(&Access::Other).then_some(searchable)
     }
 
-    /// The users that the bearer of an internal token may look up, whatever its scopes; where every user belongs to a tenant, none by a
-    /// token that cannot be verified (`docs/security-requirements.md#d43`).
-    pub(crate) fn may_look_up(&self, token: &str) -> Searchable {
+    /// The users that the bearer of an internal token may look up, whatever its scopes; `None` for a token that cannot be verified where
+    /// every user belongs to a tenant (`docs/security-requirements.md#d43`).
+    pub(crate) fn may_look_up(&self, token: &str) -> Option<Searchable> {
         if !self.is_multi_tenant {
-            return Searchable::All;
+            return Some(Searchable::All);
         }
-        let claims = self.verifier.verify(self.clock.now(), token);
-        claims.map_or_else(|_| Searchable::none(), |claims| Searchable::by(&claims.user))
+        let claims = self.verifier.verify(self.clock.now(), token).ok()?;
+        Some(Searchable::by(&claims.user))
     }
 }
 
