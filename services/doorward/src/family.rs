@@ -369,3 +369,37 @@ impl Builder<'_> {
         Ok(peers)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use config::Environment;
+    use runtime::Random;
+
+    use super::*;
+    use crate::secrets::Secrets;
+
+    /// Row [M11](../../../docs/security-requirements.md#m11).
+    #[test]
+    fn service_accounts_are_clients_unless_their_callers_are_listed_or_they_are_switched_off() {
+        let with = |more: &[(&str, &str)]| {
+            let tls = [("OCIS_GRPC_TLS_ENABLED", "true"), ("OCIS_GRPC_TLS_CLIENT_CA", "/etc/tls/ca.pem")];
+            let variables = tls.iter().chain(more);
+            let environment: Environment =
+                variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            are_clients(&Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read"))
+        };
+        let name = "spiffe://example.org/backup";
+        assert!(with(&[]));
+        assert!(
+            with(&[("GATEWAY_MACHINE_CALLERS", name), ("AUTH_MACHINE_CALLERS", name)]),
+            "lists for the machine key"
+        );
+        for variable in [
+            ("GATEWAY_SERVICE_CALLERS", name),
+            ("AUTH_SERVICE_CALLERS", name),
+            ("IDP_SERVICE_ACCOUNT_CLIENTS", "false"),
+        ] {
+            assert!(!with(&[variable]), "{variable:?}");
+        }
+    }
+}

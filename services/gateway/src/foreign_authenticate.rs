@@ -50,8 +50,7 @@ impl Core {
             .unwrap_or_else(|elapsed| Err(AuthError::Unavailable { service: UPSTREAM, source: Box::new(elapsed) }));
         self.authentications.record(kind, &verdict, begin.elapsed());
         if let Err(error) = &verdict {
-            // without a subject: the name of a public link is itself a credential
-            log_refusal(kind, "", &credentials.caller, error);
+            log_refusal(kind, &credentials.client_id, &credentials.caller, error);
         }
         verdict
     }

@@ -142,7 +142,7 @@ impl GatewayApi for GatewayService {
     async fn get_user(&self, request: Request<identity::GetUserRequest>) -> Reply<identity::GetUserResponse> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
-        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await))
     }
 
     async fn get_user_by_claim(
@@ -151,7 +151,9 @@ impl GatewayApi for GatewayService {
     ) -> Reply<identity::GetUserByClaimResponse> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
-        Ok(Response::new(answer::get_user_by_claim(self.directory()?, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(
+            answer::get_user_by_claim(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn get_user_groups(
@@ -160,7 +162,9 @@ impl GatewayApi for GatewayService {
     ) -> Reply<identity::GetUserGroupsResponse> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
-        Ok(Response::new(answer::get_user_groups(self.directory()?, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(
+            answer::get_user_groups(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn find_users(&self, request: Request<identity::FindUsersRequest>) -> Reply<identity::FindUsersResponse> {

@@ -220,9 +220,9 @@ fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (Ma
     });
     let may_look_up: MayLookUp = Arc::new(move |token: &str| {
         if !is_multi_tenant {
-            return Searchable::All;
+            return Some(Searchable::All);
         }
-        claims_of(token).map_or_else(Searchable::none, |claims| Searchable::by(&claims.user))
+        claims_of(token).map(|claims| Searchable::by(&claims.user))
     });
     (may_search, may_look_up)
 }

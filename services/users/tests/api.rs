@@ -260,7 +260,7 @@ async fn password_change_is_rejected_by_a_read_only_directory() {
     // as with people in LDAP: no administration is served
     let without = channel(Routes::new(authn::directory::serve(
         service.directory.clone(),
-        (Arc::new(|_| Some(Searchable::All)), Arc::new(|_| Searchable::All)),
+        (Arc::new(|_| Some(Searchable::All)), Arc::new(|_| Some(Searchable::All))),
         None,
     )))
     .await;

@@ -215,6 +215,7 @@ async fn users_find_those_of_their_tenant_and_services_all() {
 async fn users_look_up_those_of_their_tenant_and_services_all() {
     const FOUND: [i32; 3] = [1; 3];
     const NOT_FOUND: [i32; 3] = [6; 3];
+    const UNAUTHENTICATED: [i32; 3] = [9; 3];
     let Some(slapd) = Slapd::start() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().display().to_string();
@@ -236,8 +237,9 @@ async fn users_look_up_those_of_their_tenant_and_services_all() {
         ("of the guest's tenant", Some(token_of(&caller(UserType::Guest, "Guest"), now)), NOT_FOUND, FOUND),
         ("another case", Some(token_of(&caller(UserType::Primary, "member"), now)), NOT_FOUND, NOT_FOUND),
         ("no tenant", Some(token_of(&caller(UserType::Primary, ""), now)), NOT_FOUND, NOT_FOUND),
-        ("expired", Some(expired), NOT_FOUND, NOT_FOUND),
-        ("no token of ours", Some("a.b.c".to_owned()), NOT_FOUND, NOT_FOUND),
+        // not as if the users were deleted
+        ("expired", Some(expired), UNAUTHENTICATED, UNAUTHENTICATED),
+        ("no token of ours", Some("a.b.c".to_owned()), UNAUTHENTICATED, UNAUTHENTICATED),
         ("a service", Some(token_of(&caller(UserType::Service, ""), now)), FOUND, FOUND),
         ("no token, as for sign-in", None, FOUND, FOUND),
     ] {

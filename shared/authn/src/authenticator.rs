@@ -70,6 +70,8 @@ pub enum Reason {
     WrongSecret,
     /// The credential has ended.
     Expired,
+    /// The token is valid for longer than the tokens of its issuer may be.
+    TooLongLived,
     /// The credential was revoked.
     Revoked,
     /// The user is disabled.
@@ -105,6 +107,7 @@ impl Reason {
             Self::UnknownUser => "unknown_user",
             Self::WrongSecret => "wrong_secret",
             Self::Expired => "expired",
+            Self::TooLongLived => "too_long_lived",
             Self::Revoked => "revoked",
             Self::Disabled => "disabled",
             Self::OwnerMismatch => "owner_mismatch",

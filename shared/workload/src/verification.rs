@@ -124,7 +124,7 @@ impl Token<'_> {
         let end = checked?.ok_or(WorkloadError::Malformed)?;
         // without `iat` what remains is known
         let made = claims::time(self.jwt.claims(), "iat").ok().flatten().map_or(now, |made| made.min(now));
-        if end > made + self.longest() + CLIENT_AHEAD { Err(WorkloadError::Malformed) } else { Ok(end) }
+        if end > made + self.longest() + CLIENT_AHEAD { Err(WorkloadError::TooLong) } else { Ok(end) }
     }
 
     /// The workload that it proves, once its signature is verified.

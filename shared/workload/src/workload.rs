@@ -98,6 +98,11 @@ pub enum WorkloadError {
     /// It has expired.
     #[error("the token has expired")]
     Expired,
+    /// It is valid for longer than tokens of its issuer or trust domain may be.
+    #[error(
+        "the token is valid for too long; if an issuer makes such tokens, set its max_token_lifetime in the policy file"
+    )]
+    TooLong,
     /// It is not valid yet.
     #[error("the token is not valid yet")]
     NotYet,
@@ -116,6 +121,7 @@ impl From<WorkloadError> for AuthError {
             WorkloadError::Unknown => Self::Refused(Reason::ForeignToken),
             WorkloadError::Signature => Self::Refused(Reason::WrongSecret),
             WorkloadError::Expired => Self::Refused(Reason::Expired),
+            WorkloadError::TooLong => Self::Refused(Reason::TooLongLived),
             WorkloadError::Policy => Self::NotPermitted(Reason::Policy),
             WorkloadError::Unavailable(_) => Self::Unavailable { service: ISSUER, source: error.into() },
         }

@@ -163,6 +163,9 @@ impl Workloads {
             Ok(token) => (Some(token.proof()), verifier.verify(&token, accepted, now).await),
             Err(error) => (None, Err(error)),
         };
+        if let Err(error) = &verdict {
+            tracing::debug!(%error, "the token of a workload proves nothing");
+        }
         self.verifications.count(proof, verdict.as_ref());
         verdict.map(Arc::new)
     }

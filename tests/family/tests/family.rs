@@ -249,7 +249,7 @@ async fn machine_keys_and_service_accounts_are_for_callers_with_a_listed_name() 
     family.stop().await;
 }
 
-/// Row M7: where the gateway is in the same process, its caller is the peer.
+/// Row M7: where the gateway is in the same process, its caller is the peer. Row M11: without lists for them, service accounts are clients.
 #[tokio::test(flavor = "multi_thread")]
 async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
     let (family, [proxy, other]) = family_with_named_callers("named-callers-process", Mode::OneProcess).await;
@@ -259,5 +259,6 @@ async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
         let may = may_act(&family, ServiceId::Gateway, Some(certificates), forwarded).await;
         assert_eq!(may, expected, "{} {forwarded:?}", certificates.certificate.display());
     }
+    assert_eq!(token_for_the_service_account(&family).await, 200);
     family.stop().await;
 }

@@ -81,11 +81,17 @@ async fn refused_credentials_of_links_are_audited_without_their_tokens() {
     let upstream = Scripted::start(Some(EXPIRED)).await;
     let (refusing, dead) =
         (gateway_before(&upstream), gateway(|config| "127.0.0.1:1".clone_into(&mut config.endpoints.upstream)));
+    let alone = gateway(|_| {});
     let caller = Caller { source: Some([192, 0, 2, 7].into()), ..Caller::default() };
     let credentials = Credentials { caller, ..Credentials::new("token-of-the-link", "password-of-the-link") };
-    for (gateway, kind) in
-        [(&refusing, kind::GUEST_LINKS), (&refusing, kind::PUBLIC_SHARES), (&dead, kind::PUBLIC_SHARES)]
-    {
+    for (gateway, kind) in [
+        (&refusing, kind::GUEST_LINKS),
+        (&refusing, kind::PUBLIC_SHARES),
+        (&dead, kind::PUBLIC_SHARES),
+        (&alone, kind::OCM_SHARES),
+        // anybody can ask for them, however often: without an upstream they are no event
+        (&alone, kind::PUBLIC_SHARES),
+    ] {
         gateway.token(kind, &credentials).await.expect_err("it is no acceptance");
     }
     let events = log.audit_events();
@@ -93,8 +99,12 @@ async fn refused_credentials_of_links_are_audited_without_their_tokens() {
     let events: Vec<_> =
         events.iter().map(|event| fields.map(|name| event[name].as_str().unwrap_or_default())).collect();
     let event = |kind, reason| ["authenticate", "refused", kind, reason, "192.0.2.7"];
-    let expected =
-        [event("guestlinks", "explained"), event("publicshares", "explained"), event("publicshares", "unavailable")];
+    let expected = [
+        event("guestlinks", "explained"),
+        event("publicshares", "explained"),
+        event("publicshares", "unavailable"),
+        event("ocmshares", "unknown_type"),
+    ];
     assert_eq!(events, expected);
     let text = log.text();
     assert!(text.contains("authentication came to no verdict"), "{text}");
@@ -149,8 +159,10 @@ async fn caller_metadata_passes() {
     assert_eq!(values("x-later"), [b"new".to_vec()]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// `docs/security-requirements.md#g11`: the name of the link is not in the log of a request that does not reach the upstream.
+#[tokio::test]
 async fn foreign_type_is_refused_where_a_transaction_token_is_wanted() {
+    let log = CapturedLog::start(Level::DEBUG);
     let upstream = Scripted::start(Some(ACCEPTED)).await;
     let gateway = gateway_before(&upstream);
     // {"scope":"a"}
@@ -159,6 +171,19 @@ async fn foreign_type_is_refused_where_a_transaction_token_is_wanted() {
     let answer = AuthenticateResponse::decode(&body[5..]).expect("a message");
     assert_eq!(answer.status.as_ref().map(|status| status.code), Some(4));
     assert!(answer.token.is_empty() && upstream.calls().is_empty(), "{answer:?}");
+    // `type` (2), `client_id` (3), `client_secret` (4)
+    let link = b"\x12\x0cpublicshares\x1a\x10name-of-the-link\x22\x0apassword|x";
+    let share = b"\x12\x09ocmshares\x1a\x10name-of-the-link\x22\x01x";
+    // {}
+    let malformed = [("x-doorward-txn-request-bin", "e30=")];
+    for (message, headers) in [(&link[..], &wanted), (link, &malformed), (share, &wanted), (share, &malformed)] {
+        answered(&gateway, "Authenticate", message, headers).await;
+    }
+    assert!(upstream.calls().is_empty());
+    let events = log.audit_events();
+    let reasons: Vec<_> = events.iter().map(|event| event["reason"].as_str().unwrap_or_default()).collect();
+    assert_eq!(reasons, ["unknown_type", "malformed", "unknown_type", "malformed"]);
+    assert!(!log.text().contains("of-the-link"), "{}", log.text());
     answered(&gateway, "Authenticate", GUEST, &[]).await;
     assert_eq!(upstream.calls().len(), 1);
 }

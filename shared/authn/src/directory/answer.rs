@@ -31,15 +31,17 @@ fn visible(found: Result<Arc<User>, DirectoryError>, searchable: &Searchable) ->
     }
 }
 
-/// Answers `GetUser`. The caller has found out which users it may look up (`docs/security-requirements.md#d43`).
+/// Answers `GetUser`. The caller has found out which users it may look up (`docs/security-requirements.md#d43`). With `None` for a token
+/// that cannot be verified the answer is `UNAUTHENTICATED`: that there is no such user would be taken for a deleted one.
 pub async fn get_user(
     directory: &dyn Directory,
     request: identity::GetUserRequest,
-    searchable: &Searchable,
+    searchable: Option<&Searchable>,
     trace: &str,
 ) -> identity::GetUserResponse {
-    let found = match request.user_id {
-        Some(id) if !id.opaque_id.is_empty() => {
+    let found = match (request.user_id, searchable) {
+        (_, None) => Err(DirectoryError::Unauthenticated),
+        (Some(id), Some(searchable)) if !id.opaque_id.is_empty() => {
             let found = directory.user(&id.into(), wanted(request.skip_fetching_user_groups)).await;
             visible(found, searchable)
         }
@@ -59,16 +61,17 @@ pub async fn get_user(
 pub async fn get_user_by_claim(
     directory: &dyn Directory,
     request: identity::GetUserByClaimRequest,
-    searchable: &Searchable,
+    searchable: Option<&Searchable>,
     trace: &str,
 ) -> identity::GetUserByClaimResponse {
-    let found = match Claim::parse(&request.claim, &request.value) {
-        Some(claim) if !request.value.is_empty() => {
+    let found = match (Claim::parse(&request.claim, &request.value), searchable) {
+        (_, None) => Err(DirectoryError::Unauthenticated),
+        (Some(claim), Some(searchable)) if !request.value.is_empty() => {
             let found = directory.user_by_claim(&claim, wanted(request.skip_fetching_user_groups)).await;
             visible(found, searchable)
         }
-        Some(_) => Err(DirectoryError::Malformed("value is empty")),
-        None => Err(DirectoryError::Malformed("claim must be one of username, userid, mail, uid, gid")),
+        (Some(_), _) => Err(DirectoryError::Malformed("value is empty")),
+        (None, _) => Err(DirectoryError::Malformed("claim must be one of username, userid, mail, uid, gid")),
     };
     match found {
         Ok(user) => identity::GetUserByClaimResponse {
@@ -95,11 +98,12 @@ async fn groups_of(
 pub async fn get_user_groups(
     directory: &dyn Directory,
     request: identity::GetUserGroupsRequest,
-    searchable: &Searchable,
+    searchable: Option<&Searchable>,
     trace: &str,
 ) -> identity::GetUserGroupsResponse {
-    let found = match request.user_id {
-        Some(id) if !id.opaque_id.is_empty() => groups_of(directory, &id.into(), searchable).await,
+    let found = match (request.user_id, searchable) {
+        (_, None) => Err(DirectoryError::Unauthenticated),
+        (Some(id), Some(searchable)) if !id.opaque_id.is_empty() => groups_of(directory, &id.into(), searchable).await,
         _ => Err(DirectoryError::Malformed("user_id is missing")),
     };
     match found {

@@ -15,11 +15,6 @@ impl Searchable {
         if user.id.kind == UserType::Service { Self::All } else { Self::Tenant(user.id.tenant_id.clone()) }
     }
 
-    /// No user.
-    pub const fn none() -> Self {
-        Self::Tenant(String::new())
-    }
-
     /// Whether this user is one of them.
     pub fn includes(&self, user: &User) -> bool {
         match self {

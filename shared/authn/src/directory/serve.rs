@@ -17,8 +17,9 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 /// The users that the bearer of this internal token may find; `None` if it may not search the directory.
 pub type MaySearch = Arc<dyn Fn(&str) -> Option<Searchable> + Send + Sync>;
 
-/// The users that the bearer of this internal token may look up by what is known of them.
-pub type MayLookUp = Arc<dyn Fn(&str) -> Searchable + Send + Sync>;
+/// The users that the bearer of this internal token may look up by what is known of them; `None` if the token has to be verified for
+/// that, and cannot be.
+pub type MayLookUp = Arc<dyn Fn(&str) -> Option<Searchable> + Send + Sync>;
 
 /// A CS3 `UserAPI` whose every answer comes from one [`Directory`].
 pub struct Users {
@@ -44,7 +45,7 @@ impl UserApi for Users {
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &*self.may_look_up);
-        Ok(Response::new(answer::get_user(&*self.directory, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(answer::get_user(&*self.directory, request.into_inner(), searchable.as_ref(), &trace).await))
     }
 
     async fn get_user_by_claim(
@@ -53,7 +54,9 @@ impl UserApi for Users {
     ) -> Result<Response<GetUserByClaimResponse>, Status> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &*self.may_look_up);
-        Ok(Response::new(answer::get_user_by_claim(&*self.directory, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(
+            answer::get_user_by_claim(&*self.directory, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn get_user_groups(
@@ -62,7 +65,9 @@ impl UserApi for Users {
     ) -> Result<Response<GetUserGroupsResponse>, Status> {
         let trace = trace_id(request.metadata());
         let searchable = may_look_up(request.metadata(), &*self.may_look_up);
-        Ok(Response::new(answer::get_user_groups(&*self.directory, request.into_inner(), &searchable, &trace).await))
+        Ok(Response::new(
+            answer::get_user_groups(&*self.directory, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn find_users(&self, request: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
@@ -72,10 +77,11 @@ impl UserApi for Users {
     }
 }
 
-/// The users that a caller may look up: all without a token, as services do that sign users in.
-pub fn may_look_up(metadata: &MetadataMap, may_look_up: &dyn Fn(&str) -> Searchable) -> Searchable {
+/// The users that a caller may look up: all without a token, as services do that sign users in. `None` is for [`answer`], which refuses
+/// the caller.
+pub fn may_look_up(metadata: &MetadataMap, may_look_up: &dyn Fn(&str) -> Option<Searchable>) -> Option<Searchable> {
     let token = metadata.get_all("x-access-token").iter().find(|token| !token.is_empty());
-    token.map_or(Searchable::All, |token| may_look_up(token.to_str().unwrap_or_default()))
+    token.map_or(Some(Searchable::All), |token| may_look_up(token.to_str().unwrap_or_default()))
 }
 
 /// The token of the user who searches, if it may, and which users it may find.

@@ -83,11 +83,13 @@ impl PeerConnection {
     }
 
     /// Whether the peer is trusted to forward the address and the device of a client: one with a certificate of the family's own authority,
-    /// one that uses a Unix socket, this process itself, and those in these networks. An X.509-SVID is not enough: every workload of every
-    /// trust domain has one, and could guess passwords as any number of sources and devices (`docs/security-requirements.md#m15`).
+    /// one that uses a Unix socket, this process itself, and those in these networks. None that shows an X.509-SVID over TCP: every workload
+    /// of every trust domain has one, and could guess passwords as any number of sources and devices. Nor does a network, which may be that
+    /// of all pods, say which workload it is (`docs/security-requirements.md#m15`).
     fn is_trusted(&self, protocol: Protocol, networks: &TrustedProxies) -> bool {
         match protocol {
-            Protocol::Grpc => (self.identity.is_some() && !self.is_svid) || self.is_configured(networks),
+            Protocol::Grpc if self.is_svid => self.addr.is_none(),
+            Protocol::Grpc => self.identity.is_some() || self.is_configured(networks),
             Protocol::Http => self.is_configured(networks) || self.accepted.as_ref().is_some_and(Accepted::is_own),
             Protocol::Debug => false,
         }
@@ -146,11 +148,11 @@ mod tests {
     #[test]
     fn svid_does_not_vouch_for_sources_and_devices() {
         let networks = TrustedProxies::parse(&["127.0.0.9".into()]).expect("networks");
-        let introduced = |addr: &str, is_svid| {
+        let introduced = |addr: Option<&str>, is_svid| {
             let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header(DEVICE_KEY, "AAAA");
             let mut request = request.header(CALLER_KEY, "spiffe://example.org/app").body(()).expect("a request");
             let connected = PeerConnection {
-                addr: Some(addr.parse().expect("an address")),
+                addr: addr.map(|addr| addr.parse().expect("an address")),
                 identity: Some(PeerIdentity("spiffe://example.org/x".into())),
                 is_svid,
                 ..PeerConnection::default()
@@ -164,9 +166,11 @@ mod tests {
             (source, peer.is_trusted, is_kept)
         };
         let believed = || ("192.0.2.7".to_owned(), true, [true, true]);
-        assert_eq!(introduced("198.51.100.1:5", true), ("198.51.100.1".to_owned(), false, [false, false]));
-        assert_eq!(introduced("127.0.0.9:5", true), believed(), "in a network of the settings");
-        assert_eq!(introduced("198.51.100.1:5", false), believed(), "a certificate of the family");
+        let ignored = |source: &str| (source.to_owned(), false, [false, false]);
+        assert_eq!(introduced(Some("198.51.100.1:5"), true), ignored("198.51.100.1"));
+        assert_eq!(introduced(Some("127.0.0.9:5"), true), ignored("127.0.0.9"), "in a network of the settings");
+        assert_eq!(introduced(None, true), believed(), "a Unix socket has its own permissions");
+        assert_eq!(introduced(Some("198.51.100.1:5"), false), believed(), "a certificate of the family");
     }
 
     #[test]

@@ -80,6 +80,6 @@ pub(super) struct IssuerEntry {
     /// Whether the keys may be at another address in a private network.
     #[serde(default)]
     pub(super) allow_private: bool,
-    /// The longest time for which a token may be made. 24h if unset.
+    /// The longest time from `iat`, or from now if a token has none, to `exp`. 24h if unset.
     pub(super) max_token_lifetime: Option<String>,
 }

@@ -198,16 +198,18 @@ async fn token_of_a_stranger_or_for_something_else_is_refused_without_a_request(
         setting.issuer.token(&reporter(&json!({ "cnf": { "jkt": "x" } }))),
         setting.issuer.token(&reporter(&json!({ "sub": null }))),
         setting.issuer.token(&reporter(&json!({ "exp": "soon" }))),
-        setting.issuer.token(&reporter(&json!({ "exp": seconds(late) }))),
         setting.issuer.token(&reporter(&json!({ "sub": "system:serviceaccount:batch:other" }))),
         setting.issuer.token(&reporter(&json!({ "sub": "spiffe://example.org/ns/mail/sa/indexer" }))),
         setting.issuer.token(&reporter(&json!({ "sub": "SPIFFE://example.org/ns/mail/sa/indexer" }))),
         setting.authority.svid("", AUDIENCE, LIFETIME, now),
         setting.authority.svid("/ns/../x", AUDIENCE, LIFETIME, now),
-        setting.authority.svid(INDEXER, AUDIENCE, Duration::from_hours(25), now),
     ];
     for token in malformed {
         assert_eq!(setting.verify(&token).await, Err(WorkloadError::Malformed), "{token}");
+    }
+    let late = setting.issuer.token(&reporter(&json!({ "exp": seconds(late) })));
+    for token in [late, setting.authority.svid(INDEXER, AUDIENCE, Duration::from_hours(25), now)] {
+        assert_eq!(setting.verify(&token).await, Err(WorkloadError::TooLong), "{token}");
     }
     let mut endless = reporter(&json!({}));
     endless.remove("exp");
@@ -238,7 +240,8 @@ async fn token_outside_its_times_is_refused() {
     let old = setting.now() - Duration::from_hours(24 * 30);
     let old = old.duration_since(SystemTime::UNIX_EPOCH).expect("a time").as_secs();
     let long_lived = setting.job("repo:acme/site:x", &json!({ "environment": "production", "iat": old }));
-    assert_eq!(setting.verify(&long_lived).await, Err(WorkloadError::Malformed), "also in its last minutes");
+    assert_eq!(setting.verify(&long_lived).await, Err(WorkloadError::TooLong), "also in its last minutes");
+    assert_eq!(authn::AuthError::from(WorkloadError::TooLong).reason(), "too_long_lived");
     setting.clock.advance(LIFETIME);
     assert!(setting.verify(&account).await.is_ok(), "clocks differ by seconds");
     setting.clock.advance(Duration::from_secs(6));

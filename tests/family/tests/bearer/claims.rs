@@ -147,6 +147,16 @@ async fn users_find_those_of_their_tenant_at_the_gateway(family: &TestFamily) {
     assert_eq!(looked_up, [EINSTEIN.uid]);
     let is_found = |login: &str| searched.iter().any(|found| found == login);
     assert!(is_found(EINSTEIN.uid) && !is_found(GUEST.uid), "{searched:?}");
+    let request = GetUserByClaimRequest {
+        claim: "username".to_owned(),
+        value: EINSTEIN.uid.to_owned(),
+        ..GetUserByClaimRequest::default()
+    };
+    let mut request = tonic::Request::new(request);
+    request.metadata_mut().insert(token::METADATA_KEY, "a.b.c".parse().expect("metadata"));
+    let answer = family.gateway().get_user_by_claim(request).await.expect("answers").into_inner();
+    let kind = Kind::from_cs3(answer.status.unwrap_or_default().code);
+    assert_eq!((kind, answer.user), (Some(Kind::Unauthenticated), None), "not as if he were deleted");
 }
 
 /// A family with users of the tenants `Guest` and `Member`.

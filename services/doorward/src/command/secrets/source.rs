@@ -143,8 +143,14 @@ fn passes(secret: GeneratedSecret, change: &str, change_previous: &str) -> Strin
     if !secret.has_previous() {
         return format!("{change} to the new value, and restart {services}");
     }
+    // a service that starts signs with it at once, and others fetch the keys every ten minutes
+    let published = if secret == GeneratedSecret::Transaction {
+        "eleven minutes after all are ready"
+    } else {
+        "when all are ready"
+    };
     format!(
-        "first {change_previous} to the new value for every service that has it, and restart them; when all are ready, {change} to the new \
+        "first {change_previous} to the new value for every service that has it, and restart them; {published}, {change} to the new \
          value and {change_previous} to the present value, and restart them again; the order of both passes: {services}"
     )
 }

@@ -1,12 +1,15 @@
 use std::time::Duration;
 
+use ::config::Environment;
 use authn::EndedSessions;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
+use runtime::Context;
 use serde_json::{Value, json};
 
+use crate::Config;
 use crate::testing::{ACCOUNT, ACCOUNT_SECRET, Bench, Browser, Reply};
 
 /// The form with which a service account asks for a token.
@@ -182,4 +185,18 @@ async fn registered_client_precedes_a_service_account_with_its_identifier() {
     let claims = claims(&ask(&bench, &[grant, id, ("client_secret", &secret)]).await.is(200));
     assert_eq!(claims.get("service_account"), None, "{claims}");
     assert!(bench.service_accounts.state().callers.is_empty());
+}
+
+/// Row [I81](../../../../../../docs/security-requirements.md#i81).
+#[tokio::test]
+async fn service_accounts_of_another_process_are_no_clients_where_that_is_switched_off() {
+    let context = Context::new(Environment::default());
+    let are_clients = |endpoint: &str, service_account_clients| {
+        let auth_service_endpoint = endpoint.to_owned();
+        let config = Config { auth_service_endpoint, service_account_clients, ..Config::default() };
+        crate::service_accounts(&config, &context).expect("the endpoint is good").is_some()
+    };
+    assert!(are_clients("127.0.0.1:9197", true));
+    assert!(!are_clients("127.0.0.1:9197", false));
+    assert!(!are_clients("", true));
 }
