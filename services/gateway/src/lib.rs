@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use self::config::{Config, Endpoints};
 use ::config::{Identity, ListenAddr, WorkloadPolicy};
 use async_trait::async_trait;
-use authn::gateway::{Identified, TransactionKeySet, TransactionWanted};
+use authn::gateway::{Identified, IssuedTransaction, TransactionKeySet, TransactionWanted};
 use authn::{AllowedCallers, AuthError, BoxError, Caller, Credentials, kind};
 use prometheus_client::metrics::counter::Counter;
 use proto::cs3::{
@@ -161,8 +161,9 @@ impl authn::Gateway for InProcessGateway {
         internal_token: &str,
         wanted: &TransactionWanted,
         caller: &Caller,
-    ) -> Result<Arc<str>, AuthError> {
-        Ok(self.transactions()?.mint_for_edge(internal_token, wanted, caller)?.token.into())
+    ) -> Result<IssuedTransaction, AuthError> {
+        let minted = self.transactions()?.mint_for_edge(internal_token, wanted, caller)?;
+        Ok(IssuedTransaction { token: minted.token.into(), transaction: minted.claims.transaction })
     }
 
     async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {

@@ -190,7 +190,7 @@ impl Transactions {
         outcome
     }
 
-    /// A token for the bearer of an internal token, requested by the edge in this process.
+    /// A token for the bearer of an internal token, requested by the edge in this process, to which the span of the request belongs.
     pub(crate) fn mint_for_edge(
         &self,
         internal_token: &str,
@@ -259,7 +259,7 @@ impl Transactions {
         outcome
     }
 
-    /// Does this for the workload that a caller is by its certificate.
+    /// Does this for the workload that a caller is by its certificate, and writes the transaction into the span of its call.
     fn for_caller(
         &self,
         caller: &Caller,
@@ -273,7 +273,10 @@ impl Transactions {
             Some(lifetime) => Cow::Owned(WorkloadPolicy { lifetime, ..policy.clone() }),
             None => Cow::Borrowed(policy),
         };
-        issue(&Workload { name, policy })
+        let minted = issue(&Workload { name, policy })?;
+        let TransactionClaims { subject, actor, transaction, .. } = &minted.claims;
+        record_delegation(&Span::current(), subject, actor.as_ref(), Some(transaction));
+        Ok(minted)
     }
 
     fn issue(
@@ -313,8 +316,6 @@ impl Transactions {
         };
         match outcome {
             Ok(Minted { claims, .. }) => {
-                let transaction = Some(claims.transaction.as_str());
-                record_delegation(&Span::current(), &claims.subject, claims.actor.as_ref(), transaction);
                 let (scope, act) = (display(&claims.scope), claims.actor.as_ref().map(display));
                 let (caller, outcome) = (claims.requesters.last(), if replaces { "replaced" } else { "minted" });
                 let event = Event { subject: &claims.subject, caller: &caller, outcome, ..event };

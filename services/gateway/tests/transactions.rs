@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use authn::User;
+use authn::gateway::{IssuedTransaction, Remote, TransactionWanted};
+use authn::{Caller, Gateway, User};
 use doorward::ServiceId;
 use proto::cs3::gateway::v1beta1::AuthenticateRequest;
 use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
@@ -56,6 +57,13 @@ async fn workload_is_the_name_in_its_client_certificate() {
     let user = family.who_am_i(&request.internal_token).await.expect("the token is good");
     assert_eq!((first.subject, first.requesters.last()), (User::from(user).id.opaque_id, FILES));
     assert_eq!(mint(&other, request.clone()).await.err(), Some(Code::PermissionDenied));
+
+    // as an edge in a process of its own requests it, which learns the transaction for its traces
+    let edge = Remote::new(family.channel_with(ServiceId::Gateway, &files));
+    let wanted = TransactionWanted { scope: "files.read".to_owned(), ..TransactionWanted::default() };
+    let issued = edge.transaction(&request.internal_token, &wanted, &Caller::default()).await;
+    let IssuedTransaction { token, transaction } = issued.expect("is issued");
+    assert_eq!(claims(&family, &token).await.transaction, transaction);
 
     let replacement = MintRequest { transaction_token: minted, ..MintRequest::default() };
     assert_eq!(

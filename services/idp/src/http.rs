@@ -58,13 +58,16 @@ use crate::engine::provider::Provider;
 /// The headers of a refusal that scripts may read.
 const READABLE: [HeaderName; 3] = [WWW_AUTHENTICATE, DPOP_NONCE, RETRY_AFTER];
 
+/// What clients of the Model Context Protocol send with every request for metadata.
+const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
 /// All routes. Pages of other sites may call those that programs do, without credentials, and no others (row I20).
 pub(crate) fn all(provider: &Provider, service: &'static str) -> Router {
     // a client's registration is changed by PUT (RFC 7592 2.2)
     let pages = Pages::of(&provider.config.http.cors)
         .without_credentials()
         .may_use([Method::PUT])
-        .may_send([DPOP])
+        .may_send([DPOP, MCP_PROTOCOL_VERSION])
         .may_read(READABLE);
     let all = pages.open(for_programs(provider), service).merge(for_browsers(provider));
     all.layer(from_fn(status_code::add))

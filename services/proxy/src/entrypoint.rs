@@ -37,7 +37,8 @@ impl Entrypoint {
 
     /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
     /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
-    /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`).
+    /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`). At a resource that a
+    /// route names, scripts of every site may read the refusal (`docs/security-requirements.md#e62`).
     pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
         if matches!(verdict, Verdict::Allowed(_)) {
             return None;
@@ -56,6 +57,8 @@ impl Entrypoint {
             return Some(Refusal::redirect(&login));
         }
         let routing = self.routing.current();
-        Refusal::of(verdict, info, self.challenges, routing.rules.resources.metadata_url(info))
+        let resources = &routing.rules.resources;
+        let refusal = Refusal::of(verdict, info, self.challenges, resources.metadata_url(info))?;
+        Some(if resources.has_named(info) { refusal.readable_by_scripts() } else { refusal })
     }
 }

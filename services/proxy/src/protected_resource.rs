@@ -35,6 +35,8 @@ struct Resource {
     path: String,
     /// How `aud` names it: by its identifier (RFC 9728 1.2), and without a path also with a slash behind that.
     audiences: Vec<String>,
+    /// Whether a route names it, so that it is more than a whole host.
+    is_named: bool,
     /// Whether access tokens have to be issued for it.
     needs_audience: bool,
     /// `None` if none is published.
@@ -68,7 +70,10 @@ impl Resources {
         let mut resources: Vec<Resource> = Vec::new();
         for one in found {
             match resources.iter_mut().find(|other| other.is_at(&one)) {
-                Some(other) => other.needs_audience |= one.needs_audience,
+                Some(other) => {
+                    other.is_named |= one.is_named;
+                    other.needs_audience |= one.needs_audience;
+                }
                 None => resources.push(one),
             }
         }
@@ -88,6 +93,11 @@ impl Resources {
     pub(crate) fn metadata_url(&self, info: &RequestInfo<'_>) -> Option<&str> {
         let resource = self.of(info).filter(|resource| info.is_for(&resource.host))?;
         resource.metadata.as_ref().map(|metadata| metadata.url.as_str())
+    }
+
+    /// Whether a route names the resource of a request, and its metadata are published.
+    pub(crate) fn has_named(&self, info: &RequestInfo<'_>) -> bool {
+        self.of(info).is_some_and(|resource| resource.is_named && resource.metadata.is_some())
     }
 
     /// The metadata at this path, as the client sent it.

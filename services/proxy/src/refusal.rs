@@ -5,7 +5,10 @@ mod guest;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION,
+    RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::path::PathError;
@@ -153,6 +156,16 @@ impl Refusal {
         refusal
     }
 
+    /// The same for scripts of every site, which find the metadata of a resource by its challenge. A browser withholds it from a script
+    /// that sends the browser's credentials, so that no site learns by it who has a session here.
+    #[must_use]
+    pub(crate) fn readable_by_scripts(mut self) -> Self {
+        self.headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After");
+        self.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        self
+    }
+
     /// Whether it is an error with a plain text, which may be shown to a browser in another form.
     pub(crate) fn is_plain_error(&self) -> bool {
         let is_error = self.status.is_client_error() || self.status.is_server_error();
@@ -296,6 +309,22 @@ mod tests {
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         let end = format!("acr_values=\"advanced\", max_age=\"300\", resource_metadata=\"{url}\"");
         assert!(told.len() == 1 && told[0].to_str().expect("text").ends_with(&end), "{told:?}");
+    }
+
+    /// Row [E62](../../../docs/security-requirements.md#e62).
+    #[test]
+    fn refusal_that_scripts_may_read_has_its_challenge_and_grants_no_credentials() {
+        let verdict = Verdict::Unauthenticated(CredentialError::Missing);
+        let challenges = Challenges { basic: false, bearer: true };
+        let refusal = with("POST", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
+        let closed = refusal.expect("a refusal");
+        assert!(closed.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{closed:?}");
+        let open = closed.readable_by_scripts();
+        assert_eq!(open.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(open.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert_eq!(open.headers[ACCESS_CONTROL_EXPOSE_HEADERS], "WWW-Authenticate, Retry-After");
+        assert!(open.headers.contains_key(WWW_AUTHENTICATE));
+        assert!(!open.headers.contains_key("access-control-allow-credentials"), "{open:?}");
     }
 
     #[test]

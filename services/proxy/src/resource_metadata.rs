@@ -4,16 +4,19 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+};
 use http::uri::Authority;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use web::header::single;
 
 use crate::entrypoint::Entrypoint;
 use crate::path::{Leniency, Path, below};
 use crate::protected_resource::PATH;
 use crate::refusal::Refusal;
-use crate::request_info::RequestInfo;
+use crate::request_info::{RequestInfo, is_preflight};
 use crate::routes::Route;
 use crate::routing::Routing;
 
@@ -47,8 +50,13 @@ fn is_of_backend(route: &Route) -> bool {
     route.unprotected && !takes_others
 }
 
-/// The response with the metadata, which any site's page may read.
-pub(crate) fn respond(method: &Method, document: Bytes) -> Response {
+/// The response with the metadata, which any site's page may read (`docs/security-requirements.md#e62`). A client in a browser sends
+/// headers of its own, like `MCP-Protocol-Version`, for which the browser asks by a preflight.
+pub(crate) fn respond(request: &Request, document: Bytes) -> Response {
+    let method = request.method();
+    if is_preflight(method, request.headers()) {
+        return preflight();
+    }
     if ![Method::GET, Method::HEAD].contains(method) {
         return Refusal::method_not_allowed(METHODS).into_response();
     }
@@ -60,6 +68,20 @@ pub(crate) fn respond(method: &Method, document: Bytes) -> Response {
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
         (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         (CONTENT_LENGTH, length),
+    ]);
+    response
+}
+
+/// The response to a preflight: the metadata is the same whatever headers the request has. It grants no credentials of the browser.
+fn preflight() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().extend([
+        (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS)),
+        // the asterisk is for every header but this one
+        (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, Authorization")),
+        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600")),
     ]);
     response
 }

@@ -57,7 +57,7 @@ impl Service<Request> for EdgeService {
             (None, ..) => {
                 if let Some(document) = resource_metadata::document(entrypoint, &request) {
                     MatchedRoute::record(&request, protected_resource::PATH);
-                    return Box::pin(ready(Ok(resource_metadata::respond(request.method(), document))));
+                    return Box::pin(ready(Ok(resource_metadata::respond(&request, document))));
                 }
                 MatchedRoute::record(&request, FORWARDED);
                 Box::pin(Arc::clone(forwarder).forward(request))

@@ -96,10 +96,13 @@ impl Transactions {
             trace_id: single(request.headers, &REQUEST_ID).unwrap_or_default().to_owned(),
             ..Caller::default()
         };
-        let token =
+        let issued =
             self.gateway.transaction(internal_token, &wanted, &caller).await.map_err(|error| refused(&error))?;
-        let mut token = HeaderValue::from_str(&token).map_err(|_| unavailable())?;
+        let mut token = HeaderValue::from_str(&issued.token).map_err(|_| unavailable())?;
         token.set_sensitive(true);
+        let claims = &identity.claims;
+        let subject = &claims.user.id.opaque_id;
+        record_delegation(&Span::current(), subject, claims.actor.as_ref(), Some(&issued.transaction));
         Ok(token)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, AuthenticateResponse, gateway_api_client::GatewayApiClient};
 use proto::doorward::gateway::v1::transaction_tokens_client::TransactionTokensClient;
-use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
+use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest, MintResponse};
 use secrecy::ExposeSecret;
 use status::Kind;
 use tonic::Request;
@@ -34,6 +34,15 @@ pub struct TransactionWanted {
     pub context: String,
     /// The details of the transaction, a JSON object.
     pub details: String,
+}
+
+/// A transaction token as the gateway has issued it.
+#[derive(Clone)]
+pub struct IssuedTransaction {
+    /// The token: it is sent to services and never logged.
+    pub token: Arc<str>,
+    /// The identifier of its transaction (`txn`), for traces.
+    pub transaction: String,
 }
 
 /// The keys by which transaction tokens are verified.
@@ -65,7 +74,7 @@ pub trait Gateway: Send + Sync {
         internal_token: &str,
         wanted: &TransactionWanted,
         caller: &Caller,
-    ) -> Result<Arc<str>, AuthError>;
+    ) -> Result<IssuedTransaction, AuthError>;
 
     /// The keys by which its transaction tokens are verified.
     ///
@@ -113,7 +122,7 @@ impl Gateway for Remote {
         internal_token: &str,
         wanted: &TransactionWanted,
         caller: &Caller,
-    ) -> Result<Arc<str>, AuthError> {
+    ) -> Result<IssuedTransaction, AuthError> {
         let TransactionWanted { scope, context, details } = wanted.clone();
         let mut request = Request::new(MintRequest {
             internal_token: internal_token.to_owned(),
@@ -125,11 +134,11 @@ impl Gateway for Remote {
         });
         caller.propagate(request.metadata_mut());
         let answer = self.transactions.clone().mint(request).await.map_err(refused_transaction)?;
-        let token = answer.into_inner().transaction_token;
+        let MintResponse { transaction_token: token, txn: transaction, .. } = answer.into_inner();
         if token.is_empty() {
             return Err(AuthError::Internal("the gateway answered without a transaction token".into()));
         }
-        Ok(token.into())
+        Ok(IssuedTransaction { token: token.into(), transaction })
     }
 
     async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {

@@ -51,6 +51,9 @@ fn routes(
     for endpoints in issuers {
         let metadata = document::metadata(endpoints, offered);
         let metadata = Rendered::new(metadata.to_string());
+        if let Some(path) = endpoints.paths.inserted_discovery {
+            router = router.route(path, always(metadata.clone()));
+        }
         router = router
             .route(endpoints.paths.discovery, always(metadata.clone()))
             .route(endpoints.paths.metadata, always(metadata))

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use authn::gateway::{TransactionKeySet, TransactionWanted};
+use authn::gateway::{IssuedTransaction, TransactionKeySet, TransactionWanted};
 use authn::{Authenticated, Reason, User, UserId};
 use http::{HeaderMap, Method};
 use token::{KeyRing, Minter};
@@ -26,7 +26,7 @@ impl Gateway for Answers {
         }
     }
 
-    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<Arc<str>, AuthError> {
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<IssuedTransaction, AuthError> {
         unreachable!("no route of this test wants a transaction token")
     }
 

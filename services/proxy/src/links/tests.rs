@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::gateway::{Identified, TransactionKeySet, TransactionWanted};
+use authn::gateway::{Identified, IssuedTransaction, TransactionKeySet, TransactionWanted};
 use authn::{
     AuthError, Authenticated, Caller, Credentials, Explanation, Gateway, OpaqueEntry, Reason, Role, Scope, Scopes,
     User, UserId, UserType, kind,
@@ -37,7 +37,7 @@ impl Gateway for Upstream {
         (self.answer)()
     }
 
-    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<Arc<str>, AuthError> {
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<IssuedTransaction, AuthError> {
         unreachable!("no route of this test wants a transaction token")
     }
 

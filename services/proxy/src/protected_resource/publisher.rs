@@ -89,6 +89,7 @@ impl Publisher {
             is_at_any_host: host.is_none(),
             path: path.to_owned(),
             audiences: std::iter::once(url).chain(slashed).collect(),
+            is_named: named.is_some(),
             needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
             metadata,
         }

@@ -115,6 +115,29 @@ fn url_of_the_metadata_is_that_of_a_setting() {
     }
 }
 
+/// Row [E62](../../../../docs/security-requirements.md#e62).
+#[test]
+fn only_a_resource_that_a_route_names_has_refusals_for_scripts() {
+    let on = resources(|_| ());
+    for (host, path, expected) in [
+        ("cloud.example", "/notes", true),
+        ("cloud.example", "/notes/a", true),
+        ("cloud.example", "/open", true),
+        ("own.example", "/api/a", true),
+        ("mcp.example", "/a", true),
+        ("cloud.example", "/a", false),
+        ("cloud.example", "/notesbook", false),
+        ("own.example", "/a", false),
+        ("wiki.example", "/a", false),
+        ("free.example", "/a", false),
+        ("evil.example", "/a", false),
+    ] {
+        assert_eq!(with(("POST", host, path), &[], |info| on.has_named(info)), expected, "{host}{path}");
+    }
+    let off = resources(|config| config.protected_resource.metadata = false);
+    assert!(!with(("POST", "cloud.example", "/notes"), &[], |info| off.has_named(info)));
+}
+
 #[test]
 fn nothing_is_published_without_an_issuer_or_where_it_is_off() {
     let without_issuer = resources(|config| config.issuer.clear());

@@ -1,5 +1,6 @@
 use config::Environment;
-use http::HeaderMap;
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{HeaderMap, HeaderName};
 use runtime::Context;
 
 use super::*;
@@ -27,6 +28,37 @@ fn only_an_unprotected_route_for_the_path_of_the_metadata_leaves_it_to_its_backe
             let routes = routes_file::parse(&text).expect("routes").routes;
             assert_eq!(is_of_backend(&routes[0]), is_left && unprotected, "{text}");
         }
+    }
+}
+
+/// Row [E62](../../../../docs/security-requirements.md#e62).
+#[test]
+fn scripts_of_every_site_may_read_the_metadata_with_headers_of_their_own() {
+    let document = Bytes::from_static(b"{}");
+    let respond = |method: Method, headers: &[(HeaderName, &'static str)]| {
+        let mut request = Request::default();
+        *request.method_mut() = method;
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        request.headers_mut().extend(headers);
+        super::respond(&request, document.clone()).into_parts().0
+    };
+    let preflight = [
+        (ORIGIN, "https://app.example"),
+        (ACCESS_CONTROL_REQUEST_METHOD, "GET"),
+        (ACCESS_CONTROL_REQUEST_HEADERS, "mcp-protocol-version"),
+    ];
+    let granted = respond(Method::OPTIONS, &preflight);
+    assert_eq!(granted.status, StatusCode::NO_CONTENT);
+    assert_eq!(granted.headers[ACCESS_CONTROL_ALLOW_METHODS], METHODS);
+    assert_eq!(granted.headers[ACCESS_CONTROL_ALLOW_HEADERS], "*, Authorization");
+    let read = respond(Method::GET, &preflight[..1]);
+    assert_eq!(read.status, StatusCode::OK);
+    for answer in [granted, read] {
+        assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert!(!answer.headers.contains_key("access-control-allow-credentials"), "{answer:?}");
+    }
+    for headers in [&preflight[..1], &preflight[1..], &[]] {
+        assert_eq!(respond(Method::OPTIONS, headers).status, StatusCode::METHOD_NOT_ALLOWED, "{headers:?}");
     }
 }
 

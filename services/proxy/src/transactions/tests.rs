@@ -2,11 +2,11 @@ use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use authn::gateway::{Identified, TransactionKeySet};
+use authn::gateway::{Identified, IssuedTransaction, TransactionKeySet};
 use authn::{Authenticated, Credentials, Grants, Reason, User, UserId};
 use runtime::CapturedLog;
 use token::transaction::{
-    Authority, KeySource, Subject, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier,
+    Authority, KeySource, Minted, Subject, TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier,
     WorkloadPolicy,
 };
 use token::{KeyRing, Minter, Verifier};
@@ -51,14 +51,17 @@ impl Answers {
 
     /// A token of this subject.
     fn token_as(&self, kind: SubjectType, user: &str, scope: &str) -> HeaderValue {
+        HeaderValue::from_str(&self.issue(kind, user, scope).token).expect("a header")
+    }
+
+    fn issue(&self, kind: SubjectType, user: &str, scope: &str) -> Minted {
         let policy =
             WorkloadPolicy { scopes: scope.split(' ').map(str::to_owned).collect(), ..WorkloadPolicy::default() };
         let (now, authority) = (self.clock.now(), Authority::WholeUser);
         let subject = Subject { id: user, kind, actor: None, authority, not_after: now + Duration::from_mins(5) };
         let request = TransactionRequest::new(scope, "", "").expect("a request");
         let minter = TransactionMinter::new(Arc::clone(&self.keys), DOMAIN);
-        let issued = minter.mint(now, &subject, &request, "files", &policy).expect("is issued");
-        HeaderValue::from_str(&issued.token).expect("a header")
+        minter.mint(now, &subject, &request, "files", &policy).expect("is issued")
     }
 }
 
@@ -68,10 +71,16 @@ impl Gateway for Answers {
         unreachable!("the user is authenticated already")
     }
 
-    async fn transaction(&self, _: &str, wanted: &TransactionWanted, _: &Caller) -> Result<Arc<str>, AuthError> {
+    async fn transaction(
+        &self,
+        _: &str,
+        wanted: &TransactionWanted,
+        _: &Caller,
+    ) -> Result<IssuedTransaction, AuthError> {
         self.check()?;
         self.wanted.lock().expect("no panic").push(wanted.clone());
-        Ok(self.token_of("id-of-einstein", &wanted.scope).to_str().expect("text").into())
+        let Minted { token, claims } = self.issue(SubjectType::User, "id-of-einstein", &wanted.scope);
+        Ok(IssuedTransaction { token: token.into(), transaction: claims.transaction })
     }
 
     async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
@@ -241,22 +250,28 @@ async fn token_of_a_caller_is_passed_on_if_it_is_valid_and_of_the_user() {
 
 /// `docs/security-requirements.md#x11`
 #[tokio::test]
-async fn span_names_the_transaction_of_a_token_that_is_passed_on() {
+async fn span_names_the_transaction_of_the_token_that_the_backend_gets() {
     let world = World::start();
-    let verifying = route("verify: { scope: files.read }").expect("is valid");
-    let token = world.gateway.token_of("id-of-einstein", "files.read");
+    let brought = [world.gateway.token_of("id-of-einstein", "files.read")];
     let verifier = TransactionVerifier::new(DOMAIN, KeySource::Derived(Arc::clone(&world.gateway.keys)));
-    let claims = verifier.verify(world.clock.now(), token.to_str().expect("text")).expect("is valid");
-    let log = CapturedLog::start(tracing::Level::INFO);
-    let span = tracing::info_span!("request", user.id = Empty, doorward.act = Empty, doorward.txn = Empty);
-    let passed = async {
-        let einstein = world.identity("einstein", UserType::Primary);
-        let passed = world.header(&verifying, &[token], Some(&einstein)).await;
-        tracing::info!("passed");
-        passed
+    let transaction = |token: &HeaderValue| {
+        let claims = verifier.verify(world.clock.now(), token.to_str().expect("text"));
+        claims.expect("is valid").transaction
     };
-    assert!(passed.instrument(span).await.is_ok());
-    assert!(log.text().contains(&claims.transaction), "{}", log.text());
+    for (text, is_brought) in [("mint: { scope: files.read }", false), ("verify: { scope: files.read }", true)] {
+        let route = route(text).expect("is valid");
+        let log = CapturedLog::start(tracing::Level::INFO);
+        let span = tracing::info_span!("request", user.id = Empty, doorward.act = Empty, doorward.txn = Empty);
+        let passed = async {
+            let einstein = world.identity("einstein", UserType::Primary);
+            let passed = world.header(&route, &brought, Some(&einstein)).await;
+            tracing::info!("passed");
+            passed
+        };
+        let token = passed.instrument(span).await.expect("passes").expect("a token");
+        assert!(log.text().contains(&transaction(&token)), "{text}: {}", log.text());
+        assert_eq!(log.text().contains(&transaction(&brought[0])), is_brought, "{text}: {}", log.text());
+    }
 }
 
 /// `docs/security-requirements.md#x13`

@@ -141,6 +141,21 @@ async fn the_familys_own_pages_are_reached() {
     let http = client();
     let discovery = http.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
     assert_eq!(discovery.status(), StatusCode::OK);
+    let preflight = [
+        "Origin: https://app.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: content-type,mcp-protocol-version",
+    ];
+    for path in ["/.well-known/oauth-authorization-server", "/konnect/v1/token"] {
+        let reply = raw::request(world.edge, &format!("OPTIONS {path}"), &preflight).await;
+        assert_eq!(
+            (reply.status(), reply.header("access-control-allow-origin")),
+            (200, vec!["*"]),
+            "{path}: {reply:?}"
+        );
+        let allowed = reply.header("access-control-allow-headers").concat();
+        assert!(allowed.contains("content-type") && allowed.contains("mcp-protocol-version"), "{path}: {allowed}");
+    }
     let tokens = http.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
     let tokens: serde_json::Value = tokens.send().await.expect("answers").json().await.expect("JSON");
     assert!(tokens.as_array().is_some_and(|tokens| tokens.len() == 1), "{tokens}");

@@ -66,7 +66,7 @@ fn referred(challenges: &[&str]) -> Option<String> {
     Some(rest.strip_suffix('"').expect("the last parameter").to_owned())
 }
 
-/// Row [E60](../../../../docs/security-requirements.md#e60).
+/// Rows [E60](../../../../docs/security-requirements.md#e60) and [E62](../../../../docs/security-requirements.md#e62).
 #[tokio::test(flavor = "multi_thread")]
 async fn challenge_refers_to_the_metadata_and_a_forged_host_changes_nothing() {
     let (world, backend) = start("edge-resources", |_| ()).await;
@@ -81,6 +81,9 @@ async fn challenge_refers_to_the_metadata_and_a_forged_host_changes_nothing() {
         let reply = get(&world, "GET", host, path, forged).await;
         assert_eq!(reply.status(), 401, "{host}{path}: {reply:?}");
         assert_eq!(referred(&reply.header("www-authenticate")).as_deref(), metadata, "{host}{path}");
+        let readable: &[&str] = if path.starts_with("/notes") { &["*"] } else { &[] };
+        assert_eq!(reply.header("access-control-allow-origin"), readable, "{host}{path}");
+        assert!(reply.header("access-control-allow-credentials").is_empty(), "{host}{path}");
     }
     let script = get(&world, "GET", "cloud.example", "/a", "X-Requested-With: XMLHttpRequest\r\n").await;
     assert_eq!((script.status(), script.header("www-authenticate").len()), (401, 0));
@@ -109,7 +112,7 @@ async fn access_token_of_too_low_a_level_is_challenged_and_one_of_the_named_leve
     }
 }
 
-/// Row [E60](../../../../docs/security-requirements.md#e60).
+/// Rows [E60](../../../../docs/security-requirements.md#e60) and [E62](../../../../docs/security-requirements.md#e62).
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_is_answered_where_a_resource_is_and_other_paths_are_forwarded() {
     let (world, backend) = start("edge-resource-metadata", |_| ()).await;
@@ -132,6 +135,13 @@ async fn metadata_is_answered_where_a_resource_is_and_other_paths_are_forwarded(
     assert!(head.status() == 200 && head.text.ends_with("\r\n\r\n"), "{head:?}");
     let posted = get(&world, "POST", "cloud.example", PATH, "Content-Length: 0\r\n").await;
     assert_eq!((posted.status(), posted.header("allow")), (405, vec!["GET, HEAD"]));
+    let preflight = "Origin: https://app.example\r\nAccess-Control-Request-Method: GET\r\n\
+                     Access-Control-Request-Headers: mcp-protocol-version\r\n";
+    for path in [PATH.to_owned(), format!("{PATH}/notes")] {
+        let reply = get(&world, "OPTIONS", "cloud.example", &path, preflight).await;
+        assert_eq!((reply.status(), reply.header("access-control-allow-origin")), (204, vec!["*"]), "{reply:?}");
+        assert_eq!(reply.header("access-control-allow-headers"), ["*, Authorization"]);
+    }
     assert!(backend.take().is_empty(), "the edge has answered all of them");
 
     let own = get(&world, "GET", "own.example", PATH, "").await;

@@ -53,7 +53,28 @@ async function tokensFor(browser, config, more) {
   return { shown, ...await client.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state }) };
 }
 
+/** What a script of the application's page, which is of another site, finds out about a resource as MCP clients do. */
+async function foundByScript(browser) {
+  const page = await freshPage(browser);
+  await page.goto(`http://${address}/`);
+  const found = await page.evaluate(async ([url, headers]) => {
+    // it has no header for which the browser would ask the backend by a preflight
+    const refused = await fetch(url, { method: 'POST', body: '{}' });
+    const [, metadata] = refused.headers.get('www-authenticate').match('resource_metadata="([^"]*)"');
+    const resource = await (await fetch(metadata, { headers })).json();
+    const [issuer] = resource.authorization_servers;
+    const server = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`, { headers })).json();
+    const keys = await (await fetch(server.jwks_uri)).json();
+    return { status: refused.status, resource: resource.resource, same: server.issuer === issuer, keys: keys.keys.length > 0 };
+  }, [`${SITE}/notes/a`, { 'MCP-Protocol-Version': '2025-11-25' }]);
+  await page.context().close();
+  return found;
+}
+
 await withBrowser({}, async (browser) => {
+  assert.deepEqual(await foundByScript(browser), { status: 401, resource: `${SITE}/notes`, same: true, keys: true });
+  console.log('a script of another site finds the issuer');
+
   const refused = await ask('/notes/a');
   assert.equal(refused.status, 401);
   const metadata = parameter(refused, 'resource_metadata');

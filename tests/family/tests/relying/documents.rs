@@ -6,7 +6,8 @@ use testkit::{Layout, free_address};
 
 use crate::world::{Place, World};
 
-/// Rows [E61](../../../../docs/security-requirements.md#e61) and [I77](../../../../docs/security-requirements.md#i77).
+/// Rows [E61](../../../../docs/security-requirements.md#e61), [E62](../../../../docs/security-requirements.md#e62) and
+/// [I77](../../../../docs/security-requirements.md#i77).
 #[tokio::test(flavor = "multi_thread")]
 async fn client_of_a_document_finds_the_issuer_and_reaches_its_resource_alone() {
     let backend = free_address();
@@ -38,5 +39,5 @@ access:
     };
     let Some(world) = World::start_with("documents", Place::Edge, settle).await else { return };
     let done = world.node("documents.mjs").await;
-    assert_eq!(done.lines().count(), 4, "{done}");
+    assert_eq!(done.lines().count(), 5, "{done}");
 }

@@ -93,7 +93,7 @@ def main() -> None:
             # in Flask the values are request.headers.getlist("Txn-Token")
             claims = verify(line.split(), keys, domain, scope)
         except (Refused, KeysUnknown) as error:
-            print("refused:", error or "the keys are not known", flush=True)
+            print("refused:", str(error) or "the keys are not known", flush=True)
         else:
             print(claims["sub"], claims["scope"], claims["req_wl"], flush=True)
 
