@@ -277,6 +277,19 @@ fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
         ("path: /notes, NEEDS | path: /notes/a, ANY", "cloud.example", "/notes/a", Some(NOTES)),
         ("path: /notes/a, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", None),
         ("path: /notes, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes", Some(NOTES)),
+        // a route that takes other requests does not hide that of a later route
+        ("host: mcp.example, methods: [GET], ANY | path: /notes, NEEDS", "mcp.example", "/notes/a", Some(NOTES)),
+        ("host: mcp.example, methods: [POST], ANY | path: /notes, NEEDS", "mcp.example", "/notes/a", None),
+        ("host: mcp.example, query: { a: b }, ANY | path: /notes, NEEDS", "mcp.example", "/notes", Some(NOTES)),
+        ("path: /notes/a, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a/, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a/, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a/b", None),
+        (
+            "path: /notes/a, methods: [GET], ANY | path: /notes, NEEDS | path: /notes/a, ANY",
+            "cloud.example",
+            "/notes/a",
+            Some(NOTES),
+        ),
     ] {
         let (resources, request) = (in_order(routes), ("POST", host, path));
         let for_none = bearer(&json!({ "aud": "notes-app" }));
@@ -287,6 +300,38 @@ fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
     let resources = in_order("host: wiki.example | path: /notes, NEEDS");
     let url = with(("GET", "wiki.example", "/notes/a"), &[], |info| resources.metadata_url(info).map(str::to_owned));
     assert_eq!(url, Some(format!("https://wiki.example:8443{PATH}")));
+}
+
+/// A route without the key, or for other requests, serves what the routes of a resource do not take.
+///
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn token_for_a_resource_counts_for_the_requests_of_its_routes_alone() {
+    const TWO: &str = "path: /notes, methods: [GET, MOVE], NEEDS | path: /notes, methods: [POST], NEEDS | path: /";
+    const BELOW: &str = "path: /notes/, NEEDS | path: /";
+    const HOST: &str = "host: mcp.example, methods: [GET], NEEDS | path: /";
+    const THEN: &str = "host: mcp.example, methods: [GET], NEEDS | path: /notes, NEEDS";
+    let (notes, mcp) = (format!("{SITE}/notes"), "https://mcp.example:8443".to_owned());
+    for (routes, audiences, (method, host, path), is_accepted) in [
+        (TWO, vec![&notes], ("GET", "cloud.example", "/notes/a"), true),
+        (TWO, vec![&notes], ("POST", "cloud.example", "/notes/a"), true),
+        (TWO, vec![&notes], ("PUT", "cloud.example", "/notes/a"), false),
+        (BELOW, vec![&notes], ("GET", "cloud.example", "/notes/a"), true),
+        (BELOW, vec![&notes], ("GET", "cloud.example", "/notes"), false),
+        (HOST, vec![&mcp], ("GET", "mcp.example", "/dav"), true),
+        (HOST, vec![&mcp], ("PUT", "mcp.example", "/dav"), false),
+        (THEN, vec![&mcp], ("GET", "mcp.example", "/notes"), true),
+        (THEN, vec![&mcp], ("PUT", "mcp.example", "/notes"), false),
+        (THEN, vec![&mcp, &notes], ("PUT", "mcp.example", "/notes"), true),
+    ] {
+        let token = bearer(&json!({ "aud": audiences }));
+        let accepted = accepts(&in_order(routes), (method, host, path), &token);
+        assert_eq!(accepted, is_accepted, "{routes}: {audiences:?} {method} {host}{path}");
+    }
+    let (token, destination) = (bearer(&json!({ "aud": notes })), HeaderName::from_static("destination"));
+    let headers = [(AUTHORIZATION, token.as_str()), (destination, "/notes/b")];
+    let resources = in_order(TWO);
+    assert!(with(("MOVE", "cloud.example", "/notes/a"), &headers, |info| resources.accept(info)));
 }
 
 /// Row [E61](../../../../docs/security-requirements.md#e61).
