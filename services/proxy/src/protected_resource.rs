@@ -11,11 +11,13 @@ use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
+use crate::builtin_routes::AUTH_APP;
 use crate::credential::Credential;
 use crate::destination::Destination;
 use crate::path::below;
 use crate::pattern::Pattern;
 use crate::request_info::{RequestInfo, canonical_host};
+use crate::site::SIGNING_KEY;
 
 pub(crate) use publisher::Publisher;
 
@@ -38,6 +40,8 @@ struct Resource {
     audiences: Vec<String>,
     /// Whether a route names it, so that it is more than a whole host.
     is_named: bool,
+    /// Whether it is the whole site of the edge.
+    is_site: bool,
     /// Whether access tokens have to be issued for it.
     needs_audience: bool,
     /// `None` if none is published.
@@ -110,9 +114,12 @@ impl Resources {
         self.at(info).find(|resource| resource.needs_audience).or_else(|| self.at(info).last())
     }
 
-    /// The resource that serves a request: that of the route that takes it.
+    /// The resource that serves a request: that of the route that takes it. What Doorward itself answers before all routes, at every
+    /// host, belongs to the site.
     fn serving(&self, info: &RequestInfo<'_>) -> Option<&Resource> {
-        self.0.iter().find(|resource| resource.pattern.fits(info))
+        let path = info.path.decoded();
+        let is_own = SIGNING_KEY.contains(&path) || below(path, AUTH_APP).is_some();
+        self.0.iter().find(|resource| resource.pattern.fits(info) && (resource.is_site || !is_own))
     }
 
     /// The URL of the metadata for a challenge (RFC 9728 5.1). It is that of a setting; a host that no setting names has none

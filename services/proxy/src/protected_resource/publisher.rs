@@ -92,6 +92,7 @@ impl Publisher {
             path: path.to_owned(),
             audiences: std::iter::once(url).chain(slashed).collect(),
             is_named: named.is_some(),
+            is_site: is_own && path.is_empty(),
             needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
             metadata,
         }

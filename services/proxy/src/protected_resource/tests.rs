@@ -218,6 +218,7 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
     let resources = resources(|_| ());
     let here = |path: &str| format!("{SITE}{path}");
     let (notes, own) = (here("/notes"), "https://own.example:8443/api".to_owned());
+    let mcp = || "https://mcp.example:8443".to_owned();
     for (audiences, host, path, is_accepted) in [
         (vec![notes.clone()], "cloud.example", "/notes", true),
         (vec![notes.clone()], "cloud.example", "/a", false),
@@ -232,6 +233,15 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
         (vec![notes.clone(), here("")], "cloud.example", "/a", true),
         (vec![notes.clone(), here("/")], "cloud.example", "/a", true),
         (vec![notes.clone(), here("")], "wiki.example", "/a", false),
+        // what Doorward answers at every host belongs to the site
+        (vec![mcp()], "mcp.example", "/a", true),
+        (vec![mcp()], "mcp.example", "/auth-app", false),
+        (vec![mcp()], "mcp.example", "/auth-app/tokens", false),
+        (vec![mcp()], "mcp.example", "/auth-application", true),
+        (vec![mcp()], "mcp.example", SIGNING_KEY, false),
+        (vec![mcp(), here("")], "cloud.example", "/auth-app/tokens", true),
+        (vec![mcp(), here("")], "cloud.example", SIGNING_KEY, true),
+        (vec![here("")], "mcp.example", "/auth-app/tokens", false),
         (vec![notes, here("/open")], "cloud.example", "/open/a", true),
         // it was issued for none that needs that
         (vec![here("/open")], "cloud.example", "/a", true),
@@ -249,6 +259,9 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
         assert_eq!(resources.is_confined(token), is_confined, "{audience}");
     }
     assert!(!resources.is_confined("opaque"));
+    let (ocs, resources) = (bearer(&json!({ "aud": here("/ocs") })), in_order("path: /ocs, NEEDS | path: /"));
+    assert!(accepts(&resources, ("GET", "cloud.example", "/ocs/v1.php/config"), &ocs));
+    assert!(!accepts(&resources, ("GET", "cloud.example", SIGNING_KEY), &ocs));
 }
 
 /// Routes between `|`, in short.
