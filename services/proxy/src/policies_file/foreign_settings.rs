@@ -16,7 +16,7 @@ const KEYS: [(&str, &str); 35] = [
     ("auto_provision_accounts", "set PROXY_AUTOPROVISION_ACCOUNTS for auth-bearer"),
     ("auto_provision_claims", "set PROXY_AUTOPROVISION_CLAIM_* for auth-bearer"),
     ("backend_https_cacert", "set PROXY_HTTPS_CACERT"),
-    ("claim_space_management", "the edge makes no members of spaces by claims"),
+    ("claim_space_management", "the edge neither adds nor removes members of spaces by claims"),
     ("client_ip", "set PROXY_TRUSTED_PROXIES to the addresses of the proxies in front of the edge"),
     ("csp_config_file_location", "set PROXY_CSP_CONFIG_FILE_LOCATION"),
     ("csp_config_file_override_location", "set PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION"),
@@ -67,7 +67,14 @@ pub(super) struct Restriction {
 }
 
 /// All of them but `auth_middleware`.
-static RESTRICTIONS: [Restriction; 6] = [
+static RESTRICTIONS: [Restriction; 7] = [
+    Restriction {
+        key: "claim_space_management",
+        below: "enabled",
+        refuses: is_on,
+        is_met: |_| false,
+        problem: "claim_space_management: enabled is true, and the edge neither adds nor removes members of spaces by claims; remove the key",
+    },
     Restriction {
         key: "enable_basic_auth",
         below: "",
