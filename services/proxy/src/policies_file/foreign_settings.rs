@@ -10,7 +10,7 @@ use crate::config::Config;
 /// The setting of auth-bearer that says which values of a claim are which roles.
 const MAPPING: &str = "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING";
 
-/// The keys, and what to do instead; empty where nothing has to be done.
+/// The keys, and what to do instead; empty where nothing has to be done. One that can refuse something is also among the restrictions.
 const KEYS: [(&str, &str); 35] = [
     ("account_backend", ""),
     ("auto_provision_accounts", "set PROXY_AUTOPROVISION_ACCOUNTS for auth-bearer"),
