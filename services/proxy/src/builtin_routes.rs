@@ -18,7 +18,7 @@ const IDP: [&str; 10] = [
     "/device",
 ];
 /// The API for app tokens, which needs a credential.
-const AUTH_APP: &str = "/auth-app";
+pub(crate) const AUTH_APP: &str = "/auth-app";
 /// Where issuers send logout tokens to auth-bearer, which verifies them.
 pub(crate) const AUTH_BEARER: &str = "/backchannel_logout";
 

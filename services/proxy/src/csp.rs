@@ -159,7 +159,8 @@ impl Source {
             ("KEYCLOAK_DOMAIN", &settings.idp_domain),
             ("IDP_DOMAIN", &settings.idp_domain),
         ];
-        let variables = variables.into_iter().chain(PORTS.map(|name| (name, &settings.external_port)));
+        let port = settings.external_port();
+        let variables = variables.into_iter().chain(PORTS.map(|name| (name, &port)));
         Some(Self {
             setting: if is_override { OVERRIDE } else { FILES },
             files,

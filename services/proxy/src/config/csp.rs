@@ -30,7 +30,8 @@ pub struct ContentSecurityPolicy {
     #[schemars(extend("x-env" = ["KEYCLOAK_DOMAIN", "IDP_DOMAIN"]))]
     pub idp_domain: String,
     /// What `${TRAEFIK_EXTERNAL_PORT}` and `${TRAEFIK_PORT_HTTPS}` stand for in these files, which OpenCloud's have behind names of
-    /// hosts: a colon and a port, like :8443. If empty, they stand for nothing.
+    /// hosts: a colon and a port, like :8443. The colon may be left out, as in the .env of opencloud-compose. If empty, they stand for
+    /// nothing.
     #[schemars(extend("x-env" = ["TRAEFIK_EXTERNAL_PORT", "TRAEFIK_PORT_HTTPS"]))]
     pub external_port: String,
 }
@@ -41,6 +42,12 @@ impl ContentSecurityPolicy {
         let files = if self.override_files.is_empty() { &self.files } else { &self.override_files };
         files.iter().map(PathBuf::from).collect()
     }
+
+    /// What the variables for ports stand for: a colon and a port, or nothing.
+    pub(crate) fn external_port(&self) -> String {
+        let port = &self.external_port;
+        if port.is_empty() || port.starts_with(':') { port.clone() } else { format!(":{port}") }
+    }
 }
 
 impl Section for ContentSecurityPolicy {
@@ -49,6 +56,27 @@ impl Section for ContentSecurityPolicy {
             let is_plain = |file: &String| !file.is_empty() && !file.contains(['*', '?', '[']);
             Invalid::unless(files.iter().all(is_plain), key, "must hold the names of files, without *, ? and [")?;
         }
-        Ok(())
+        let port = self.external_port();
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok();
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+        Invalid::unless(is_port, "external_port", "must be a port, like :8443, or empty")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row [E48](../../../../docs/security-requirements.md#e48).
+    #[test]
+    fn port_cannot_go_on_with_the_name_of_the_host() {
+        let with = |port: &str| ContentSecurityPolicy { external_port: port.to_owned(), ..::config::defaults() };
+        for (port, expected) in [("", ""), (":8443", ":8443"), ("8443", ":8443")] {
+            let settings = with(port);
+            assert!(settings.validate().is_ok() && settings.external_port() == expected, "{port}");
+        }
+        for odd in [":", "::443", ".evil.example", "@evil.example", ":443/", ":+443", "443 ", ":65536", "*", ":*"] {
+            assert!(with(odd).validate().is_err(), "{odd}");
+        }
     }
 }

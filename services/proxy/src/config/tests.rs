@@ -136,6 +136,8 @@ fn settings_of_an_opencloud_are_read() {
         ("PROXY_SERVICE_BACKENDS", "ocdav"),
         ("PROXY_GUEST_COOKIE", "guest"),
         ("PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION", "/etc/ocis/*.yaml"),
+        ("TRAEFIK_EXTERNAL_PORT", ".evil.example"),
+        ("TRAEFIK_PORT_HTTPS", "https"),
     ] {
         let problem = read(&[(name, value)]).expect_err(value);
         assert!(problem.contains(name), "{problem}");

@@ -66,7 +66,7 @@ fn files_of_opencloud_compose_are_read_with_and_without_a_port() {
             });
             policy.expect("a policy")
         };
-        for port in ["", ":8443"] {
+        for (setting, port) in [("", ""), (":8443", ":8443"), ("8443", ":8443")] {
             let (companion, idp) =
                 (format!("companion.opencloud.test{port}"), format!("keycloak.opencloud.test{port}"));
             let expected = format!(
@@ -74,7 +74,7 @@ fn files_of_opencloud_compose_are_read_with_and_without_a_port() {
                  frame-src https://office.example{port}/ https://docs.opencloud.eu; \
                  script-src 'unsafe-inline' https://{idp}/"
             );
-            assert_eq!(with_port(port), expected);
+            assert_eq!(with_port(setting), expected);
         }
     }
 }

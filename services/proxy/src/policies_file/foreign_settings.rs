@@ -10,13 +10,13 @@ use crate::config::Config;
 /// The setting of auth-bearer that says which values of a claim are which roles.
 const MAPPING: &str = "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING";
 
-/// The keys, and what to do instead; empty where nothing has to be done.
+/// The keys, and what to do instead; empty where nothing has to be done. One that can refuse something is also among the restrictions.
 const KEYS: [(&str, &str); 35] = [
     ("account_backend", ""),
     ("auto_provision_accounts", "set PROXY_AUTOPROVISION_ACCOUNTS for auth-bearer"),
     ("auto_provision_claims", "set PROXY_AUTOPROVISION_CLAIM_* for auth-bearer"),
     ("backend_https_cacert", "set PROXY_HTTPS_CACERT"),
-    ("claim_space_management", "the edge makes no members of spaces by claims"),
+    ("claim_space_management", "the edge neither adds nor removes members of spaces by claims"),
     ("client_ip", "set PROXY_TRUSTED_PROXIES to the addresses of the proxies in front of the edge"),
     ("csp_config_file_location", "set PROXY_CSP_CONFIG_FILE_LOCATION"),
     ("csp_config_file_override_location", "set PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION"),
@@ -64,37 +64,51 @@ pub(super) struct Restriction {
     is_met: fn(&Config) -> bool,
     /// What is wrong if it does not.
     problem: &'static str,
+    /// The setting by which it does; empty if there is none.
+    setting: &'static str,
 }
 
 /// All of them but `auth_middleware`.
-static RESTRICTIONS: [Restriction; 6] = [
+static RESTRICTIONS: [Restriction; 7] = [
+    Restriction {
+        key: "claim_space_management",
+        below: "enabled",
+        refuses: is_on,
+        is_met: |_| false,
+        problem: "claim_space_management: enabled is true, and the edge neither adds nor removes members of spaces by claims; remove the key",
+        setting: "",
+    },
     Restriction {
         key: "enable_basic_auth",
         below: "",
         refuses: is_off,
         is_met: |config| !config.enable_basic_auth,
-        problem: "enable_basic_auth is false; set PROXY_ENABLE_BASIC_AUTH=false too",
+        problem: "enable_basic_auth is false",
+        setting: "PROXY_ENABLE_BASIC_AUTH=false",
     },
     Restriction {
         key: "mfa",
         below: "enabled",
         refuses: is_on,
         is_met: |config| config.mfa.enabled,
-        problem: "mfa: enabled is true; set OCIS_MFA_ENABLED=true too, else every request counts as one with several factors",
+        problem: "mfa: enabled is true, and the edge takes every request as one with several factors",
+        setting: "OCIS_MFA_ENABLED=true",
     },
     Restriction {
         key: "multi_instance",
         below: "enabled",
         refuses: is_on,
         is_met: |config| config.multi_instance_enabled,
-        problem: "multi_instance: enabled is true; set OCIS_MULTI_INSTANCE_ENABLED=true too",
+        problem: "multi_instance: enabled is true",
+        setting: "OCIS_MULTI_INSTANCE_ENABLED=true",
     },
     Restriction {
         key: "oidc_profile_picture",
         below: "disable_local_changes",
         refuses: is_on,
         is_met: |config| config.oidc_profile_picture.disable_local_changes,
-        problem: "oidc_profile_picture: disable_local_changes is true; set PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES=true too",
+        problem: "oidc_profile_picture: disable_local_changes is true",
+        setting: "PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES=true",
     },
     Restriction {
         key: "policies_middleware",
@@ -102,13 +116,15 @@ static RESTRICTIONS: [Restriction; 6] = [
         refuses: is_set,
         is_met: |_| false,
         problem: "policies_middleware: query is set, and the edge asks no policies service; write access rules into PROXY_ROUTES_FILE, and remove the key",
+        setting: "",
     },
     Restriction {
         key: "pre_signed_url",
         below: "enabled",
         refuses: is_off,
         is_met: |config| !config.accepts_signed_urls(),
-        problem: "pre_signed_url: enabled is false; set PROXY_ENABLE_PRESIGNEDURLS=false too",
+        problem: "pre_signed_url: enabled is false",
+        setting: "PROXY_ENABLE_PRESIGNEDURLS=false",
     },
 ];
 
@@ -124,6 +140,15 @@ impl Restriction {
         let value = if self.below.is_empty() { value } else { value.and_then(|value| value.get(self.below)) };
         value.is_some_and(|value| (self.refuses)(value))
     }
+}
+
+/// A restriction that the edge does not have, and the setting by which it would. In their proxy variables have precedence over the
+/// file, so that what the file refuses may have been permitted.
+fn unmet_problem(problem: &str, setting: &str) -> String {
+    if setting.is_empty() {
+        return problem.to_owned();
+    }
+    format!("{problem}; set {setting} too, or remove the key from the file if a variable overrules it in their proxy")
 }
 
 fn is_set(value: &Value) -> bool {
@@ -151,7 +176,7 @@ fn is_on(value: &Value) -> bool {
 /// For a key that their proxy has not either, and for a setting that refuses what the edge permits.
 pub(super) fn warnings(rest: &BTreeMap<String, Value>, unmet: &[&Restriction]) -> Result<Vec<String>, String> {
     if let Some(restriction) = unmet.iter().find(|restriction| restriction.is_in(rest)) {
-        return Err(restriction.problem.to_owned());
+        return Err(unmet_problem(restriction.problem, restriction.setting));
     }
     let mut warnings = Vec::new();
     for (key, value) in rest {
@@ -187,7 +212,7 @@ fn mapping(role_assignment: &Value) -> Option<String> {
 pub(super) fn of_authentication(entry: Option<AuthEntry>, accepts_app_tokens: bool) -> Result<Option<String>, String> {
     let Some(AuthEntry { credentials_by_user_agent, allow_app_auth }) = entry else { return Ok(None) };
     if allow_app_auth == Some(false) && accepts_app_tokens {
-        return Err("auth_middleware: allow_app_auth is false; set PROXY_ENABLE_APP_AUTH=false too".to_owned());
+        return Err(unmet_problem("auth_middleware: allow_app_auth is false", "PROXY_ENABLE_APP_AUTH=false"));
     }
     let is_used = credentials_by_user_agent.is_some_and(|agents| !agents.is_empty());
     let warning = "auth_middleware: credentials_by_user_agent has no effect: every client is offered the same schemes";

@@ -369,7 +369,10 @@ fn what_is_odd_is_refused_with_its_place() {
             ),
             "match \"(\"",
         ),
-        ("auth_middleware: { allow_app_auth: false }".to_owned(), "PROXY_ENABLE_APP_AUTH=false"),
+        (
+            "auth_middleware: { allow_app_auth: false }".to_owned(),
+            "set PROXY_ENABLE_APP_AUTH=false too, or remove the key",
+        ),
     ] {
         let problem = problem(&text);
         assert!(problem.contains(expected), "{text}: {problem}");

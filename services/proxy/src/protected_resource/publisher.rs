@@ -55,7 +55,8 @@ impl Publisher {
         let of_routes = routes.clone().filter_map(|route| self.of_route(route));
         let hosts = routes.filter(|route| !route.unprotected).filter_map(|route| route.pattern.host.as_deref());
         let hosts: BTreeSet<_> = hosts.chain([self.host.as_str()]).collect();
-        Resources::new(of_routes.chain(hosts.into_iter().map(|host| self.resource(Some(host), "", None))))
+        let pattern = |host: &str| Pattern { host: Some(host.to_owned()), ..Pattern::default() };
+        Resources::new(of_routes, hosts.into_iter().map(|host| self.resource(&pattern(host), "", None)))
     }
 
     /// The resource that a route names, or the host of which it takes every request, so that resources of later routes are not there.
@@ -66,13 +67,14 @@ impl Publisher {
                 Some(PathPattern::Prefix(path)) => path.trim_end_matches('/'),
                 _ => "",
             };
-            return Some(self.resource(pattern.host.as_deref(), path, Some(named)));
+            return Some(self.resource(pattern, path, Some(named)));
         }
-        let host = whole_host(pattern).filter(|_| !unprotected)?;
-        Some(self.resource(Some(host), "", None))
+        (is_whole_host(pattern) && !unprotected).then(|| self.resource(pattern, "", None))
     }
 
-    fn resource(&self, host: Option<&str>, path: &str, named: Option<&RouteResource>) -> Resource {
+    /// The resource at this path of the host of a pattern, which says which requests it takes.
+    fn resource(&self, pattern: &Pattern, path: &str, named: Option<&RouteResource>) -> Resource {
+        let host = pattern.host.as_deref();
         let is_own = host.is_none_or(|host| host == self.host);
         let host_name = host.unwrap_or(&self.host);
         let origin = if is_own { self.origin.clone() } else { format!("{}://{host_name}{}", self.scheme, self.port) };
@@ -85,11 +87,12 @@ impl Publisher {
         // clients normalise a URL without a path to one with `/`, which is equivalent (RFC 3986 6.2.3)
         let slashed = path.is_empty().then(|| format!("{url}/"));
         Resource {
+            pattern: pattern.clone(),
             host: host_name.to_owned(),
-            is_at_any_host: host.is_none(),
             path: path.to_owned(),
             audiences: std::iter::once(url).chain(slashed).collect(),
             is_named: named.is_some(),
+            is_site: is_own && path.is_empty(),
             needs_audience: named.is_some_and(|named| named.audience == Audience::Required),
             metadata,
         }
@@ -110,8 +113,8 @@ impl Publisher {
     }
 }
 
-/// The host of which a pattern matches every request.
-fn whole_host(pattern: &Pattern) -> Option<&str> {
+/// Whether a pattern matches every request of one host.
+fn is_whole_host(pattern: &Pattern) -> bool {
     let Pattern { host, path, within, methods, except_methods, query, networks } = pattern;
     let has_no_methods = methods.is_empty() && except_methods.is_empty();
     let has_conditions = !(has_no_methods && within.is_empty() && query.is_empty() && networks.is_empty());
@@ -120,5 +123,5 @@ fn whole_host(pattern: &Pattern) -> Option<&str> {
         Some(PathPattern::Prefix(path)) => path == "/",
         Some(_) => false,
     };
-    host.as_deref().filter(|_| is_every_path && !has_conditions)
+    host.is_some() && is_every_path && !has_conditions
 }

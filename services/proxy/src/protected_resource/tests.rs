@@ -218,6 +218,7 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
     let resources = resources(|_| ());
     let here = |path: &str| format!("{SITE}{path}");
     let (notes, own) = (here("/notes"), "https://own.example:8443/api".to_owned());
+    let mcp = || "https://mcp.example:8443".to_owned();
     for (audiences, host, path, is_accepted) in [
         (vec![notes.clone()], "cloud.example", "/notes", true),
         (vec![notes.clone()], "cloud.example", "/a", false),
@@ -232,6 +233,15 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
         (vec![notes.clone(), here("")], "cloud.example", "/a", true),
         (vec![notes.clone(), here("/")], "cloud.example", "/a", true),
         (vec![notes.clone(), here("")], "wiki.example", "/a", false),
+        // what Doorward answers at every host belongs to the site
+        (vec![mcp()], "mcp.example", "/a", true),
+        (vec![mcp()], "mcp.example", "/auth-app", false),
+        (vec![mcp()], "mcp.example", "/auth-app/tokens", false),
+        (vec![mcp()], "mcp.example", "/auth-application", true),
+        (vec![mcp()], "mcp.example", SIGNING_KEY, false),
+        (vec![mcp(), here("")], "cloud.example", "/auth-app/tokens", true),
+        (vec![mcp(), here("")], "cloud.example", SIGNING_KEY, true),
+        (vec![here("")], "mcp.example", "/auth-app/tokens", false),
         (vec![notes, here("/open")], "cloud.example", "/open/a", true),
         // it was issued for none that needs that
         (vec![here("/open")], "cloud.example", "/a", true),
@@ -249,6 +259,9 @@ fn access_token_for_a_named_resource_counts_nowhere_else() {
         assert_eq!(resources.is_confined(token), is_confined, "{audience}");
     }
     assert!(!resources.is_confined("opaque"));
+    let (ocs, resources) = (bearer(&json!({ "aud": here("/ocs") })), in_order("path: /ocs, NEEDS | path: /"));
+    assert!(accepts(&resources, ("GET", "cloud.example", "/ocs/v1.php/config"), &ocs));
+    assert!(!accepts(&resources, ("GET", "cloud.example", SIGNING_KEY), &ocs));
 }
 
 /// Routes between `|`, in short.
@@ -277,6 +290,19 @@ fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
         ("path: /notes, NEEDS | path: /notes/a, ANY", "cloud.example", "/notes/a", Some(NOTES)),
         ("path: /notes/a, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", None),
         ("path: /notes, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes", Some(NOTES)),
+        // a route that takes other requests does not hide that of a later route
+        ("host: mcp.example, methods: [GET], ANY | path: /notes, NEEDS", "mcp.example", "/notes/a", Some(NOTES)),
+        ("host: mcp.example, methods: [POST], ANY | path: /notes, NEEDS", "mcp.example", "/notes/a", None),
+        ("host: mcp.example, query: { a: b }, ANY | path: /notes, NEEDS", "mcp.example", "/notes", Some(NOTES)),
+        ("path: /notes/a, methods: [GET], ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a/, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a", Some(NOTES)),
+        ("path: /notes/a/, ANY | path: /notes, NEEDS", "cloud.example", "/notes/a/b", None),
+        (
+            "path: /notes/a, methods: [GET], ANY | path: /notes, NEEDS | path: /notes/a, ANY",
+            "cloud.example",
+            "/notes/a",
+            Some(NOTES),
+        ),
     ] {
         let (resources, request) = (in_order(routes), ("POST", host, path));
         let for_none = bearer(&json!({ "aud": "notes-app" }));
@@ -287,6 +313,38 @@ fn resource_of_a_request_is_that_of_the_route_that_takes_it() {
     let resources = in_order("host: wiki.example | path: /notes, NEEDS");
     let url = with(("GET", "wiki.example", "/notes/a"), &[], |info| resources.metadata_url(info).map(str::to_owned));
     assert_eq!(url, Some(format!("https://wiki.example:8443{PATH}")));
+}
+
+/// A route without the key, or for other requests, serves what the routes of a resource do not take.
+///
+/// Row [E61](../../../../docs/security-requirements.md#e61).
+#[test]
+fn token_for_a_resource_counts_for_the_requests_of_its_routes_alone() {
+    const TWO: &str = "path: /notes, methods: [GET, MOVE], NEEDS | path: /notes, methods: [POST], NEEDS | path: /";
+    const BELOW: &str = "path: /notes/, NEEDS | path: /";
+    const HOST: &str = "host: mcp.example, methods: [GET], NEEDS | path: /";
+    const THEN: &str = "host: mcp.example, methods: [GET], NEEDS | path: /notes, NEEDS";
+    let (notes, mcp) = (format!("{SITE}/notes"), "https://mcp.example:8443".to_owned());
+    for (routes, audiences, (method, host, path), is_accepted) in [
+        (TWO, vec![&notes], ("GET", "cloud.example", "/notes/a"), true),
+        (TWO, vec![&notes], ("POST", "cloud.example", "/notes/a"), true),
+        (TWO, vec![&notes], ("PUT", "cloud.example", "/notes/a"), false),
+        (BELOW, vec![&notes], ("GET", "cloud.example", "/notes/a"), true),
+        (BELOW, vec![&notes], ("GET", "cloud.example", "/notes"), false),
+        (HOST, vec![&mcp], ("GET", "mcp.example", "/dav"), true),
+        (HOST, vec![&mcp], ("PUT", "mcp.example", "/dav"), false),
+        (THEN, vec![&mcp], ("GET", "mcp.example", "/notes"), true),
+        (THEN, vec![&mcp], ("PUT", "mcp.example", "/notes"), false),
+        (THEN, vec![&mcp, &notes], ("PUT", "mcp.example", "/notes"), true),
+    ] {
+        let token = bearer(&json!({ "aud": audiences }));
+        let accepted = accepts(&in_order(routes), (method, host, path), &token);
+        assert_eq!(accepted, is_accepted, "{routes}: {audiences:?} {method} {host}{path}");
+    }
+    let (token, destination) = (bearer(&json!({ "aud": notes })), HeaderName::from_static("destination"));
+    let headers = [(AUTHORIZATION, token.as_str()), (destination, "/notes/b")];
+    let resources = in_order(TWO);
+    assert!(with(("MOVE", "cloud.example", "/notes/a"), &headers, |info| resources.accept(info)));
 }
 
 /// Row [E61](../../../../docs/security-requirements.md#e61).

@@ -31,6 +31,7 @@ routes:
   - {{ host: own.example, path: {PATH}, backend: 'http://{address}', unprotected: true }}
   - {{ host: own.example, backend: 'http://{address}' }}
   - {{ host: wiki.example, backend: 'http://{address}' }}
+  - {{ host: mcp.example, methods: [GET, POST], backend: 'http://{address}', protected_resource: {{}} }}
   - {{ host: open.example, path: /api, backend: 'http://{address}' }}
   - {{ host: open.example, backend: 'http://{address}', unprotected: true }}
   - {{ path: /, backend: 'http://{address}' }}
@@ -206,6 +207,14 @@ async fn access_token_counts_at_its_resource_alone_at_every_entrypoint() {
         let review = client().post(world.url("/tokenreview")).bearer_auth(REVIEWER).json(&question).send().await;
         let review: Value = review.expect("answers").json().await.expect("JSON");
         assert_eq!(review["status"]["authenticated"], in_the_cluster, "{resources:?}: {review}");
+    }
+    let token = issuer.token(&json!({ "aud": [AUDIENCE, "http://mcp.example"] }));
+    let line = format!("Authorization: Bearer {token}\r\n");
+    for (method, path, status, forwarded) in
+        [("GET", "/a", 200, 1), ("PUT", "/a", 401, 0), ("GET", "/auth-app/tokens", 401, 0)]
+    {
+        let reply = get(&world, method, "mcp.example", path, &line).await;
+        assert_eq!((reply.status(), backend.take().len()), (status, forwarded), "{method} {path}: {reply:?}");
     }
 }
 
