@@ -108,8 +108,11 @@ fn why_refused(token: &Token<'_>, reason: WorkloadError, now: SystemTime) -> Str
             "its type, its algorithm or one of its claims is that of another kind of token, like an ID token".to_owned()
         }
         WorkloadError::Malformed if token.check_times(now).is_err() => {
+            "the token has no end (exp), or one of its times cannot be read".to_owned()
+        }
+        WorkloadError::TooLong => {
             let longest = duration::format(token.longest());
-            format!("the token has no end (exp), or is valid for longer than {longest}")
+            format!("the token is valid for longer than {longest}")
         }
         WorkloadError::Malformed => "the token is not well formed".to_owned(),
         WorkloadError::Unknown => format!("no key of {source} has the key ID (kid) and the algorithm of the token"),
