@@ -14,9 +14,8 @@ use runtime::Context;
 use token::transaction::names::TYP;
 
 use crate::access::{self, Rules};
-use crate::claims::{Claims, Path};
+use crate::claims::{Claims, Path, TenantClaim};
 use crate::membership::Instance;
-use crate::tenants::TenantClaim;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;

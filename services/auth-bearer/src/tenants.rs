@@ -14,7 +14,7 @@ use token::{KeyRing, Minter};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Response};
 
-use crate::claims::{Claims, Path};
+use crate::claims::{Claims, TenantClaim};
 use crate::issuer::Issuer;
 use crate::transport::Transport;
 
@@ -29,15 +29,6 @@ const REMEMBERED_FOR: Duration = Duration::from_mins(10);
 const BOUND: u64 = MIB;
 /// The lifetime of the token for one call.
 const LIFETIME: Duration = Duration::from_mins(1);
-
-/// The claim of an issuer's tokens that names the tenant of a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantClaim {
-    /// The claim.
-    pub path: Path,
-    /// Whether it holds the identifier of another system, by which the tenant is looked up.
-    pub is_external: bool,
-}
 
 /// Where tenants are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

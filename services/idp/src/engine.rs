@@ -22,6 +22,7 @@ pub mod grants;
 pub mod introspection;
 pub mod keys;
 pub mod levels;
+pub(crate) mod network;
 pub mod proofs;
 pub mod provider;
 pub mod replay_guard;

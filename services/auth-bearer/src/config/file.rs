@@ -11,9 +11,8 @@ use super::oidc::{LEEWAY, MAX_CACHE_TTL, MOST_LEEWAY};
 use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
 use super::tenants;
 use crate::access::Rules;
-use crate::claims::Path;
+use crate::claims::{Path, TenantClaim};
 use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
-use crate::tenants::TenantClaim;
 
 /// Why the issuers are not taken.
 #[derive(Debug, thiserror::Error)]

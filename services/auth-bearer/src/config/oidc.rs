@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::provisioning::{check_claims, warnings_of_urls};
 use super::{AutoProvision, RoleAssignment, tenants};
 use crate::access::Rules;
-use crate::claims::Path;
+use crate::claims::{Path, TenantClaim};
 use crate::issuer::{Client, Method, Naming, Settings, USERINFO_ALONE};
-use crate::tenants::TenantClaim;
 
 /// The longest that an issuer's introspection or userinfo response is cached.
 pub(super) const MAX_CACHE_TTL: Duration = Duration::from_secs(30);

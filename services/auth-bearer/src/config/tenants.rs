@@ -1,9 +1,8 @@
 //! Which claim names the tenant of a user.
 
 use super::Config;
-use crate::claims::Path;
+use crate::claims::{Path, TenantClaim};
 use crate::issuer::Settings;
-use crate::tenants::TenantClaim;
 
 /// Characters by which `JMESPath` does more than naming a claim below another one.
 const EXPRESSION: [char; 7] = ['[', ']', '|', '&', '*', '@', '\''];

@@ -82,7 +82,7 @@ async fn refused_token_is_explained_by_the_reason() {
         ),
         (setting.job("repo:acme/site:x", &misnamed), WorkloadError::Malformed, "kubernetes.io".to_owned()),
         (setting.job("spiffe://example.org/x", &json!({})), WorkloadError::Malformed, "cannot prove".to_owned()),
-        (setting.issuer.token(&endless), WorkloadError::TooLong, "valid for longer than 24h".to_owned()),
+        (setting.issuer.token(&endless), WorkloadError::Malformed, "no end (exp)".to_owned()),
         (
             setting.authority.svid(INDEXER, AUDIENCE, LIFETIME, now - 2 * LIFETIME),
             WorkloadError::Expired,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use store::StoreError;
 
-use crate::engine::device::attempts::network;
+use crate::engine::network::network;
 use crate::engine::provider::Provider;
 use crate::store::{Rate, Store};
 
