@@ -16,8 +16,8 @@ use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
 use token::{Claims, KeyRing, Verifier};
 use tokio::net::TcpListener;
 
-use crate::foreign_issuer::ForeignIssuer;
-use crate::{set_clients, sign_in};
+use crate::bearer::foreign_issuer::ForeignIssuer;
+use crate::bearer::{set_clients, sign_in};
 
 /// An application that answers with the internal token of a request.
 async fn application() -> String {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::kubernetes::{Manifests, Workload, changed, list, text};
-use crate::programs::Program;
-use crate::schemas::validate;
-use crate::settings::{Files, check};
-use crate::workspace;
+use crate::deploy::kubernetes::{Manifests, Workload, changed, list, text};
+use crate::deploy::programs::Program;
+use crate::deploy::schemas::validate;
+use crate::deploy::settings::{Files, check};
+use crate::deploy::workspace;
 
 /// The labels that only the chart gives.
 const LABELS: [&str; 5] = [

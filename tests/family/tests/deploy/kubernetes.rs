@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs::Program;
-use crate::{read, workspace};
+use crate::deploy::programs::Program;
+use crate::deploy::{read, workspace};
 
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::helm::template;
-use crate::kubernetes::{changed, list, text};
-use crate::{read, single_services};
+use crate::deploy::helm::template;
+use crate::deploy::kubernetes::{changed, list, text};
+use crate::deploy::{read, single_services};
 
 /// The names of the ports in a list of a manifest.
 fn ports(items: &Value) -> BTreeSet<&str> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::documented::Documented;
-use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
-use crate::read;
+use crate::deploy::documented::Documented;
+use crate::deploy::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
+use crate::deploy::read;
 
 /// How long a service finishes what is in flight once it accepts no more requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 fn documented(workload: Workload<'_>) -> Vec<Documented> {
     let command = text(&workload.container()["command"][0]);
     match command.rsplit('/').next().expect("a command has a name") {
-        "doorward" => crate::single_services().iter().map(|service| Documented::of(service)).collect(),
+        "doorward" => crate::deploy::single_services().iter().map(|service| Documented::of(service)).collect(),
         service => vec![Documented::of(service)],
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use tempfile::TempDir;
 use testkit::{Certificates, run, secret, write_secret};
 
-use crate::kubernetes::{EXTRAS, Manifests, Workload, changed, overlays, rendered, text};
-use crate::read;
+use crate::deploy::kubernetes::{EXTRAS, Manifests, Workload, changed, overlays, rendered, text};
+use crate::deploy::read;
 
 /// Files of a test in place of those that Kubernetes mounts.
 pub(crate) struct Files {

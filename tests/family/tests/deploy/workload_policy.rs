@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::kubernetes::{Manifests, changed, list, text};
-use crate::programs::Program;
-use crate::read;
-use crate::schemas::validate;
+use crate::deploy::kubernetes::{Manifests, changed, list, text};
+use crate::deploy::programs::Program;
+use crate::deploy::read;
+use crate::deploy::schemas::validate;
 
 /// The blocks of a language on the page.
 fn blocks(language: &str) -> Vec<String> {

@@ -3,9 +3,9 @@
 use doorward::ServiceId;
 use reqwest::{Method, StatusCode};
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{NODE, OTHER, World, basic, client};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{NODE, OTHER, World, basic, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
@@ -184,7 +184,7 @@ async fn a_revoked_token_is_refused_at_its_next_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_family_of_processes_fails_closed_without_its_gateway() {
-    let backend = crate::backend::Backend::start().await;
+    let backend = crate::edge::backend::Backend::start().await;
     let mut layout = testkit::Layout::new("edge-processes", false);
     let file = layout.folder().join("routes.yaml");
     let routes = format!(

@@ -14,9 +14,9 @@ use testkit::note_secret;
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 
-use crate::backend::Backend;
-use crate::raw::{self, Reply};
-use crate::world::{World, basic, client};
+use crate::edge::backend::Backend;
+use crate::edge::raw::{self, Reply};
+use crate::edge::world::{World, basic, client};
 
 async fn behind(name: &str, proxy: &str) -> World {
     World::start_with(name, |layout| {

@@ -9,9 +9,9 @@ use serde_json::Value;
 use testkit::Layout;
 use tokio::net::TcpListener;
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 const FORGED: &str = "forged-by-the-client";
 /// As many headers as a request may have in addition to its own.

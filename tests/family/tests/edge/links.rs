@@ -16,9 +16,9 @@ use runtime::Clock;
 use token::{KeyRing, Minter};
 use tokio::net::TcpListener;
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 /// The share of an expired session.
 const SHARE: &str = "a\"<&>";

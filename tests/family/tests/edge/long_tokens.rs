@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::backend::header;
-use crate::issuer::Issuer;
-use crate::world::{World, client};
+use crate::edge::backend::header;
+use crate::edge::issuer::Issuer;
+use crate::edge::world::{World, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_token_of_a_user_in_hundreds_of_groups_passes_the_edge() {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::backend::{Backend, header};
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::{Backend, header};
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 /// einstein has another policy than the others.
 const POLICIES: &str = r"

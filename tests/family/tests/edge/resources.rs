@@ -8,10 +8,10 @@ use proto::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use serde_json::{Value, json};
 use testkit::{Layout, note_secret};
 
-use crate::backend::Backend;
-use crate::issuer::{AUDIENCE, Issuer};
-use crate::raw::{self, Reply};
-use crate::world::{World, client};
+use crate::edge::backend::Backend;
+use crate::edge::issuer::{AUDIENCE, Issuer};
+use crate::edge::raw::{self, Reply};
+use crate::edge::world::{World, client};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 /// The resource of a route.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::backend::{Backend, header};
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::{Backend, header};
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 /// The edge before one backend, with these routes.
 async fn start(name: &str, routes: &str) -> (World, Backend) {

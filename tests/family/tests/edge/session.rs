@@ -11,9 +11,9 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use testkit::{Browser, SignIn};
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::client;
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::client;
 use site::Site;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");

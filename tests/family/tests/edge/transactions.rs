@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use testkit::Layout;
 use token::transaction::{KeySource, SubjectType, TransactionClaims, TransactionKeys, TransactionVerifier};
 
-use crate::backend::{Backend, header};
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::{Backend, header};
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 const SECRET: &str = "a secret for transaction tokens, 32 bytes or more";
 const DOMAIN: &str = "cloud.example.org";

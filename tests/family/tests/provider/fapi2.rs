@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use store::testing::Cluster;
 use testkit::Browser;
 
-use crate::flow::{AUTHORIZE, OAuthResponse, TOKEN};
-use crate::redemptions::at_once;
-use crate::world::{CALLBACK, World};
+use crate::provider::flow::{AUTHORIZE, OAuthResponse, TOKEN};
+use crate::provider::redemptions::at_once;
+use crate::provider::world::{CALLBACK, World};
 
 /// The client, which is trusted.
 const BANK: &str = "bank";

@@ -5,7 +5,7 @@ use reqwest::{Error, RequestBuilder};
 use serde_json::Value;
 use testkit::{Browser, Landing, authorization_query, code_redemption, note_secret};
 
-use crate::world::{ASKING, CALLBACK, SECRET, World};
+use crate::provider::world::{ASKING, CALLBACK, SECRET, World};
 
 /// The authorization endpoint of the issuer that is the site itself.
 pub(crate) const AUTHORIZE: &str = "/signin/v1/identifier/_/authorize";

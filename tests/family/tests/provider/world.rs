@@ -8,7 +8,7 @@ use runtime::{Clock, Context};
 use store::testing::{Cluster, TestDatabase};
 use testkit::{Layout, Mode, Server, TestFamily, free_address, note_secret};
 
-use crate::fapi2;
+use crate::provider::fapi2;
 
 /// A client that proves who it is and is trusted; its codes bring refresh tokens.
 pub(crate) const TRUSTED: &str = "trusted";

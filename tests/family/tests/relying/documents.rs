@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use testkit::{Layout, free_address};
 
-use crate::world::{Place, World};
+use crate::relying::world::{Place, World};
 
 /// Rows [E61](../../../../docs/security-requirements.md#e61), [E62](../../../../docs/security-requirements.md#e62) and
 /// [I77](../../../../docs/security-requirements.md#i77).

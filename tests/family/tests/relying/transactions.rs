@@ -21,7 +21,7 @@ use token::transaction::{
 };
 use tokio::net::TcpListener;
 
-use crate::world::{PYTHON, Place, SCRIPTS, SECRET, TRUST_DOMAIN, World};
+use crate::relying::world::{PYTHON, Place, SCRIPTS, SECRET, TRUST_DOMAIN, World};
 
 /// The page that has the programs.
 const PAGE: &str = include_str!("../../../../docs/transaction-tokens.md");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::{Finished, Layout, run};
 use workload::testing::SpiffeAuthority;
 
-use crate::{HERE, HOUR, World, noted, now, succeeded};
+use crate::workload::{HERE, HOUR, World, noted, now, succeeded};
 
 fn check(variables: &BTreeMap<String, String>, arguments: &[&str], token: &str) -> Finished {
     let arguments = [&["workload", "check", "--token-stdin"], arguments].concat();

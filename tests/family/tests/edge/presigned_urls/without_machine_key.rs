@@ -10,8 +10,8 @@ use testkit::{Browser, Layout, Mode, note_secret};
 use workload::testing::SpiffeAuthority;
 
 use super::{Site, key_of_session, link, opens, status};
-use crate::backend::header;
-use crate::world::client;
+use crate::edge::backend::header;
+use crate::edge::world::client;
 
 /// How long a change may take until it holds, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
