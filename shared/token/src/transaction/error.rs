@@ -160,7 +160,7 @@ impl TransactionDefect {
         }
     }
 
-    /// What the caller is told: whether a token is missing, lacks the scope, or cannot be checked at present, and nothing else.
+    /// What the caller learns: whether a token is missing, lacks the scope, or cannot be checked at present, and nothing else.
     pub(super) fn answer(self) -> &'static str {
         match self {
             Self::Missing => "transaction token not found",

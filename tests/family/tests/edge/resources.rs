@@ -197,7 +197,8 @@ async fn access_token_counts_at_its_resource_alone_at_every_entrypoint() {
                 "{resources:?} {path}"
             );
             let is_invalid = |value: &&str| value.contains("error=\"invalid_token\"");
-            assert_eq!(forwarded.header("www-authenticate").iter().any(is_invalid), !passes, "{resources:?} {path}");
+            let challenges = forwarded.header("www-authenticate");
+            assert_eq!(challenges.iter().any(is_invalid), !passes, "{resources:?} {path}: {challenges:?}");
             assert_eq!(verify(&world, path, Some(&authorization)).await.status(), status, "{resources:?} {path}");
             let checked = check(&world, path, Some(&authorization)).await;
             assert_eq!(matches!(checked, HttpResponse::OkResponse(_)), passes, "{resources:?} {path}");

@@ -1,4 +1,4 @@
-//! What operators are told about tokens.
+//! What operators read about tokens.
 
 use super::*;
 
