@@ -172,6 +172,8 @@ fn layout_with_tenants(name: &str, issuer: &ForeignIssuer, slapd: &Slapd) -> Lay
         // the attribute that is Guest for the visitor and Member for all others
         ("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "ownCloudUserType"),
         ("PROXY_TENANT_OIDC_CLAIM", "organization.tenant"),
+        // the tree knows no roles, and users are found with tokens that the machine key opens
+        ("AUTH_MACHINE_ALLOW_IMPERSONATION", "*=users,*=admins"),
     ] {
         layout.set(name, value);
     }

@@ -48,6 +48,7 @@ impl Issuer {
     /// Has the family accept its tokens.
     pub(crate) fn settle(&self, layout: &mut Layout) {
         layout.set("AUTH_BEARER_OIDC_ISSUER", &self.url);
+        layout.set("PROXY_OIDC_ISSUER", &self.url);
         layout.set("AUTH_BEARER_OIDC_INSECURE", "true");
         layout.set("AUTH_BEARER_OIDC_AUDIENCE", AUDIENCE);
         layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");

@@ -110,7 +110,7 @@ await withBrowser({}, async (browser) => {
   assert.equal((await ask('/notes/a', renewed.access_token)).status, 200);
   assert.equal(fetched, 1, 'the document is fresh');
   const wide = await tokensFor(browser, config, {
-    scope: 'openid user path:/notes:rw path:/other:rw',
+    scope: 'openid profile user path:/notes:rw path:/other:rw',
     resource: `${SITE}/other`,
   });
   const granted = wide.scope.split(' ');

@@ -16,7 +16,7 @@ async fn client_of_a_document_finds_the_issuer_and_reaches_its_resource_alone() 
         let text = format!(
             r"
 routes:
-  - {{ path: /notes, backend: 'http://{backend}', protected_resource: {{ name: Notes, scopes: [openid, 'path:/notes:rw'] }} }}
+  - {{ path: /notes, backend: 'http://{backend}', protected_resource: {{ name: Notes, scopes: [openid, profile, 'path:/notes:rw'] }} }}
   - {{ path: /other, backend: 'http://{backend}', protected_resource: {{ name: Other }} }}
   - {{ path: /plain, backend: 'http://{backend}' }}
 access:
