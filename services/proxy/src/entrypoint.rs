@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::USER_AGENT;
 use runtime::FileValue;
 
 use crate::authorizer::Authorizer;
@@ -58,7 +59,8 @@ impl Entrypoint {
         }
         let routing = self.routing.current();
         let resources = &routing.rules.resources;
-        let refusal = Refusal::of(verdict, info, self.challenges, resources.metadata_url(info))?;
+        let challenges = routing.user_agents.offered(self.challenges, info.header(&USER_AGENT));
+        let refusal = Refusal::of(verdict, info, challenges, resources.metadata_url(info))?;
         Some(if resources.has_named(info) { refusal.readable_by_scripts() } else { refusal })
     }
 }

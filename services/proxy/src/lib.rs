@@ -47,6 +47,7 @@ pub mod site;
 mod store;
 pub mod token_review;
 mod transactions;
+mod user_agents;
 pub mod verdict;
 
 use std::sync::Arc;

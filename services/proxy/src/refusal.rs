@@ -24,7 +24,7 @@ const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xm
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
 
 /// The authentication schemes that a 401 response offers (RFC 9110 11.6.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenges {
     /// RFC 7617.
     pub basic: bool,

@@ -160,6 +160,24 @@ async fn policy_is_that_of_the_verified_user() {
     assert_eq!((reached, header(&seen, "x-access-token").len()), ("relative", 0));
 }
 
+/// Row E13.
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_the_file_names_is_offered_its_scheme_alone() {
+    let agents = "auth_middleware: { credentials_by_user_agent: { mirall: basic, Sync/1: bearer } }";
+    let (world, behind) = start_with("edge-user-agents", &format!("{agents}{BY_NAME}"), |_| ()).await;
+    for (agent, schemes) in [
+        ("Mozilla/5.0 (Linux) mirall/3.2", &["Basic"][..]),
+        ("Sync/1.2", &["Bearer"]),
+        ("curl/8", &["Bearer", "Basic"]),
+    ] {
+        let reply = raw::request(world.edge, "GET /a", &[&format!("User-Agent: {agent}")]).await;
+        let challenges = reply.header("www-authenticate");
+        let offered: Vec<_> = challenges.iter().filter_map(|challenge| challenge.split(' ').next()).collect();
+        assert_eq!((reply.status(), &offered[..]), (401, schemes), "{agent}: {reply:?}");
+        assert!(behind.take().is_none(), "{agent}");
+    }
+}
+
 /// Row E47.
 #[tokio::test(flavor = "multi_thread")]
 async fn cookie_selects_the_backend_of_unprotected_requests_only() {
