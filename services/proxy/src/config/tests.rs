@@ -111,6 +111,22 @@ fn claim_with_a_picture_is_refused() {
     assert!(read(&[("PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES", "true")]).is_ok());
 }
 
+/// Row [E46](../../../../docs/security-requirements.md#e46).
+#[test]
+fn variables_may_not_refuse_what_the_edge_permits() {
+    for (name, value, without_effect) in [
+        ("PROXY_POLICIES_QUERY", "data.proxy.granted", ""),
+        ("OCIS_CLAIMMANAGEDSPACES_ENABLED", "true", "false"),
+        ("OC_CLAIMMANAGEDSPACES_ENABLED", "true", ""),
+    ] {
+        let problem = read(&[(name, value)]).expect_err(name);
+        let (_, common) = name.split_once('_').expect("a prefix");
+        assert!(problem.contains(common) && problem.contains(", and the edge "), "{problem}");
+        assert!(!problem.contains("data.proxy"), "{problem}");
+        assert!(read(&[(name, without_effect)]).is_ok(), "{name}");
+    }
+}
+
 #[test]
 fn settings_of_an_opencloud_are_read() {
     let config = read(&[
