@@ -63,7 +63,10 @@ impl Authorizer {
             Some(Link::Public) => Rules::demand_nothing(demands),
         };
         if !is_permitted {
-            return Verdict::Forbidden;
+            let is_by_token =
+                identity.link.is_none() && matches!(Credential::of(info), Ok(Some(Credential::Bearer(_))));
+            let scopes = if is_by_token { rules.missing_scopes(demands, &identity, info) } else { None };
+            return scopes.map_or(Verdict::Forbidden, |scopes| Verdict::InsufficientScope { scopes: scopes.into() });
         }
         let insufficient = self.multi_factor.insufficient(info, demand).await;
         insufficient.unwrap_or(Verdict::Allowed(Some(identity)))

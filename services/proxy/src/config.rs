@@ -7,6 +7,7 @@ mod protected_resource;
 mod proxy_yaml;
 mod public;
 mod session;
+mod unsupported;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub(crate) use proxy_yaml::Product;
 pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
 pub use session::Session;
+pub use unsupported::Unsupported;
 
 use crate::headers::{FilterError, RequestFilter};
 use crate::identity_headers::IdentityHeaders;
@@ -158,6 +160,8 @@ pub struct Config {
     pub csp: ContentSecurityPolicy,
     /// Credentials of links.
     pub links: LinkSettings,
+    /// What the edge does not have.
+    pub unsupported: Unsupported,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -232,6 +236,7 @@ impl Section for Config {
             ("oidc_profile_picture", &self.oidc_profile_picture),
             ("csp", &self.csp),
             ("links", &self.links),
+            ("unsupported", &self.unsupported),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::USER_AGENT;
 use runtime::FileValue;
 
 use crate::authorizer::Authorizer;
@@ -58,7 +59,15 @@ impl Entrypoint {
         }
         let routing = self.routing.current();
         let resources = &routing.rules.resources;
-        let refusal = Refusal::of(verdict, info, self.challenges, resources.metadata_url(info))?;
+        let refusal = Refusal::of(verdict, info, self.challenges_for(&routing, info), resources.metadata_url(info))?;
         Some(if resources.has_named(info) { refusal.readable_by_scripts() } else { refusal })
+    }
+
+    /// The challenges of a 401 response to a request. A guest has no password, and the browser would ask for one.
+    fn challenges_for(&self, routing: &Routing, info: &RequestInfo<'_>) -> Challenges {
+        if self.authorizer.links.is_of_guest(info.headers) {
+            return Challenges { basic: false, bearer: false };
+        }
+        routing.user_agents.offered(self.challenges, info.header(&USER_AGENT))
     }
 }

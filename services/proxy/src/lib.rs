@@ -47,6 +47,7 @@ pub mod site;
 mod store;
 pub mod token_review;
 mod transactions;
+mod user_agents;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -64,7 +65,7 @@ use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
 pub use crate::config::{
     Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProfilePicture,
-    ProtectedResource, ProxyYaml, Public, Session,
+    ProtectedResource, ProxyYaml, Public, Session, Unsupported,
 };
 use crate::csp::SecurityHeaders;
 pub use crate::database::state;

@@ -7,6 +7,7 @@ mod public;
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use secrecy::SecretString;
 
 use crate::authentication::Authentication;
@@ -69,6 +70,11 @@ impl Links {
         password: &SecretString,
     ) -> Result<Arc<Identity>, Verdict> {
         public::identify(authentication, info, Some(password)).await
+    }
+
+    /// Whether a request is of a guest's browser, at whichever path.
+    pub(crate) fn is_of_guest(&self, headers: &HeaderMap) -> bool {
+        self.guests.as_ref().is_some_and(|guests| guests.are_in(headers))
     }
 
     /// The cookie of guests that the backend of a request with these readings of its path must neither see nor set; `None` if it is the

@@ -17,6 +17,7 @@ use config::{Invalid, read_yaml_file};
 use crate::config::{Config, Product};
 use crate::policy_selector::PolicySelector;
 use crate::routes::Route;
+use crate::user_agents::UserAgents;
 use document::{Document, PolicyEntry};
 use foreign_settings::Restriction;
 use services::Services;
@@ -36,6 +37,8 @@ pub(crate) struct PoliciesFile {
     pub(crate) policies: Vec<Policy>,
     /// Which of them applies.
     pub(crate) selection: Selection,
+    /// The clients that are offered one scheme alone.
+    pub(crate) user_agents: UserAgents,
     /// What the operator should know, one line each.
     pub(crate) warnings: Vec<String>,
 }
@@ -94,7 +97,7 @@ impl Reader {
         let document: Document = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
         let Document { policy_selector, policies, additional_policies, auth_middleware, rest } = document;
         let mut warnings = foreign_settings::warnings(&rest, &self.unmet)?;
-        warnings.extend(foreign_settings::of_authentication(auth_middleware, self.accepts_app_tokens)?);
+        let user_agents = foreign_settings::of_authentication(auth_middleware, self.accepts_app_tokens)?;
         let entries = self.entries(policies, additional_policies, &mut warnings);
         let mut policies: Vec<Policy> = Vec::new();
         let mut used = Vec::new();
@@ -112,7 +115,7 @@ impl Reader {
         warnings.extend(unused.map(|name| format!("PROXY_SERVICE_BACKENDS has {name}, which no route names")));
         let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
         let selection = selector::selection(policy_selector, &names, self.product)?;
-        Ok(PoliciesFile { policies, selection, warnings })
+        Ok(PoliciesFile { policies, selection, user_agents, warnings })
     }
 
     /// The policies of the file, or the default one, with the routes that the file adds.

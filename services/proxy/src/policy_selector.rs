@@ -1,5 +1,5 @@
-//! Which policy of `proxy.yaml` applies to the requests of a user: by the claim `ocis.routing.policy`, or by a property of the user that
-//! matches a regular expression.
+//! Which policy of `proxy.yaml` applies to the requests of a user: by a claim of the sign-in, or by a property of the user that matches a
+//! regular expression.
 
 use authn::User;
 use regex::Regex;

@@ -24,7 +24,7 @@ const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xm
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
 
 /// The authentication schemes that a 401 response offers (RFC 9110 11.6.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenges {
     /// RFC 7617.
     pub basic: bool,
@@ -119,6 +119,7 @@ impl Refusal {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, &metadata),
             Verdict::Forbidden => Self::not_permitted(),
+            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, &metadata),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
                 Self::insufficient(acr_values.as_deref(), *max_age, info, &metadata)
             }
@@ -191,6 +192,19 @@ impl Refusal {
         let challenge = format!(
             "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
              error_description=\"{description}\"{acr_values}{max_age}{metadata}"
+        );
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            refusal.headers.insert(WWW_AUTHENTICATE, value);
+        }
+        refusal
+    }
+
+    /// For a user who may do this by an access token with these scopes (RFC 6750 3.1).
+    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, metadata: &str) -> Self {
+        let mut refusal = Self::not_permitted();
+        let realm = realm(info);
+        let challenge = format!(
+            "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_scope\", scope=\"{scopes}\"{metadata}"
         );
         if let Ok(value) = HeaderValue::try_from(challenge) {
             refusal.headers.insert(WWW_AUTHENTICATE, value);
@@ -366,6 +380,22 @@ mod tests {
             let challenge = refusal.expect("a refusal").headers[WWW_AUTHENTICATE].clone();
             assert!(challenge.to_str().expect("text").ends_with(end), "{challenge:?}");
         }
+    }
+
+    #[test]
+    fn token_without_the_scope_is_challenged_as_rfc_6750_says() {
+        let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
+        let verdict = Verdict::InsufficientScope { scopes: "path:/notes:rw".into() };
+        let challenges = Challenges { basic: true, bearer: true };
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = refusal.expect("a refusal");
+        let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        let expected = format!(
+            "Bearer realm=\"cloud.example\", charset=\"UTF-8\", error=\"insufficient_scope\", scope=\"path:/notes:rw\", \
+             resource_metadata=\"{url}\""
+        );
+        assert_eq!(refusal.status, StatusCode::FORBIDDEN);
+        assert_eq!(told, [&*expected], "no password helps");
     }
 
     #[test]

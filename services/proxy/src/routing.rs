@@ -10,6 +10,7 @@ use crate::request_info::RequestInfo;
 use crate::route_metrics::RouteMetrics;
 use crate::routes::Route;
 use crate::rules::Rules;
+use crate::user_agents::UserAgents;
 
 /// Routes in order, and their metrics.
 pub(crate) type Routes = Vec<(Route, RouteMetrics)>;
@@ -22,6 +23,8 @@ pub struct Routing {
     pub(crate) policies: Option<Policies>,
     /// The access rules.
     pub rules: Rules,
+    /// The clients that are offered one scheme alone.
+    pub(crate) user_agents: UserAgents,
 }
 
 /// The policies of users, which have routes of their own.

@@ -20,6 +20,7 @@ use crate::routes::{InvalidBackend, Route};
 use crate::routes_file::{self, RoutesFile};
 use crate::routing::{Policies, Routes, Routing};
 use crate::rules::{Action, Rule};
+use crate::user_agents::UserAgents;
 
 /// The settings that name the files.
 const SETTINGS: [&str; 3] = ["PROXY_ROUTES_FILE", "PROXY_POLICIES_FILE", "PROXY_ROUTES_FILE, PROXY_POLICIES_FILE"];
@@ -124,8 +125,10 @@ fn routing(
     metrics: &Metrics,
 ) -> Result<Routing, InvalidBackend> {
     let RoutesFile { routes, mut rules } = file;
-    let (policies, selection) = policies.map(|file| (file.policies, file.selection)).unzip();
-    let policies = policies.unwrap_or_default();
+    let (policies, selection, user_agents) = match policies {
+        Some(PoliciesFile { policies, selection, user_agents, .. }) => (policies, Some(selection), user_agents),
+        None => (Vec::new(), None, UserAgents::default()),
+    };
     let every = routes.iter().chain(policies.iter().flat_map(|policy| &policy.routes));
     rules.resources = publisher.resources(every.clone());
     // a backend may be reached by several routes, and must believe the header of none of its clients
@@ -144,13 +147,14 @@ fn routing(
         with(policy.map(|policy| policy.routes.as_slice()).unwrap_or_default())
     };
     match selection {
-        None => Ok(Routing { routes: with(&[])?, policies: None, rules }),
-        Some(Selection::Always(name)) => Ok(Routing { routes: of(&name)?, policies: None, rules }),
+        None => Ok(Routing { routes: with(&[])?, policies: None, rules, user_agents }),
+        Some(Selection::Always(name)) => Ok(Routing { routes: of(&name)?, policies: None, rules, user_agents }),
         Some(Selection::OfUser(selector)) => {
             let each = policies.iter().map(|policy| Ok((policy.name.clone(), with(&policy.routes)?)));
             let of_users = each.collect::<Result<_, InvalidBackend>>()?;
             let routes = of(&selector.unauthenticated)?;
-            Ok(Routing { routes, policies: Some(Policies { selector, routes: of_users }), rules })
+            let policies = Some(Policies { selector, routes: of_users });
+            Ok(Routing { routes, policies, rules, user_agents })
         }
     }
 }

@@ -14,6 +14,11 @@ pub enum Verdict {
     Unauthenticated(CredentialError),
     /// The user may not do this, or no user may.
     Forbidden,
+    /// The user may do this, but not by this bearer token (RFC 6750 3.1).
+    InsufficientScope {
+        /// The scopes that it lacks.
+        scopes: Arc<str>,
+    },
     /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).
     CrossSite,
     /// The user may do this after signing in anew, or with several factors (RFC 9470).

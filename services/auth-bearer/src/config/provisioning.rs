@@ -124,7 +124,10 @@ pub struct RoleAssignment {
     /// counts; a token that holds none is refused.
     #[schemars(extend(
         "x-env" = ["<P>_ROLE_ASSIGNMENT_MAPPING"],
-        "default" = ["ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest"],
+        "default" = [
+            "ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest",
+            "opencloudAdmin=admin", "opencloudSpaceAdmin=spaceadmin", "opencloudUser=user", "opencloudGuest=guest",
+        ],
     ))]
     pub mapping: Vec<String>,
 }

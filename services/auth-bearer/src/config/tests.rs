@@ -162,6 +162,24 @@ fn people_are_made_as_the_settings_say() {
     assert!(roles.iter().map(|(value, role)| (value.as_str(), role.as_str())).eq(expected));
 }
 
+#[test]
+fn roles_are_those_of_either_product_without_a_mapping() {
+    let given = first(&[("OCIS_JWT_SECRET", ENOUGH), ("PROXY_ROLE_ASSIGNMENT_DRIVER", "oidc")]);
+    let mapping = given.roles.expect("gives roles").mapping;
+    let role_of = |name: &str| mapping.iter().find(|(value, _)| value == name).map(|(_, role)| role.as_str());
+    for product in ["ocis", "opencloud"] {
+        for (name, role) in [
+            ("Admin", authn::role::ADMIN),
+            ("SpaceAdmin", authn::role::SPACE_ADMIN),
+            ("User", authn::role::USER),
+            ("Guest", authn::role::GUEST),
+        ] {
+            assert_eq!(role_of(&format!("{product}{name}")), Some(role), "{product}{name}");
+        }
+    }
+    assert_eq!(mapping.len(), 8);
+}
+
 const PARTNER: &str = r#"
 issuers:
   - issuer: https://partner.example

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// The relation of an issuer (OpenID Connect Discovery 1.0, 2), the only one that is answered.
 pub(crate) const ISSUER: &str = "http://openid.net/specs/connect/1.0/issuer";
+/// The relations of the instances that a user has, which an OpenCloud and an oCIS name by default. They are not answered: every user has
+/// this installation alone.
+const INSTANCES: [&str; 2] =
+    ["http://webfinger.opencloud/rel/server-instance", "http://webfinger.owncloud/rel/server-instance"];
 
 /// `webfinger`: what programs learn from `/.well-known/webfinger`: the issuer, and for each platform the client and its scopes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -11,7 +15,8 @@ pub struct Webfinger {
     /// The issuer in the answer, where users sign in at another OpenID Provider. If empty, the one of the layout opencloud.
     #[schemars(extend("x-env" = ["OCIS_OIDC_ISSUER", "WEBFINGER_OIDC_ISSUER"]))]
     pub oidc_issuer: String,
-    /// The relations that are answered. There is one: `http://openid.net/specs/connect/1.0/issuer`.
+    /// The relations that are answered. There is one: `http://openid.net/specs/connect/1.0/issuer`. That of a user's instances
+    /// (`http://webfinger.opencloud/rel/server-instance`) may be there, and is not answered.
     #[schemars(extend("x-env" = ["WEBFINGER_RELATIONS"], "default" = ["http://openid.net/specs/connect/1.0/issuer"]))]
     pub relations: Vec<String>,
     /// The client that the program for Android is. If empty, the built-in client `OpenCloudAndroid`, if it is loaded and the issuer
@@ -81,8 +86,9 @@ impl Section for Webfinger {
         let is_issuer = is_url && !self.oidc_issuer.contains(|c: char| c.is_whitespace() || c.is_control());
         let problem = "must be the URL of an OpenID Provider, like https://login.example";
         Invalid::unless(self.oidc_issuer.is_empty() || is_issuer, "oidc_issuer", problem)?;
-        let are_known = self.relations.iter().all(|relation| relation == ISSUER);
-        let problem = "must be http://openid.net/specs/connect/1.0/issuer: there is no other relation";
+        let is_known = |relation: &str| relation == ISSUER || INSTANCES.contains(&relation);
+        let are_known = self.relations.iter().all(|relation| is_known(relation));
+        let problem = "must be http://openid.net/specs/connect/1.0/issuer: no other relation is answered";
         Invalid::unless(are_known, "relations", problem)?;
         for (_, client) in self.platforms() {
             let is_id = client.id.bytes().all(|byte| byte.is_ascii_graphic());
@@ -115,8 +121,14 @@ mod tests {
         assert!(valid(|settings| "https://login.example/realms/x".clone_into(&mut settings.oidc_issuer)));
         assert!(!valid(|settings| "login.example".clone_into(&mut settings.oidc_issuer)));
         assert!(!valid(|settings| "https://login.example /".clone_into(&mut settings.oidc_issuer)));
-        let instance = "http://webfinger.owncloud/rel/server-instance";
-        assert!(Webfinger { relations: vec![instance.to_owned()], ..Webfinger::default() }.validate().is_err());
+        let with = |relations: &[&str]| {
+            let relations = relations.iter().map(|relation| (*relation).to_owned()).collect();
+            Webfinger { relations, ..Webfinger::default() }.validate().is_ok()
+        };
+        // as an OpenCloud and an oCIS have them
+        assert!(with(&[ISSUER, "http://webfinger.opencloud/rel/server-instance"]));
+        assert!(with(&[ISSUER, "http://webfinger.owncloud/rel/server-instance"]));
+        assert!(!with(&[ISSUER, "http://webfinger.net/rel/avatar"]));
         assert!(valid(|settings| "f3c4:desktop".clone_into(&mut settings.desktop_client_id)));
         assert!(!valid(|settings| "a client".clone_into(&mut settings.ios_client_id)));
         assert!(valid(|settings| settings.web_client_scopes = vec!["openid profile".to_owned()]));

@@ -105,10 +105,29 @@ fn database_of_signing_keys_is_checked_without_sessions() {
 
 /// Row [E52](../../../../docs/security-requirements.md#e52).
 #[test]
-fn claim_with_a_picture_is_refused() {
-    let problem = read(&[("PROXY_OIDC_PROFILE_PICTURE_CLAIM", "picture")]).expect_err("pictures are not copied");
-    assert!(problem.starts_with("PROXY_OIDC_PROFILE_PICTURE_CLAIM is not supported"), "{problem}");
+fn claim_with_a_picture_has_no_effect_but_a_warning() {
+    let config = read(&[("PROXY_OIDC_PROFILE_PICTURE_CLAIM", "picture")]).expect("is read");
+    let warnings = config.oidc_profile_picture.warnings();
+    let expected = "PROXY_OIDC_PROFILE_PICTURE_CLAIM has no effect: the edge copies no pictures of issuers";
+    assert_eq!(warnings, [expected]);
+    assert_eq!(read(&[]).expect("defaults").oidc_profile_picture.warnings(), Vec::<String>::new());
     assert!(read(&[("PROXY_OIDC_PROFILE_PICTURE_DISABLE_LOCAL_CHANGES", "true")]).is_ok());
+}
+
+/// Row [E46](../../../../docs/security-requirements.md#e46).
+#[test]
+fn variables_may_not_refuse_what_the_edge_permits() {
+    for (name, value, without_effect) in [
+        ("PROXY_POLICIES_QUERY", "data.proxy.granted", ""),
+        ("OCIS_CLAIMMANAGEDSPACES_ENABLED", "true", "false"),
+        ("OC_CLAIMMANAGEDSPACES_ENABLED", "true", ""),
+    ] {
+        let problem = read(&[(name, value)]).expect_err(name);
+        let (_, common) = name.split_once('_').expect("a prefix");
+        assert!(problem.contains(common) && problem.contains(", and the edge "), "{problem}");
+        assert!(!problem.contains("data.proxy"), "{problem}");
+        assert!(read(&[(name, without_effect)]).is_ok(), "{name}");
+    }
 }
 
 #[test]

@@ -47,6 +47,11 @@ impl Guests {
         &self.cookie
     }
 
+    /// Whether a request has the cookie, valid or not.
+    pub(super) fn are_in(&self, headers: &HeaderMap) -> bool {
+        web::cookie::all(headers).any(|(name, value)| name == &*self.cookie && !value.is_empty())
+    }
+
     /// Whether the cookie is a credential at the path of a request.
     pub(super) fn are_at(info: &RequestInfo<'_>) -> bool {
         PATHS.iter().any(|path| below(info.path.decoded(), path).is_some())

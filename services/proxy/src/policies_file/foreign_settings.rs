@@ -6,6 +6,7 @@ use serde_yaml_ng::Value;
 
 use super::document::AuthEntry;
 use crate::config::Config;
+use crate::user_agents::UserAgents;
 
 /// The setting of auth-bearer that says which values of a claim are which roles.
 const MAPPING: &str = "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING";
@@ -205,16 +206,16 @@ fn mapping(role_assignment: &Value) -> Option<String> {
     pairs.filter(|pairs| !pairs.is_empty()).map(|pairs| pairs.join(","))
 }
 
-/// Warnings about `auth_middleware`.
+/// The clients of `auth_middleware` that are offered one scheme alone.
 ///
 /// # Errors
-/// If the file forbids app tokens, which the edge accepts.
-pub(super) fn of_authentication(entry: Option<AuthEntry>, accepts_app_tokens: bool) -> Result<Option<String>, String> {
-    let Some(AuthEntry { credentials_by_user_agent, allow_app_auth }) = entry else { return Ok(None) };
+/// If the file forbids app tokens, which the edge accepts, or names an unknown scheme.
+pub(super) fn of_authentication(entry: Option<AuthEntry>, accepts_app_tokens: bool) -> Result<UserAgents, String> {
+    let Some(AuthEntry { credentials_by_user_agent, allow_app_auth }) = entry else {
+        return Ok(UserAgents::default());
+    };
     if allow_app_auth == Some(false) && accepts_app_tokens {
         return Err(unmet_problem("auth_middleware: allow_app_auth is false", "PROXY_ENABLE_APP_AUTH=false"));
     }
-    let is_used = credentials_by_user_agent.is_some_and(|agents| !agents.is_empty());
-    let warning = "auth_middleware: credentials_by_user_agent has no effect: every client is offered the same schemes";
-    Ok(is_used.then(|| warning.to_owned()))
+    UserAgents::new(credentials_by_user_agent.unwrap_or_default())
 }

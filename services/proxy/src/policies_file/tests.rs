@@ -8,6 +8,7 @@ use super::*;
 use crate::config::{Backends, ProxyYaml};
 use crate::path::{Leniency, Path};
 use crate::policy_selector::Criterion;
+use crate::refusal::Challenges;
 use crate::request_info::RequestInfo;
 
 /// What both products have: method, target, port of the backend, whether it needs no credential.
@@ -211,11 +212,12 @@ fn documented_files_are_read() {
         "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING='myAdminRole=admin,myGuestRole=guest'",
         "set OCIS_MACHINE_AUTH_API_KEY",
         "GATEWAY_ROLE_QUOTAS",
-        "credentials_by_user_agent has no effect",
     ] {
         assert!(warnings.contains(expected), "{expected}: {warnings}");
     }
     assert!(!warnings.contains("the-key-of-the-machines"), "values are not shown");
+    let offered = file.user_agents.offered(Challenges { basic: true, bearer: true }, Some("mirall/5.0"));
+    assert_eq!(offered, Challenges { basic: true, bearer: false });
 
     let file = reader("opencloud", &["maps=http://maps:8080/"]).read(&folder.join("opencloud-proxy.yaml"));
     let file = file.expect("is read");
@@ -368,6 +370,10 @@ fn what_is_odd_is_refused_with_its_place() {
                 "{ regex: { default_policy: a, unauthenticated_policy: b, matches_policies: [{ property: id, match: '(', policy: b }] } }",
             ),
             "match \"(\"",
+        ),
+        (
+            "auth_middleware: { credentials_by_user_agent: { mirall: digest } }".to_owned(),
+            "the scheme of \"mirall\" is neither basic nor bearer",
         ),
         (
             "auth_middleware: { allow_app_auth: false }".to_owned(),

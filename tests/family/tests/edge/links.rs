@@ -178,6 +178,9 @@ async fn session_of_a_guest_is_verified_by_the_gateway_of_the_opencloud() {
     assert_eq!((away.status(), away.header("set-cookie").len()), (503, 0), "{away:?}");
     let elsewhere = raw::request(world.edge, "GET /graph/v1.0/me", &[&cookie("the-good-secret")]).await;
     assert_eq!((elsewhere.status(), elsewhere.header("set-cookie").len()), (401, 0), "{elsewhere:?}");
+    assert!(elsewhere.header("www-authenticate").is_empty(), "a guest is asked for no password: {elsewhere:?}");
+    let without = raw::request(world.edge, "GET /graph/v1.0/me", &[&cookie("")]).await;
+    assert!(without.status() == 401 && !without.header("www-authenticate").is_empty(), "{without:?}");
     let lines = [&*cookie("the-good-secret"), "Sec-Fetch-Site: cross-site"];
     assert_eq!(raw::request(world.edge, "POST /dav/spaces/a", &lines).await.status(), 403);
     assert_eq!(raw::request(world.edge, "GET /dav/../graph/v1.0/me", &lines).await.status(), 400);

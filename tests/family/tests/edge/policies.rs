@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
+use testkit::Layout;
+
 use crate::edge::backend::{Backend, header};
+use crate::edge::issuer::Issuer;
 use crate::edge::raw;
 use crate::edge::world::{World, basic};
 
 /// einstein has another policy than the others.
-const POLICIES: &str = r"
+const BY_NAME: &str = r"
 policy_selector:
   regex:
     default_policy: plain
@@ -15,6 +19,15 @@ policy_selector:
     selector_cookie_name: selector
     matches_policies:
       - { priority: 1, property: username, match: '^einstein$', policy: relative }
+";
+
+/// The issuer names the policy.
+const BY_CLAIM: &str = r"
+policy_selector:
+  claims: { default_policy: plain, unauthenticated_policy: public, selector_cookie_name: selector }
+";
+
+const POLICIES: &str = r"
 policies:
   - name: public
     routes:
@@ -52,6 +65,10 @@ impl Behind {
 }
 
 async fn start(name: &str) -> (World, Behind) {
+    start_with(name, BY_NAME, |_| ()).await
+}
+
+async fn start_with(name: &str, selector: &str, more: impl FnOnce(&mut Layout)) -> (World, Behind) {
     let behind =
         Behind { public: Backend::start().await, plain: Backend::start().await, relative: Backend::start().await };
     let url = |address: SocketAddr| format!("http://{address}");
@@ -62,13 +79,36 @@ async fn start(name: &str) -> (World, Behind) {
     let world = World::start_with(name, |layout| {
         let [routes, file] = ["none.yaml", "proxy.yaml"].map(|name| layout.folder().join(name));
         std::fs::write(&routes, "routes: []\n").expect("the folder can be written to");
-        std::fs::write(&file, policies).expect("the folder can be written to");
+        std::fs::write(&file, format!("{selector}{policies}")).expect("the folder can be written to");
         layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
         layout.set("PROXY_POLICIES_FILE", &file.display().to_string());
         layout.set("ACCOUNT_FRONT_PAGE", "false");
+        more(layout);
     })
     .await;
     (world, behind)
+}
+
+/// Row E47.
+#[tokio::test(flavor = "multi_thread")]
+async fn policy_is_that_of_the_claim_of_either_product() {
+    let issuer = Issuer::start().await;
+    let (world, behind) = start_with("edge-policy-claim", BY_CLAIM, |layout| issuer.settle(layout)).await;
+    for (claims, reached) in [
+        (json!({ "ocis.routing.policy": "relative" }), Some("relative")),
+        (json!({ "opencloud.routing.policy": "relative" }), Some("relative")),
+        (json!({ "opencloud.routing.policy": "" }), Some("plain")),
+        (json!({ "opencloud": { "routing": { "policy": "relative" } } }), Some("plain")),
+        (json!({ "opencloud.routing.policy": "unheard-of" }), None),
+    ] {
+        let token = format!("Authorization: Bearer {}", issuer.token(&claims));
+        let reply = raw::request(world.edge, "GET /a", &[&token, "Cookie: selector=public"]).await;
+        let status = if reached.is_some() { 200 } else { 403 };
+        assert_eq!((reply.status(), behind.take().map(|(name, _)| name)), (status, reached), "{claims}: {reply:?}");
+    }
+    let app_token = format!("Authorization: {}", basic("einstein", &world.token));
+    assert_eq!(raw::request(world.edge, "GET /a", &[&app_token]).await.status(), 200);
+    assert_eq!(behind.take().map(|(name, _)| name), Some("plain"), "an app token has no claims");
 }
 
 /// Row E47.
@@ -118,6 +158,24 @@ async fn policy_is_that_of_the_verified_user() {
     assert_eq!(raw::request(world.edge, "GET /free/a", &[&einstein]).await.status(), 200);
     let (reached, seen) = behind.take().expect("a request");
     assert_eq!((reached, header(&seen, "x-access-token").len()), ("relative", 0));
+}
+
+/// Row E13.
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_the_file_names_is_offered_its_scheme_alone() {
+    let agents = "auth_middleware: { credentials_by_user_agent: { mirall: basic, Sync/1: bearer } }";
+    let (world, behind) = start_with("edge-user-agents", &format!("{agents}{BY_NAME}"), |_| ()).await;
+    for (agent, schemes) in [
+        ("Mozilla/5.0 (Linux) mirall/3.2", &["Basic"][..]),
+        ("Sync/1.2", &["Bearer"]),
+        ("curl/8", &["Bearer", "Basic"]),
+    ] {
+        let reply = raw::request(world.edge, "GET /a", &[&format!("User-Agent: {agent}")]).await;
+        let challenges = reply.header("www-authenticate");
+        let offered: Vec<_> = challenges.iter().filter_map(|challenge| challenge.split(' ').next()).collect();
+        assert_eq!((reply.status(), &offered[..]), (401, schemes), "{agent}: {reply:?}");
+        assert!(behind.take().is_none(), "{agent}");
+    }
 }
 
 /// Row E47.

@@ -11,7 +11,7 @@ use testkit::{Layout, note_secret};
 use crate::edge::backend::Backend;
 use crate::edge::issuer::{AUDIENCE, Issuer};
 use crate::edge::raw::{self, Reply};
-use crate::edge::world::{World, client};
+use crate::edge::world::{World, basic, client};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 /// The resource of a route.
@@ -37,6 +37,8 @@ routes:
   - {{ path: /, backend: 'http://{address}' }}
 access:
   - {{ path: /several, multi_factor: true, action: authenticate }}
+  - {{ path: /scoped, scopes: ['path:/scoped:rw', user], action: authenticate }}
+  - {{ path: /staff, roles: [admin], scopes: ['path:/staff:rw'], action: authenticate }}
 "
     );
     let world = World::start_with(name, |layout| {
@@ -111,6 +113,29 @@ async fn access_token_of_too_low_a_level_is_challenged_and_one_of_the_named_leve
         let reply = several(json!({ "acr": level })).await;
         assert_eq!((reply.status(), backend.take().len()), (200, 1), "{level}");
     }
+}
+
+/// RFC 6750 3.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn challenge_names_the_scope_that_a_token_lacks() {
+    let (world, backend) = start("edge-resource-scope", |_| ()).await;
+    let narrow = world.token_for("path:/scoped:r").await;
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let refused = get(&world, "GET", "cloud.example", "/scoped/a", &bearer(&narrow)).await;
+    let [challenge] = refused.header("www-authenticate")[..] else { panic!("one challenge: {refused:?}") };
+    assert_eq!(refused.status(), 403);
+    assert!(challenge.contains(", error=\"insufficient_scope\", scope=\"path:/scoped:rw\", "), "{challenge}");
+    assert!(referred(&[challenge]).is_some_and(|url| url.ends_with(PATH)), "{challenge}");
+    // no other token helps a user without the role, and no token a client with an app token as password
+    let password = format!("Authorization: {}\r\n", basic("einstein", &narrow));
+    for (path, line) in [("/staff/a", bearer(&narrow)), ("/staff/a", bearer(&world.token)), ("/scoped/a", password)] {
+        let refused = get(&world, "GET", "cloud.example", path, &line).await;
+        assert_eq!((refused.status(), refused.header("www-authenticate").len()), (403, 0), "{path}: {refused:?}");
+    }
+    assert!(backend.take().is_empty());
+    let token = world.token_for("path:/scoped:rw").await;
+    let reply = get(&world, "GET", "cloud.example", "/scoped/a", &bearer(&token)).await;
+    assert_eq!((reply.status(), backend.take().len()), (200, 1), "{reply:?}");
 }
 
 /// Rows [E60](../../../../docs/security-requirements.md#e60) and [E62](../../../../docs/security-requirements.md#e62).

@@ -115,6 +115,9 @@ async fn another_host_is_not_found_and_no_resource_is_a_mistake() {
 async fn only_the_relations_that_are_asked_for_are_told() {
     let (status, _, answer) = ask(&[("resource", SITE), ("rel", "http://webfinger.net/rel/avatar")]).await;
     assert_eq!((status, &answer["links"]), (StatusCode::OK, &json!([])));
+    let instances = "http://webfinger.opencloud/rel/server-instance";
+    let (status, _, answer) = ask(&[("resource", SITE), ("rel", instances)]).await;
+    assert_eq!((status, &answer["links"]), (StatusCode::OK, &json!([])));
     let (_, _, answer) = ask(&[("resource", SITE), ("rel", "x"), ("rel", ISSUER)]).await;
     assert_eq!(answer["links"].as_array().map(Vec::len), Some(1));
 }
