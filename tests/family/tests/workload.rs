@@ -126,13 +126,13 @@ async fn until(family: &TestFamily, (kind, client_id, secret): (&str, &str, &str
     }
 }
 
-/// Rows M13, M14 and M17 of `docs/security-requirements.md`.
+/// Rows M13, M14, M17 and X11 of `docs/security-requirements.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_accepted_as_the_policy_says_in_one_process() {
     workloads_are_accepted_as_the_policy_says("workload-one-process", Mode::OneProcess).await;
 }
 
-/// Rows M13, M14 and M17 of `docs/security-requirements.md`.
+/// Rows M13, M14, M17 and X11 of `docs/security-requirements.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_accepted_as_the_policy_says_in_processes() {
     workloads_are_accepted_as_the_policy_says("workload-processes", Mode::Processes).await;
@@ -174,6 +174,14 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
     ] {
         let answer = outcome(&family, kind, client_id, token).await;
         assert_eq!(answer.as_deref().map_err(|kind| *kind), expected, "{kind} {client_id} {token}");
+    }
+    let mailer = world.token("batch", "mailer", HERE);
+    for (client_id, token, actor) in [
+        ("einstein", &indexer, world.authority.id("/indexer").as_str()),
+        ("marie", &mailer, "system:serviceaccount:batch:mailer"),
+    ] {
+        let (_, internal) = family.authenticate(kind::MACHINE, client_id, token).await.expect("is accepted");
+        assert_eq!(family.claims_of(&internal).actor, Some(actor.into()), "{mode:?}");
     }
     issuers_that_are_away(&family, &mut world).await;
     for secret in ["", "not a key"] {
