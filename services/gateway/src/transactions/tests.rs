@@ -87,7 +87,7 @@ fn transaction_error(outcome: Result<Minted, Refusal>) -> TransactionError {
     }
 }
 
-/// `docs/security-requirements.md#x4`
+/// `docs/security-requirements.md#x4`, `#x11`
 #[tokio::test]
 async fn workload_gets_a_token_for_what_its_policy_lists() {
     let world = World::start(Some(POLICY));
@@ -97,7 +97,11 @@ async fn workload_gets_a_token_for_what_its_policy_lists() {
         details: r#"{"file":"7"}"#.to_owned(),
         context: r#"{"req_ip":"192.0.2.1"}"#.to_owned(),
     };
+    let log = CapturedLog::start(tracing::Level::INFO);
     let minted = world.mint(FILES, &answer, &details).expect("is issued");
+    for (field, value) in [("outcome", "minted"), ("subject", "id-of-einstein"), ("act", "portal"), ("caller", FILES)] {
+        assert_eq!(log.audit_events()[0][field], value, "{field}");
+    }
     let verifier = &world.transactions.replaced;
     let claims = verifier.verify(world.context.clock.now(), &minted.token).expect("is a transaction token");
     assert_eq!(claims, minted.claims);
