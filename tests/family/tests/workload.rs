@@ -143,6 +143,7 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
     let mut world = World::new(&mut layout).await;
     let family = TestFamily::start_with(layout, mode, |context| context).await;
     let expired = noted(world.authority.svid("/indexer", HERE, HOUR, now() - 2 * HOUR));
+    let expired_account = noted(world.issuer.service_account_token(("batch", "mailer"), HERE, HOUR, now() - 2 * HOUR));
     let mut stranger = SpiffeAuthority::new("example.org");
     stranger.add_key();
     let (foreign, unknown_key) = (
@@ -169,6 +170,7 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
         (kind::MACHINE, "einstein", &world.svid("/indexer", "another"), Err(Kind::Unauthenticated)),
         (kind::MACHINE, "marie", &world.token("batch", "mailer", "another"), Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &expired, Err(Kind::Unauthenticated)),
+        (kind::MACHINE, "marie", &expired_account, Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &foreign, Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &unknown_key, Err(Kind::Unauthenticated)),
     ] {
@@ -192,7 +194,8 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
     assert!(family.stop().await.into_iter().all(|code| code == 0), "every process ends with 0");
 }
 
-/// Keys that were fetched are used while their issuer is away; without any there is no verdict. A new key is fetched.
+/// Keys that were fetched are used while their issuer is away; without any there is no verdict. A new key is fetched, and a removed one is
+/// not accepted any more.
 async fn issuers_that_are_away(family: &TestFamily, world: &mut World) {
     let unverified = noted(world.away.service_account_token(("batch", "mailer"), HERE, HOUR, now()));
     let begin = Instant::now();
@@ -206,6 +209,13 @@ async fn issuers_that_are_away(family: &TestFamily, world: &mut World) {
     world.issuer.add_key();
     let rotated = world.token("batch", "mailer", HERE);
     until(family, (kind::MACHINE, "marie", &rotated), Ok("marie")).await;
+    // another unknown key has the key set fetched, and the removed key is not in it
+    world.issuer.add_key();
+    world.issuer.remove_oldest_key();
+    let newest = world.token("batch", "mailer", HERE);
+    until(family, (kind::MACHINE, "marie", &newest), Ok("marie")).await;
+    until(family, (kind::MACHINE, "marie", &cached), Err(Kind::Unauthenticated)).await;
+    assert_eq!(outcome(family, kind::MACHINE, "marie", &rotated).await, Ok("marie".into()));
 }
 
 /// Rows M7 and M18 of `docs/security-requirements.md`.
