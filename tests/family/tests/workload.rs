@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// The audience of tokens.
 const HERE: &str = "doorward";
+/// The subject of the tokens of a CI system.
+const JOB: &str = "repo:acme/site:ref:refs/heads/main";
 
 fn now() -> SystemTime {
     Clock::system().now()
@@ -77,7 +79,8 @@ impl World {
             "callers:\n{first}  - {{ identity: '{}', audience: [{HERE}], may_act_for: {{ users: [marie] }} }}\n  \
              - {{ issuer: '{cluster}', audience: [{HERE}], namespace: batch, name: reporter, service_account: jobs }}\n  \
              - {{ issuer: '{cluster}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n  \
-             - {{ issuer: '{away}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n",
+             - {{ issuer: '{away}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n  \
+             - {{ issuer: '{cluster}', audience: [{HERE}], identity: '{JOB}', claims: {{ environment: production }}, may_act_for: {{ users: [marie] }} }}\n",
             self.authority.id("/marie")
         )
     }
@@ -95,6 +98,13 @@ impl World {
     /// A token of this service account of the cluster.
     fn token(&self, namespace: &str, name: &str, audience: &str) -> String {
         noted(self.issuer.service_account_token((namespace, name), audience, HOUR, now()))
+    }
+
+    /// A token of a CI system for a job in this environment.
+    fn job(&self, subject: &str, environment: &str) -> String {
+        let mut claims = self.issuer.claims(subject, HERE, HOUR, now());
+        claims.insert("environment".to_owned(), environment.into());
+        noted(self.issuer.token(&claims))
     }
 }
 
@@ -156,6 +166,7 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
         (kind::MACHINE, "mail:marie@example.org", &indexer, Ok("marie")),
         (kind::MACHINE, "marie", &world.svid("/marie", HERE), Ok("marie")),
         (kind::MACHINE, "marie", &world.token("batch", "mailer", HERE), Ok("marie")),
+        (kind::MACHINE, "marie", &world.job(JOB, "production"), Ok("marie")),
         (kind::SERVICE, "jobs", &reporter, Ok("jobs")),
         (kind::SERVICE, "", &reporter, Ok("jobs")),
         (kind::MACHINE, "admin", &indexer, Err(Kind::PermissionDenied)),
@@ -164,6 +175,9 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
         (kind::MACHINE, "marie", &world.token("other", "mailer", HERE), Err(Kind::PermissionDenied)),
         (kind::MACHINE, "marie", &world.token("batch", "other", HERE), Err(Kind::PermissionDenied)),
         (kind::MACHINE, "marie", &reporter, Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "einstein", &world.job(JOB, "production"), Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "marie", &world.job(JOB, "staging"), Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "marie", &world.job("repo:acme/site:pull_request", "production"), Err(Kind::PermissionDenied)),
         (kind::SERVICE, "other", &reporter, Err(Kind::PermissionDenied)),
         (kind::SERVICE, "jobs", &indexer, Err(Kind::PermissionDenied)),
         (kind::MACHINE, "unknown", &indexer, Err(Kind::NotFound)),
