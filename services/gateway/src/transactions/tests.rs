@@ -6,6 +6,7 @@ use authn::UserType;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
+use oidc::jose::UnverifiedJwt;
 use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokens;
 use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
 use runtime::CapturedLog;
@@ -203,6 +204,13 @@ async fn no_token_passes_for_another_kind() {
     let replaced = world.transactions.replace(&caller(SEARCH), &internal, &wanted("files.read"), None);
     assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
     let minted = world.transactions.mint(&caller(FILES), &transaction, &wanted("files.read"), None);
+    assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
+    // an access token by the same key, with everything that a transaction token says
+    let claims = UnverifiedJwt::parse(&transaction).expect("a JWT").into_claims();
+    let access = world.transactions.keys.signer(world.context.clock.now()).jwt("at+jwt", &claims);
+    let replaced = world.transactions.replace(&caller(SEARCH), &access, &wanted("files.read"), None);
+    assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
+    let minted = world.transactions.mint(&caller(FILES), &access, &wanted("files.read"), None);
     assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
 }
 
