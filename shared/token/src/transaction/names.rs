@@ -1,5 +1,5 @@
 //! The names of draft-ietf-oauth-transaction-tokens-11: they change from draft to draft, so each is here and nowhere else.
-//! `docs/transaction-tokens.md` has the same table.
+//! `docs/transaction-tokens.md` lists each of them, as a test makes sure.
 
 /// The JOSE header `typ` (section 9.1).
 pub const TYP: &str = "txntoken+jwt";
