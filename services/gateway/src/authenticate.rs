@@ -180,8 +180,8 @@ impl Core {
 
     /// The user of an internal token, with the groups, which are in the token or in the directory.
     pub(crate) async fn who_am_i(&self, token: &str) -> Result<User, AuthError> {
-        let claims =
-            self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
+        let claims = self.verifier.verify_caller(self.clock.now(), token);
+        let claims = claims.map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
         let mut user = claims.user;
         if claims.groups_omitted || (self.skips_groups && user.groups.is_empty()) {
             let found = self.directory()?.user(&user.id.to_find(), Groups::Include).await;
@@ -202,7 +202,7 @@ impl Core {
     /// The users that the bearer of an internal token may find; `None` if it may not search, which credentials of limited scope do not
     /// allow.
     pub(crate) fn may_search(&self, token: &str) -> Option<Searchable> {
-        let claims = self.verifier.verify(self.clock.now(), token).ok()?;
+        let claims = self.verifier.verify_caller(self.clock.now(), token).ok()?;
         let searchable = if self.is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
         claims.scopes.allow(&Access::Other).then_some(searchable)
     }
@@ -213,7 +213,7 @@ impl Core {
         if !self.is_multi_tenant {
             return Some(Searchable::All);
         }
-        let claims = self.verifier.verify(self.clock.now(), token).ok()?;
+        let claims = self.verifier.verify_caller(self.clock.now(), token).ok()?;
         Some(Searchable::by(&claims.user))
     }
 }

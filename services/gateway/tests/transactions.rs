@@ -1,19 +1,30 @@
-//! Transaction tokens of a gateway that workloads call by mutual TLS.
+//! Transaction tokens of a gateway that workloads call by mutual TLS, and of a gRPC service that requires them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use authn::gateway::{IssuedTransaction, Remote, TransactionWanted};
 use authn::{Caller, Gateway, User};
 use doorward::ServiceId;
+use oidc::jose::Algorithm;
 use proto::cs3::gateway::v1beta1::AuthenticateRequest;
 use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use proto::doorward::gateway::v1::transaction_tokens_client::TransactionTokensClient;
-use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
+use proto::doorward::gateway::v1::transaction_tokens_server::{TransactionTokens, TransactionTokensServer};
+use proto::doorward::gateway::v1::{GetKeySetRequest, GetKeySetResponse, MintRequest, MintResponse};
 use runtime::Clock;
 use testkit::{Certificates, Layout, Mode, TestFamily, note_secret};
-use token::transaction::{KeySource, PublishedKeys, TransactionClaims, TransactionVerifier};
+use token::transaction::names::HEADER;
+use token::transaction::{
+    Authority, KeySource, PublishedKeys, Subject, SubjectType, TransactionClaims, TransactionKeys, TransactionLayer,
+    TransactionMinter, TransactionRequest, TransactionVerifier, WorkloadPolicy, forward,
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::metadata::MetadataValue;
-use tonic::{Code, Request, Response};
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Request, Response, Status};
+use tower::Layer;
 
 const POLICY: &str = "workloads:
 - { identity: 'spiffe://doorward.test/web/*', scopes: [files.read], details: [file] }
@@ -91,4 +102,73 @@ async fn workload_is_the_name_in_its_client_certificate() {
     let claims = claims(&family, &token).await;
     assert_eq!(claims.subject, User::from(user).id.opaque_id);
     assert_eq!(claims.details["file"], "7");
+}
+
+/// A service with generated code that requires transaction tokens.
+struct Required;
+
+#[tonic::async_trait]
+impl TransactionTokens for Required {
+    /// Answers with the token that it would send on.
+    async fn mint(&self, request: Request<MintRequest>) -> Result<Response<MintResponse>, Status> {
+        let mut next = Request::new(MintRequest::default());
+        forward(request.extensions(), next.metadata_mut().as_mut());
+        let token = next.metadata().get(HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
+        Ok(Response::new(MintResponse { transaction_token: token.to_owned(), ..MintResponse::default() }))
+    }
+
+    /// Answers with the subject of the transaction.
+    async fn get_key_set(&self, request: Request<GetKeySetRequest>) -> Result<Response<GetKeySetResponse>, Status> {
+        let claims = request.extensions().get::<Arc<TransactionClaims>>();
+        let trust_domain = claims.map(|claims| claims.subject.clone()).unwrap_or_default();
+        Ok(Response::new(GetKeySetResponse { trust_domain, ..GetKeySetResponse::default() }))
+    }
+}
+
+/// Serves it behind a layer.
+async fn serve(layer: &TransactionLayer) -> TransactionTokensClient<Channel> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("has an address");
+    let service = layer.layer(TransactionTokensServer::new(Required));
+    tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+    let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect().await;
+    TransactionTokensClient::new(channel.expect("connects"))
+}
+
+/// `docs/security-requirements.md#x2`
+#[tokio::test(flavor = "multi_thread")]
+async fn tonic_service_behind_the_layer_gets_requests_with_a_token_of_the_scope() {
+    let (clock, domain) = (Clock::system(), "cloud.example.org");
+    let secret = "a secret for transaction tokens, 32 bytes or more".into();
+    let keys = Arc::new(TransactionKeys::new(&secret, None, Algorithm::Es256).expect("a secret"));
+    let minter = TransactionMinter::new(Arc::clone(&keys), domain);
+    let token = |scope: &str| {
+        let policy = WorkloadPolicy { scopes: [scope.to_owned()].into(), ..WorkloadPolicy::default() };
+        let (kind, not_after) = (SubjectType::User, clock.now() + Duration::from_mins(5));
+        let subject = Subject { id: "u-einstein", kind, actor: None, authority: Authority::WholeUser, not_after };
+        let request = TransactionRequest::new(scope, "", "").expect("a request");
+        minter.mint(clock.now(), &subject, &request, FILES, &policy).expect("is minted").token
+    };
+    let verifier = TransactionVerifier::new(domain, KeySource::Derived(keys));
+    let now = clock.clone();
+    let layer = TransactionLayer::grpc(verifier, move || now.now(), "files.read".parse().expect("a scope"));
+    let client = serve(&layer).await;
+    let mint = async |tokens: &[&str]| {
+        let mut request = Request::new(MintRequest::default());
+        for token in tokens {
+            request.metadata_mut().append(HEADER, token.parse().expect("ASCII"));
+        }
+        let answer = client.clone().mint(request).await;
+        answer.map(|answer| answer.into_inner().transaction_token).map_err(|status| status.code())
+    };
+    let good = token("files.read");
+    assert_eq!(mint(&[&good]).await, Ok(good.clone()));
+    assert_eq!(mint(&[]).await, Err(Code::Unauthenticated));
+    assert_eq!(mint(&[&good, &good]).await, Err(Code::Unauthenticated));
+    assert_eq!(mint(&[&token("search")]).await, Err(Code::PermissionDenied));
+
+    let mut request = Request::new(GetKeySetRequest {});
+    request.metadata_mut().insert(HEADER, good.parse().expect("ASCII"));
+    let answer = client.clone().get_key_set(request).await.expect("is let through");
+    assert_eq!(answer.into_inner().trust_domain, "u-einstein");
 }

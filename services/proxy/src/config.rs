@@ -95,8 +95,8 @@ pub struct Config {
     /// say whether their user belongs to this instance.
     #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
     pub multi_instance_enabled: bool,
-    /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
-    /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
+    /// Allow OCS to get a signing key to sign requests. It also takes the machine auth API key, or a token or certificate of the edge in
+    /// its place, and the database of `PROXY_SESSION_DATABASE_URL`, where keys are kept.
     #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
     pub enable_presignedurls: bool,
     /// Machine auth API key used to validate internal requests necessary to access resources from other services.

@@ -210,7 +210,7 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
 /// Which users the bearers of internal tokens may search and look up (`docs/security-requirements.md#d43`).
 fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (MaySearch, MayLookUp) {
     let (verifier, clock) = (verifier.clone(), clock.clone());
-    let claims_of = move |token: &str| verifier.verify(clock.now(), token).ok();
+    let claims_of = move |token: &str| verifier.verify_caller(clock.now(), token).ok();
     let of_searcher = claims_of.clone();
     // not by a credential that is for something else, like one folder
     let may_search: MaySearch = Arc::new(move |token: &str| {

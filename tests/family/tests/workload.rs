@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// The audience of tokens.
 const HERE: &str = "doorward";
+/// The subject of the tokens of a CI system.
+const JOB: &str = "repo:acme/site:ref:refs/heads/main";
 
 fn now() -> SystemTime {
     Clock::system().now()
@@ -77,7 +79,8 @@ impl World {
             "callers:\n{first}  - {{ identity: '{}', audience: [{HERE}], may_act_for: {{ users: [marie] }} }}\n  \
              - {{ issuer: '{cluster}', audience: [{HERE}], namespace: batch, name: reporter, service_account: jobs }}\n  \
              - {{ issuer: '{cluster}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n  \
-             - {{ issuer: '{away}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n",
+             - {{ issuer: '{away}', audience: [{HERE}], namespace: batch, name: mailer, may_act_for: {{ users: [marie] }} }}\n  \
+             - {{ issuer: '{cluster}', audience: [{HERE}], identity: '{JOB}', claims: {{ environment: production }}, may_act_for: {{ users: [marie] }} }}\n",
             self.authority.id("/marie")
         )
     }
@@ -95,6 +98,13 @@ impl World {
     /// A token of this service account of the cluster.
     fn token(&self, namespace: &str, name: &str, audience: &str) -> String {
         noted(self.issuer.service_account_token((namespace, name), audience, HOUR, now()))
+    }
+
+    /// A token of a CI system for a job in this environment.
+    fn job(&self, subject: &str, environment: &str) -> String {
+        let mut claims = self.issuer.claims(subject, HERE, HOUR, now());
+        claims.insert("environment".to_owned(), environment.into());
+        noted(self.issuer.token(&claims))
     }
 }
 
@@ -126,13 +136,13 @@ async fn until(family: &TestFamily, (kind, client_id, secret): (&str, &str, &str
     }
 }
 
-/// Rows M13, M14 and M17 of `docs/security-requirements.md`.
+/// Rows M13, M14, M17 and X11 of `docs/security-requirements.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_accepted_as_the_policy_says_in_one_process() {
     workloads_are_accepted_as_the_policy_says("workload-one-process", Mode::OneProcess).await;
 }
 
-/// Rows M13, M14 and M17 of `docs/security-requirements.md`.
+/// Rows M13, M14, M17 and X11 of `docs/security-requirements.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn workloads_are_accepted_as_the_policy_says_in_processes() {
     workloads_are_accepted_as_the_policy_says("workload-processes", Mode::Processes).await;
@@ -143,6 +153,7 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
     let mut world = World::new(&mut layout).await;
     let family = TestFamily::start_with(layout, mode, |context| context).await;
     let expired = noted(world.authority.svid("/indexer", HERE, HOUR, now() - 2 * HOUR));
+    let expired_account = noted(world.issuer.service_account_token(("batch", "mailer"), HERE, HOUR, now() - 2 * HOUR));
     let mut stranger = SpiffeAuthority::new("example.org");
     stranger.add_key();
     let (foreign, unknown_key) = (
@@ -155,6 +166,7 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
         (kind::MACHINE, "mail:marie@example.org", &indexer, Ok("marie")),
         (kind::MACHINE, "marie", &world.svid("/marie", HERE), Ok("marie")),
         (kind::MACHINE, "marie", &world.token("batch", "mailer", HERE), Ok("marie")),
+        (kind::MACHINE, "marie", &world.job(JOB, "production"), Ok("marie")),
         (kind::SERVICE, "jobs", &reporter, Ok("jobs")),
         (kind::SERVICE, "", &reporter, Ok("jobs")),
         (kind::MACHINE, "admin", &indexer, Err(Kind::PermissionDenied)),
@@ -163,17 +175,29 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
         (kind::MACHINE, "marie", &world.token("other", "mailer", HERE), Err(Kind::PermissionDenied)),
         (kind::MACHINE, "marie", &world.token("batch", "other", HERE), Err(Kind::PermissionDenied)),
         (kind::MACHINE, "marie", &reporter, Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "einstein", &world.job(JOB, "production"), Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "marie", &world.job(JOB, "staging"), Err(Kind::PermissionDenied)),
+        (kind::MACHINE, "marie", &world.job("repo:acme/site:pull_request", "production"), Err(Kind::PermissionDenied)),
         (kind::SERVICE, "other", &reporter, Err(Kind::PermissionDenied)),
         (kind::SERVICE, "jobs", &indexer, Err(Kind::PermissionDenied)),
         (kind::MACHINE, "unknown", &indexer, Err(Kind::NotFound)),
         (kind::MACHINE, "einstein", &world.svid("/indexer", "another"), Err(Kind::Unauthenticated)),
         (kind::MACHINE, "marie", &world.token("batch", "mailer", "another"), Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &expired, Err(Kind::Unauthenticated)),
+        (kind::MACHINE, "marie", &expired_account, Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &foreign, Err(Kind::Unauthenticated)),
         (kind::MACHINE, "einstein", &unknown_key, Err(Kind::Unauthenticated)),
     ] {
         let answer = outcome(&family, kind, client_id, token).await;
         assert_eq!(answer.as_deref().map_err(|kind| *kind), expected, "{kind} {client_id} {token}");
+    }
+    let mailer = world.token("batch", "mailer", HERE);
+    for (client_id, token, actor) in [
+        ("einstein", &indexer, world.authority.id("/indexer").as_str()),
+        ("marie", &mailer, "system:serviceaccount:batch:mailer"),
+    ] {
+        let (_, internal) = family.authenticate(kind::MACHINE, client_id, token).await.expect("is accepted");
+        assert_eq!(family.claims_of(&internal).actor, Some(actor.into()), "{mode:?}");
     }
     issuers_that_are_away(&family, &mut world).await;
     for secret in ["", "not a key"] {
@@ -184,7 +208,8 @@ async fn workloads_are_accepted_as_the_policy_says(name: &str, mode: Mode) {
     assert!(family.stop().await.into_iter().all(|code| code == 0), "every process ends with 0");
 }
 
-/// Keys that were fetched are used while their issuer is away; without any there is no verdict. A new key is fetched.
+/// Keys that were fetched are used while their issuer is away; without any there is no verdict. A new key is fetched, and a removed one is
+/// not accepted any more.
 async fn issuers_that_are_away(family: &TestFamily, world: &mut World) {
     let unverified = noted(world.away.service_account_token(("batch", "mailer"), HERE, HOUR, now()));
     let begin = Instant::now();
@@ -198,6 +223,13 @@ async fn issuers_that_are_away(family: &TestFamily, world: &mut World) {
     world.issuer.add_key();
     let rotated = world.token("batch", "mailer", HERE);
     until(family, (kind::MACHINE, "marie", &rotated), Ok("marie")).await;
+    // another unknown key has the key set fetched, and the removed key is not in it
+    world.issuer.add_key();
+    world.issuer.remove_oldest_key();
+    let newest = world.token("batch", "mailer", HERE);
+    until(family, (kind::MACHINE, "marie", &newest), Ok("marie")).await;
+    until(family, (kind::MACHINE, "marie", &cached), Err(Kind::Unauthenticated)).await;
+    assert_eq!(outcome(family, kind::MACHINE, "marie", &rotated).await, Ok("marie".into()));
 }
 
 /// Rows M7 and M18 of `docs/security-requirements.md`.
@@ -404,16 +436,35 @@ fn succeeded(finished: &Finished) -> &str {
 /// the account was disabled.
 #[tokio::test(flavor = "multi_thread")]
 async fn service_account_is_a_client_of_the_token_endpoint() {
-    let mut layout = Layout::new("workload-clients", false);
+    let clock = Clock::manual(now());
+    let (family, token) = service_account_as_client("workload-clients", Mode::Inside, &clock).await;
+    let accepted = async || outcome(&family, kind::BEARER, "", &token).await;
+    clock.advance(Duration::from_secs(299));
+    assert_eq!(accepted().await, Ok("backup".into()));
+    clock.advance(Duration::from_secs(7));
+    assert_eq!(accepted().await, Err(Kind::Unauthenticated));
+    family.stop().await;
+}
+
+/// Row I81 of `docs/security-requirements.md`: the same where idp asks auth-service in another process.
+#[tokio::test(flavor = "multi_thread")]
+async fn service_account_of_another_process_is_a_client_of_the_token_endpoint() {
+    let clock = Clock::system();
+    let (family, token) = service_account_as_client("workload-clients-processes", Mode::Processes, &clock).await;
+    assert_eq!(outcome(&family, kind::BEARER, "", &token).await, Ok("backup".into()));
+    family.stop().await;
+}
+
+/// A family in which a service account was a client, until it was disabled, and a token that it has got before.
+async fn service_account_as_client(name: &str, mode: Mode, clock: &Clock) -> (TestFamily, String) {
+    let mut layout = Layout::new(name, false);
     let site = SignIn::configure(&mut layout, "");
     layout.set("AUTH_BEARER_OIDC_OWN_ISSUERS", &site.issuer);
     // as the page says for a restricted audience
     layout.set("AUTH_BEARER_OIDC_AUDIENCE", &format!("edge,{}", site.edge));
     layout.set("IDP_PROTECTED_RESOURCES", &site.edge);
-    let clock = Clock::manual(now());
-    let context_clock = clock.clone();
-    let family =
-        TestFamily::start_with(layout, Mode::Inside, |context| Context { clock: context_clock, ..context }).await;
+    let clock = clock.clone();
+    let family = TestFamily::start_with(layout, mode, |context| Context { clock, ..context }).await;
     let added = family.command(&["service-account", "add", "backup", "--json"], "").await;
     let added: Value = serde_json::from_str(succeeded(&added)).expect("JSON");
     let secret = noted(added["secret"].as_str().expect("a secret").to_owned());
@@ -439,15 +490,15 @@ async fn service_account_is_a_client_of_the_token_endpoint() {
     let request = http.post(format!("{}/konnect/v1/revoke", site.issuer)).basic_auth("backup", Some(&secret));
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(format!("token={other}"));
     assert_eq!(request.send().await.expect("the provider answers").status().as_u16(), 200);
+    if mode == Mode::Processes {
+        // auth-bearer in another process learns of it from idp
+        until(&family, (kind::BEARER, "", &other), Err(Kind::Unauthenticated)).await;
+    }
     assert_eq!(outcome(&family, kind::BEARER, "", &other).await, Err(Kind::Unauthenticated));
     assert_eq!(accepted().await, Ok("backup".into()));
 
     succeeded(&family.command(&["service-account", "update", "backup", "--disable"], "").await);
     let (status, refused) = ask().await;
     assert_eq!((status, &refused["error"]), (401, &Value::from("invalid_client")), "{refused}");
-    clock.advance(Duration::from_secs(299));
-    assert_eq!(accepted().await, Ok("backup".into()));
-    clock.advance(Duration::from_secs(7));
-    assert_eq!(accepted().await, Err(Kind::Unauthenticated));
-    family.stop().await;
+    (family, token)
 }

@@ -6,6 +6,7 @@ use authn::UserType;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
+use oidc::jose::UnverifiedJwt;
 use proto::doorward::gateway::v1::transaction_tokens_server::TransactionTokens;
 use proto::doorward::gateway::v1::{GetKeySetRequest, MintRequest};
 use runtime::CapturedLog;
@@ -87,7 +88,7 @@ fn transaction_error(outcome: Result<Minted, Refusal>) -> TransactionError {
     }
 }
 
-/// `docs/security-requirements.md#x4`
+/// `docs/security-requirements.md#x4`, `#x11`
 #[tokio::test]
 async fn workload_gets_a_token_for_what_its_policy_lists() {
     let world = World::start(Some(POLICY));
@@ -97,7 +98,11 @@ async fn workload_gets_a_token_for_what_its_policy_lists() {
         details: r#"{"file":"7"}"#.to_owned(),
         context: r#"{"req_ip":"192.0.2.1"}"#.to_owned(),
     };
+    let log = CapturedLog::start(tracing::Level::INFO);
     let minted = world.mint(FILES, &answer, &details).expect("is issued");
+    for (field, value) in [("outcome", "minted"), ("subject", "id-of-einstein"), ("act", "portal"), ("caller", FILES)] {
+        assert_eq!(log.audit_events()[0][field], value, "{field}");
+    }
     let verifier = &world.transactions.replaced;
     let claims = verifier.verify(world.context.clock.now(), &minted.token).expect("is a transaction token");
     assert_eq!(claims, minted.claims);
@@ -199,6 +204,13 @@ async fn no_token_passes_for_another_kind() {
     let replaced = world.transactions.replace(&caller(SEARCH), &internal, &wanted("files.read"), None);
     assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
     let minted = world.transactions.mint(&caller(FILES), &transaction, &wanted("files.read"), None);
+    assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
+    // an access token by the same key, with everything that a transaction token says
+    let claims = UnverifiedJwt::parse(&transaction).expect("a JWT").into_claims();
+    let access = world.transactions.keys.signer(world.context.clock.now()).jwt("at+jwt", &claims);
+    let replaced = world.transactions.replace(&caller(SEARCH), &access, &wanted("files.read"), None);
+    assert!(matches!(replaced, Err(Refusal::Replaced(TransactionDefect::Type))), "{replaced:?}");
+    let minted = world.transactions.mint(&caller(FILES), &access, &wanted("files.read"), None);
     assert!(matches!(minted, Err(Refusal::Internal(TokenError::Invalid(Defect::Algorithm)))), "{minted:?}");
 }
 

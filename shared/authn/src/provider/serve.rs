@@ -6,10 +6,12 @@ use proto::cs3::auth::provider::v1beta1::{
 };
 use secrecy::SecretString;
 use tonic::{Request, Response, Status};
+use tracing::Span;
 use tracing::field::display;
 
 use super::{extras, failure};
 use crate::audit::Event;
+use crate::trace::record_delegation;
 use crate::{AuthError, Authenticator, Caller, Credentials, causes};
 
 /// Largest request an authenticator reads unless another limit is set, in bytes.
@@ -36,6 +38,7 @@ impl ProviderApi for Provider {
         let mut response = Response::new(AuthenticateResponse::default());
         match self.0.authenticate(&credentials).await {
             Ok(answer) => {
+                record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);
                 extras::write(&answer, response.metadata_mut());
                 *response.get_mut() = AuthenticateResponse {
                     status: Some(status::ok()),

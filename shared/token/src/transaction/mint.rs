@@ -76,6 +76,21 @@ impl TransactionMinter {
         workload: &str,
         policy: &WorkloadPolicy,
     ) -> Result<Minted, TransactionError> {
+        self.sealed(self.first_claims(now, subject, request, workload, policy)?)
+    }
+
+    /// What the first token of a new transaction says, see [`mint`](Self::mint).
+    ///
+    /// # Errors
+    /// [`TransactionError`].
+    pub fn first_claims(
+        &self,
+        now: SystemTime,
+        subject: &Subject<'_>,
+        request: &TransactionRequest,
+        workload: &str,
+        policy: &WorkloadPolicy,
+    ) -> Result<TransactionClaims, TransactionError> {
         if !(1..=MAX_SUBJECT).contains(&subject.id.len()) {
             return Err(TransactionError::Malformed("the subject has no identifier of at most 255 bytes"));
         }
@@ -86,7 +101,7 @@ impl TransactionMinter {
         check_names(request.details(), &policy.details)?;
         check_names(request.context(), &policy.context)?;
         let (issued_at, expires_at) = policy.validity(now, subject.not_after)?;
-        self.sealed(TransactionClaims {
+        Ok(TransactionClaims {
             issuer: self.trust_domain.as_ref().to_owned(),
             audience: self.trust_domain.as_ref().to_owned(),
             transaction: URL_SAFE_NO_PAD.encode((self.identifiers)()),

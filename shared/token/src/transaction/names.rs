@@ -1,5 +1,6 @@
-//! The names of draft-ietf-oauth-transaction-tokens-11: they change from draft to draft, so each is here and nowhere else.
-//! `docs/transaction-tokens.md` has the same table.
+//! The names of draft-ietf-oauth-transaction-tokens-11, by the text of its repository as of 2026-07-06 (commit dbdf43e): they change from
+//! draft to draft, so each is here and nowhere else.
+//! `docs/transaction-tokens.md` lists each of them, as a test makes sure.
 
 /// The JOSE header `typ` (section 9.1).
 pub const TYP: &str = "txntoken+jwt";

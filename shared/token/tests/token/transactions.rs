@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use oidc::jose::Algorithm;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use token::transaction::names::TYP;
 use token::transaction::{
     ALGORITHMS, Authority, KeySource, Minted, PublishedKeys, Subject, SubjectType, TransactionDefect, TransactionError,
     TransactionKeys, TransactionMinter, TransactionRequest, TransactionVerifier, WorkloadPolicy,
@@ -102,6 +103,20 @@ fn claims_have_the_names_of_the_draft() {
     expected["txn"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
     assert_eq!(&Value::Object(jwt.claims().clone()), &expected);
     assert_eq!((jwt.typ(), jwt.algorithm()), (Some("txntoken+jwt"), Some(Algorithm::Es256)));
+}
+
+#[test]
+fn page_lists_the_names_of_the_draft_and_all_claims() {
+    let page = include_str!("../../../../docs/transaction-tokens.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("What is in it\n")).unwrap().to_lowercase();
+    let source = include_str!("../../src/transaction/names.rs");
+    let names = source.lines().filter_map(|line| line.split_once(": &str = \"")?.1.strip_suffix("\";"));
+    let names: Vec<_> = names.collect();
+    assert!(names.contains(&TYP) && names.contains(&"req_wl"), "{names:?}");
+    let claims = good_claims();
+    let all = names.into_iter().chain(claims.as_object().unwrap().keys().map(String::as_str));
+    let missing: Vec<_> = all.filter(|name| !section.contains(&format!("`{}`", name.to_lowercase()))).collect();
+    assert!(missing.is_empty(), "docs/transaction-tokens.md lacks {missing:?}");
 }
 
 /// `docs/security-requirements.md#x4`

@@ -1,7 +1,5 @@
 //! Claims of another provider that decide who a user is, and where.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::Request;
 use base64::Engine;
@@ -9,11 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use ldap::testing::{EINSTEIN, GUEST, Slapd};
 use proto::cs3::identity::user::v1beta1::{FindUsersRequest, GetUserByClaimRequest};
 use reqwest::{Method, StatusCode};
-use runtime::Clock;
 use serde_json::json;
 use status::Kind;
-use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
-use token::{Claims, KeyRing, Verifier};
+use testkit::{Browser, Layout, Mode, TestFamily};
 use tokio::net::TcpListener;
 
 use crate::bearer::foreign_issuer::ForeignIssuer;
@@ -31,10 +27,24 @@ async fn application() -> String {
     address
 }
 
-fn claims_of(family: &TestFamily, token: &str) -> Claims {
-    note_secret(token);
-    let keys = Arc::new(KeyRing::new(&family.layout.jwt_secret.as_str().into(), None).expect("a secret"));
-    Verifier::new(keys).verify(Clock::system().now(), token).expect("the token is good")
+/// `docs/security-requirements.md#x11`
+#[tokio::test(flavor = "multi_thread")]
+async fn chain_of_actors_of_an_access_token_is_in_the_internal_token() {
+    let issuer = ForeignIssuer::start().await;
+    for (mode, name) in [(Mode::Inside, "bearer-act-inside"), (Mode::Processes, "bearer-act-processes")] {
+        let family = TestFamily::start_with(issuer.layout(name), mode, |context| context).await;
+        let act = json!({ "sub": "office", "act": { "sub": "scanner" } });
+        let alone = issuer.token(json!({ "preferred_username": "einstein" }));
+        let access = issuer.token(json!({ "preferred_username": "einstein", "act": act }));
+        for _ in 0..2 {
+            let (_, token) = family.authenticate("bearer", "", &access).await.expect("is accepted");
+            let actor = serde_json::to_value(family.claims_of(&token).actor).expect("is written");
+            assert_eq!(actor, act, "{mode:?}");
+            let (_, token) = family.authenticate("bearer", "", &alone).await.expect("is accepted");
+            assert_eq!(family.claims_of(&token).actor, None, "{mode:?}");
+        }
+        family.stop().await;
+    }
 }
 
 /// A claim of its own names the user of OpenID Connect tokens; passwords and app tokens have no claims.
@@ -69,7 +79,7 @@ async fn custom_claim_leaves_passwords_and_app_tokens_alone() {
         let headers = [("authorization", authorization.as_str())];
         let answer = Browser::new().request(Method::GET, &edge, &headers).await.expect("answers");
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        let user = claims_of(&family, &answer.page).user;
+        let user = family.claims_of(&answer.page).user;
         assert_eq!((user.id.opaque_id.as_str(), user.username.as_str()), (id.as_str(), "einstein"));
         roles.push(user.roles);
     }
@@ -111,7 +121,7 @@ async fn instance_refuses_basic_and_app_tokens_and_admits_its_members() {
         family.authenticate("bearer", "", &token("owncloudGuestOf", &["cloud-1"])).await.expect("a guest");
     let kind = |user: proto::cs3::identity::user::v1beta1::User| user.id.expect("an identifier").r#type;
     assert_eq!((kind(member), kind(guest)), (1, 5), "a primary user, and a guest");
-    assert_eq!(claims_of(&family, &jwt).user.id.kind, authn::UserType::Guest);
+    assert_eq!(family.claims_of(&jwt).user.id.kind, authn::UserType::Guest);
     let other = family.authenticate("bearer", "", &token("owncloudMemberOf", &["cloud-2"])).await;
     assert_eq!(other.map(drop), Err((Kind::Unauthenticated, "invalid credentials".to_owned())));
     let machine = family.layout.machine_key.clone();
@@ -192,7 +202,7 @@ async fn user_of_another_tenant_is_refused() {
     };
     let (user, jwt) = family.authenticate("bearer", "", &token("Member")).await.expect("his tenant");
     assert_eq!(user.id.expect("an identifier").tenant_id, "Member");
-    assert_eq!(claims_of(&family, &jwt).user.id.tenant_id, "Member");
+    assert_eq!(family.claims_of(&jwt).user.id.tenant_id, "Member");
     for other in ["Guest", "member", ""] {
         let refused = family.authenticate("bearer", "", &token(other)).await.expect_err(other);
         assert_eq!(refused, (Kind::Unauthenticated, "invalid credentials".to_owned()), "{other:?}");

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use authn::User;
-use oidc::jose::Algorithm;
+use oidc::jose::{Algorithm, UnverifiedJwt};
 use runtime::Clock;
 use secrecy::SecretString;
 use testkit::Layout;
+use token::transaction::names::TYP;
 use token::transaction::{KeySource, SubjectType, TransactionClaims, TransactionKeys, TransactionVerifier};
 
 use crate::edge::backend::{Backend, header};
@@ -94,4 +95,12 @@ async fn transaction_token_of_a_caller_is_passed_on_if_it_is_valid_and_authentic
     assert_eq!(status("/other", &[&bearer]).await, 401, "it is no credential");
     let internal = format!("Txn-Token: {}", world.family.token_of("einstein").await);
     assert_eq!(status("/verified/a", &[&authorization, &internal]).await, 401, "nor is another token one of these");
+    // an access token by the same key, with everything that a transaction token says
+    let claims = UnverifiedJwt::parse(&header(&seen[0], "txn-token")[0]).expect("a JWT").into_claims();
+    let keys = TransactionKeys::new(&SecretString::from(SECRET), None, Algorithm::Es256).expect("a secret");
+    let signer = keys.signer(Clock::system().now());
+    for (typ, expected) in [("at+jwt", 401), ("JWT", 401), (TYP, 200)] {
+        let line = format!("Txn-Token: {}", signer.jwt(typ, &claims));
+        assert_eq!(status("/verified/a", &[&authorization, &line]).await, expected, "{typ}");
+    }
 }

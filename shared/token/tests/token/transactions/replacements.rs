@@ -1,11 +1,12 @@
-//! Chains of replacements (section 13.15).
+//! Chains of replacements (section 13.15), from the first token on.
 
 use std::cell::Cell;
 
+use authn::Actor;
+use oidc::scope::Scopes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use serde_json::Map;
-use token::transaction::{MAX_LIFETIME, MAX_REQUESTERS, ReplacementRequest, Requesters, TransactionClaims, narrowed};
+use token::transaction::{MAX_LIFETIME, MAX_REQUESTERS, ReplacementRequest, TransactionClaims, narrowed};
 
 use super::*;
 
@@ -67,33 +68,45 @@ impl Choices {
         if self.once_in(8) { now + self.below(411) - 10 } else { now + self.below(20) }
     }
 
-    fn first(&mut self) -> TransactionClaims {
-        let scope = self.some_of(SCOPES).join(" ");
-        let details = [("file".to_owned(), json!(self.below(1000)))].into_iter().collect();
-        TransactionClaims {
-            issuer: DOMAIN.to_owned(),
-            audience: DOMAIN.to_owned(),
-            transaction: self.below(u64::MAX).to_string(),
-            subject: self.below(1000).to_string(),
-            subject_type: if self.once_in(2) { SubjectType::User } else { SubjectType::Workload },
-            scope: if scope.is_empty() { "a" } else { scope.as_str() }.parse().unwrap(),
-            details,
-            context: Map::new(),
-            requesters: Requesters::first(FILES).unwrap(),
-            actor: self.once_in(2).then(|| "portal".into()),
-            issued_at: at(NOW),
-            expires_at: at(NOW + 1 + self.below(300)),
+    /// What the first token of a chain says, for some subject and request; `None` if it is refused.
+    fn first(&mut self, minter: &TransactionMinter) -> Result<Option<TransactionClaims>, TestCaseError> {
+        let own = self.some_of(SCOPES);
+        let wanted = if self.once_in(8) { self.some_of(SCOPES) } else { self.some_of(own.iter().copied()) };
+        let own: Scopes = if own.is_empty() { "a".to_owned() } else { own.join(" ") }.parse().unwrap();
+        let (id, actor) = (self.below(1000).to_string(), Actor::from("portal"));
+        let subject = Subject {
+            id: &id,
+            kind: if self.once_in(2) { SubjectType::User } else { SubjectType::Workload },
+            actor: self.once_in(2).then_some(&actor),
+            authority: if self.once_in(3) { Authority::WholeUser } else { Authority::Scopes(&own) },
+            not_after: at(NOW + self.below(400)),
+        };
+        let (workload, policy) = (if self.once_in(8) { self.one_of(&WORKLOADS) } else { FILES }, self.policy());
+        let Ok(request) = TransactionRequest::new(&wanted.join(" "), r#"{"file":"7"}"#, "") else { return Ok(None) };
+        let Ok(claims) = minter.first_claims(at(NOW), &subject, &request, workload, &policy) else { return Ok(None) };
+        if let Authority::Scopes(own) = subject.authority {
+            prop_assert!(claims.scope.is_subset(own), "{own:?} -> {claims:?}");
         }
+        prop_assert!(!claims.scope.is_empty(), "{claims:?}");
+        prop_assert!(claims.scope.iter().all(|token| policy.scopes.contains(token)), "{claims:?}");
+        prop_assert!(claims.expires_at <= subject.not_after, "{claims:?}");
+        prop_assert_eq!((claims.subject.as_str(), claims.actor.as_ref()), (subject.id, subject.actor));
+        prop_assert_eq!(claims.requesters.to_string(), workload);
+        Ok(Some(claims))
     }
 }
 
 /// How many requests of a chain were accepted, and how many refused.
-fn chain(seed: u64) -> Result<(u64, u64), TestCaseError> {
-    let mut choices = Choices(seed);
-    let (first, mut now) = (choices.first(), NOW);
-    let mut present = first.clone();
+fn chain(minter: &TransactionMinter, seed: u64) -> Result<(u64, u64), TestCaseError> {
+    let (mut choices, mut accepted, mut refused) = (Choices(seed), 0, 0);
+    let first = loop {
+        match choices.first(minter)? {
+            Some(first) => break first,
+            None => refused += 1,
+        }
+    };
+    let (mut present, mut now) = (first.clone(), NOW);
     let length = choices.below(LONGEST + 1);
-    let mut accepted = 0;
     for _ in 0..length {
         now = choices.time_after(now);
         let (scope, workload, policy) = (choices.scope(&present), choices.one_of(&WORKLOADS), choices.policy());
@@ -103,9 +116,11 @@ fn chain(seed: u64) -> Result<(u64, u64), TestCaseError> {
             check(&first, &present, &next, workload)?;
             prop_assert!(next.scope.iter().all(|token| policy.scopes.contains(token)), "{next:?}");
             (present, accepted) = (next, accepted + 1);
+        } else {
+            refused += 1;
         }
     }
-    Ok((accepted, length - accepted))
+    Ok((accepted, refused))
 }
 
 /// A replacement says no more than the token before it and the first one.
@@ -139,9 +154,10 @@ fn check(
 fn replacements_never_widen() {
     let cases = Config::default().cases.max(CHAINS);
     let (accepted, refused) = (Cell::new(0), Cell::new(0));
+    let minter = TransactionMinter::new(keys(), DOMAIN);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&any::<u64>(), |seed| {
-        let (more_accepted, more_refused) = chain(seed)?;
+        let (more_accepted, more_refused) = chain(&minter, seed)?;
         accepted.set(accepted.get() + more_accepted);
         refused.set(refused.get() + more_refused);
         Ok(())

@@ -135,9 +135,16 @@ async fn actor_of_the_subject_token_is_that_of_the_transaction() {
     more.as_object_mut().expect("members").extend(delegate.as_object().expect("members").clone());
     let (bench, secret) = bench(more).await;
     let (_, token) = issued(&bench, "house", "openid").await;
+    let log = CapturedLog::start(tracing::Level::INFO);
     let exchanged = token_of(&exchange(&bench, &secret, (ACCESS_TOKEN, &token), None).await);
     let reply = request(&bench, &secret, (ACCESS_TOKEN, &exchanged), &[]).await;
     assert_eq!(verified(&bench, &token_of(&reply)).actor, Some(Actor::from("backend")));
+    let events = log.audit_events();
+    for name in ["token-exchange", "transaction_token"] {
+        let event = events.iter().find(|event| event["event"] == name);
+        let event = event.unwrap_or_else(|| panic!("no {name} in {events:?}"));
+        assert_eq!((&event["act"], &event["subject"]), (&json!("backend"), &json!(EINSTEIN)), "{name}");
+    }
 }
 
 /// `docs/security-requirements.md#x6`
