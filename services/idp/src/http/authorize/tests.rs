@@ -1,5 +1,6 @@
 //! The authorization endpoint and what leads to it, over a database.
 
+mod certificate;
 mod confirmation;
 mod fapi2;
 mod pushed;
