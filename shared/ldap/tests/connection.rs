@@ -1,7 +1,9 @@
 //! TLS, and what happens when the server does not do what it should.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use authn::{Claim, Directory as _, DirectoryError, Groups};
@@ -153,10 +155,31 @@ async fn faults_of_the_configuration_are_internal() {
     assert_eq!(kind(&directory(&no_base)).await, Some(Kind::Internal));
 }
 
+/// A server that passes connections on to this address: its own address, and how many connections it has accepted.
+async fn counting(address: String) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let own = listener.local_addr().expect("its address");
+    let accepted = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let address = address.clone();
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(address).await.expect("the server accepts");
+                // either side may end the connection
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (own, accepted)
+}
+
 #[tokio::test]
 async fn many_at_once_share_a_few_connections() {
     let Some(slapd) = Slapd::start() else { return };
-    let directory = directory(&slapd.config());
+    let (address, accepted) = counting(slapd.uri().replace("ldap://", "")).await;
+    let directory = directory(&Ldap { uri: format!("ldap://{address}"), ..slapd.config() });
     let lookups: Vec<_> = (0..200)
         .map(|_| {
             let directory = directory.clone();
@@ -166,4 +189,6 @@ async fn many_at_once_share_a_few_connections() {
     for lookup in lookups {
         lookup.await.expect("the task ends").expect("an answer");
     }
+    let connections = accepted.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&connections), "{connections} connections for 200 lookups at once");
 }

@@ -221,6 +221,36 @@ async fn search_of_a_tenant_finds_its_users_alone() {
     assert_eq!(none.id.tenant_id, "", "the gateway refuses users without one");
 }
 
+/// `docs/security-requirements.md#d44`
+#[tokio::test]
+async fn users_of_every_instance_are_found_whatever_the_filter_says() {
+    let Some(slapd) = Slapd::start() else { return };
+    let of = |master: &str| {
+        let mut config = Ldap {
+            user_filter: "(uid=marie)".to_owned(),
+            multi_instance_enabled: true,
+            multi_instance_master_id: master.to_owned(),
+            ..slapd.config()
+        };
+        // the attribute that is Guest for the visitor and Member for all others
+        config.user_schema.guest = "ownCloudUserType".to_owned();
+        directory(&config)
+    };
+    let found = async |master: &str| {
+        let users = of(master).find(&[], Groups::Skip, "").await.expect("a page");
+        let mut names: Vec<String> = users.iter().map(|user| user.username.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(found("Guest").await, ["marie", "visitor"]);
+    for other in ["", "*", "Gue*", "Guest)(uid=*"] {
+        assert_eq!(found(other).await, ["marie"], "{other:?}");
+    }
+    assert_eq!(by_name(&of("Guest"), "visitor").await.expect("a guest of every instance"), GUEST.id);
+    let outcome = by_name(&of("Guest"), "einstein").await;
+    assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn searches_find_a_page_of_people() {
     let Some(slapd) = Slapd::start() else { return };

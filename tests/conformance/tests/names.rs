@@ -212,3 +212,14 @@ fn plans_of_openid_connect_are_without_those_of_fapi() {
     assert_eq!(Plan::fapi().iter().map(|plan| plan.profile).collect::<Vec<_>>(), Profile::FAPI);
     assert_eq!(Profile::ALL.len(), Profile::OPENID.len() + Profile::FAPI.len());
 }
+
+/// `peer/judge.mjs` puts the faults into another provider.
+#[test]
+fn each_check_of_fapi_is_to_find_a_fault() {
+    let faults = include_str!("../peer/faults.mjs");
+    let found: BTreeSet<_> = faults.split('\'').filter_map(|text| text.strip_prefix('~')).collect();
+    let all: BTreeSet<_> = FAPI_NAMES.into_iter().collect();
+    assert_eq!(found.difference(&all).collect::<Vec<_>>(), Vec::<&&str>::new(), "there are no such checks");
+    // the other checks leave parameters out of the address too, so that a fault which it finds is found by all
+    assert_eq!(all.difference(&found).collect::<Vec<_>>(), [&"par-without-duplicate-parameters"]);
+}

@@ -1,4 +1,6 @@
-use config::{Environment, load};
+use std::path::Path;
+
+use config::{Environment, Loaded, load};
 use runtime::Service;
 
 use super::*;
@@ -12,10 +14,14 @@ const CLIENT_CERTIFICATE: [(&str, &str); 3] = [
     ("OCIS_GRPC_CLIENT_TLS_KEY", "/etc/tls/edge.key"),
 ];
 
-fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+fn loaded(variables: &[(&str, &str)]) -> Result<Loaded<Config>, String> {
     let all = variables.iter().chain([&("OCIS_JWT_SECRET", ENOUGH)]);
     let environment: Environment = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    load::<Config>(&Proxy::IDENTITY, &environment).map(|loaded| loaded.config).map_err(|error| error.to_string())
+    load::<Config>(&Proxy::IDENTITY, &environment).map_err(|error| error.to_string())
+}
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+    loaded(variables).map(|loaded| loaded.config)
 }
 
 #[test]
@@ -128,6 +134,32 @@ fn variables_may_not_refuse_what_the_edge_permits() {
         assert!(!problem.contains("data.proxy"), "{problem}");
         assert!(read(&[(name, without_effect)]).is_ok(), "{name}");
     }
+}
+
+#[test]
+fn content_security_policy_is_that_of_the_overriding_file() {
+    let both = [
+        ("PROXY_CSP_CONFIG_FILE_LOCATION", "/etc/ocis/csp.yaml"),
+        ("PROXY_CSP_CONFIG_FILE_OVERRIDE_LOCATION", "/etc/ocis/only.yaml"),
+    ];
+    let paths = |variables: &[(&str, &str)]| read(variables).expect("a configuration").csp.paths();
+    assert_eq!(paths(&both[..1]), [Path::new("/etc/ocis/csp.yaml")]);
+    assert_eq!(paths(&both), [Path::new("/etc/ocis/only.yaml")]);
+}
+
+/// The edge needs no cache server.
+#[test]
+fn settings_of_a_cache_server_change_nothing() {
+    let effective = |variables: &[(&str, &str)]| loaded(variables).map(|loaded| (loaded.shown, loaded.warnings));
+    let cache = [
+        ("OC_CACHE_STORE", "redis-sentinel"),
+        ("OC_CACHE_STORE_NODES", "cache.example:26379"),
+        ("OC_CACHE_ENABLE_TLS", "true"),
+        ("OC_CACHE_TLS_INSECURE", "true"),
+        ("OC_CACHE_TLS_ROOT_CA_CERTIFICATE", "/etc/ocis/cache.pem"),
+    ];
+    assert!(effective(&[]).is_ok_and(|(shown, _)| !shown.is_empty()));
+    assert_eq!(effective(&cache), effective(&[]));
 }
 
 #[test]
