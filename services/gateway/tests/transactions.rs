@@ -164,7 +164,7 @@ async fn tonic_service_behind_the_layer_gets_requests_with_a_token_of_the_scope(
     let good = token("files.read");
     assert_eq!(mint(&[&good]).await, Ok(good.clone()));
     assert_eq!(mint(&[]).await, Err(Code::Unauthenticated));
-    assert_eq!(mint(&[&good, &good]).await, Err(Code::Unauthenticated));
+    assert_eq!(mint(&[&good, &good]).await, Err(Code::PermissionDenied));
     assert_eq!(mint(&[&token("search")]).await, Err(Code::PermissionDenied));
 
     let mut request = Request::new(GetKeySetRequest {});
