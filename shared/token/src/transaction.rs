@@ -1,4 +1,4 @@
-//! Transaction tokens (draft-ietf-oauth-transaction-tokens-11): short-lived JWTs that say which transaction a call between
+//! Transaction tokens (draft-ietf-oauth-transaction-tokens-10): short-lived JWTs that say which transaction a call between
 //! services belongs to, whose it is, and what it is for. They accompany a call and authenticate no caller.
 //!
 //! A [`TransactionMinter`] makes them and replaces them by narrower ones, with keys that it derives from a secret

@@ -1,4 +1,4 @@
-//! The names of draft-ietf-oauth-transaction-tokens-11, by the text of its repository as of 2026-07-06 (commit dbdf43e): they change from
+//! The names of draft-ietf-oauth-transaction-tokens-10, by the text of its repository as of 2026-07-06 (commit dbdf43e): they change from
 //! draft to draft, so each is here and nowhere else.
 //! `docs/transaction-tokens.md` lists each of them, as a test makes sure.
 
