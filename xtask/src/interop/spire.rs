@@ -87,18 +87,15 @@ fn allow(family: &mut Family<'_>, own: &Server<'_>, partner: &Server<'_>, socket
     let in_file = format!("{second}={}", bundle.display());
     family.set("AUTH_MACHINE_POLICY_FILE", policy.display());
     family.set("AUTH_SERVICE_POLICY_FILE", policy.display());
-    family.set("AUTH_MACHINE_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api,{in_file}"));
+    family.set("OCIS_SPIFFE_TRUST_DOMAINS", format!("{first}=workload-api,{in_file}"));
     family.set("OCIS_SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", socket.display()));
     family.set("AUTH_SERVICE_SPIFFE_TRUST_DOMAINS", format!("{first}={},{in_file}", own.endpoint()));
     let authority = family.certificates.path("ca.pem");
     family.set("OCIS_SPIFFE_CACERT", authority);
-    for service in ["GATEWAY", "IDP"] {
-        family.set(&format!("{service}_SPIFFE_TRUST_DOMAINS"), format!("{first}=workload-api"));
-    }
     require_certificates(family)
 }
 
-/// Lets the services show each other certificates, and the gateway accept X.509-SVIDs too.
+/// Lets the services show each other certificates, and accept X.509-SVIDs too.
 fn require_certificates(family: &mut Family<'_>) -> Outcome {
     family.certificates.sign("services", "/CN=services", Some("subjectAltName=URI:spiffe://doorward/services"))?;
     let path = |name: &str| family.certificates.path(name);
@@ -111,7 +108,7 @@ fn require_certificates(family: &mut Family<'_>) -> Outcome {
         ("OCIS_GRPC_CLIENT_TLS_KEY", path("services.key")),
         ("OCIS_GRPC_CLIENT_TLS_MODE", "on".to_owned()),
         ("OCIS_GRPC_TLS_ENABLED", "true".to_owned()),
-        ("GATEWAY_GRPC_TLS_CLIENT_SPIFFE", "true".to_owned()),
+        ("OCIS_GRPC_TLS_CLIENT_SPIFFE", "true".to_owned()),
     ];
     for (name, value) in settings {
         family.set(name, value);

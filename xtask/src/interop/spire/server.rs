@@ -55,6 +55,7 @@ impl<'a> Server<'a> {
                 serving_cert_file {{
                     cert_file_path = "{certificate}"
                     key_file_path = "{key}"
+                    file_sync_interval = "1h"
                 }}
             }}
         }}
