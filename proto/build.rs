@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 26] = [
+const SECRET: [&str; 28] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -21,6 +21,8 @@ const SECRET: [&str; 26] = [
     ".doorward.apptokens.v1.CreateTokenResponse",
     ".doorward.apptokens.v1.ImportedToken",
     ".doorward.apptokens.v1.RevokeTokenRequest",
+    ".doorward.gateway.v1.MintRequest",
+    ".doorward.gateway.v1.MintResponse",
     ".doorward.idp.v1.AddClientResponse",
     ".doorward.idp.v1.AddInitialAccessResponse",
     ".doorward.idp.v1.BeginTotpResponse",

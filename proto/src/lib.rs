@@ -53,6 +53,13 @@ pub mod cs3 {
     }
     /// Who there is.
     pub mod identity {
+        /// Tenants.
+        pub mod tenant {
+            package! {
+                /// `cs3.identity.tenant.v1beta1`
+                v1beta1, "cs3.identity.tenant.v1beta1"
+            }
+        }
         /// Users.
         pub mod user {
             package! {
@@ -108,6 +115,13 @@ pub mod doorward {
         package! {
             /// `doorward.apptokens.v1`
             v1, "doorward.apptokens.v1"
+        }
+    }
+    /// The calls of the gateway in addition to those of CS3.
+    pub mod gateway {
+        package! {
+            /// `doorward.gateway.v1`
+            v1, "doorward.gateway.v1"
         }
     }
     /// Administering the `OpenID` Provider.

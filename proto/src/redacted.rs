@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cs3::{auth, gateway};
-use crate::doorward::{apptokens, idp, passwords, serviceaccounts};
+use crate::doorward::{apptokens, gateway as transactions, idp, passwords, serviceaccounts};
 use crate::envoy::{config::core, service::auth as envoy};
 
 /// Stands for a secret. That there is none shows: it explains many a failed sign-in.
@@ -47,6 +47,7 @@ redacted! {
         id, owner_id, owner_username, label, kind, scopes, created, expires, window, last_used
     } hides verifier;
     apptokens::v1::RevokeTokenRequest as "RevokeTokenRequest" {} hides token;
+    transactions::v1::MintResponse as "MintResponse" { expires, scope, txn } hides transaction_token;
     idp::v1::AddClientResponse as "AddClientResponse" { client } hides secret;
     idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
     idp::v1::ConfirmTotpRequest as "ConfirmTotpRequest" { code } hides enrolment;
@@ -67,6 +68,21 @@ impl fmt::Debug for passwords::v1::ChangeOwnPasswordRequest {
         f.debug_struct("ChangeOwnPasswordRequest")
             .field("old_password", &Secret(old_password.is_empty()))
             .field("new_password", &Secret(new_password.is_empty()))
+            .finish()
+    }
+}
+
+impl fmt::Debug for transactions::v1::MintRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { internal_token, transaction_token, scope, request_context, request_details, lifetime_seconds } =
+            self;
+        f.debug_struct("MintRequest")
+            .field("internal_token", &Secret(internal_token.is_empty()))
+            .field("transaction_token", &Secret(transaction_token.is_empty()))
+            .field("scope", scope)
+            .field("request_context", request_context)
+            .field("request_details", request_details)
+            .field("lifetime_seconds", lifetime_seconds)
             .finish()
     }
 }

@@ -18,6 +18,8 @@ mod processes;
 mod promtool;
 mod report;
 mod rsyslog;
+mod spire;
+mod workloads;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ use go_program::GoProgram;
 use processes::Processes;
 use report::{Report, Scenarios, Trouble};
 
-/// Run other people's programs against the family, and write docs/interoperability.md. It needs Go 1.26, curl and openssl.
+/// Run other people's programs against the family, and write docs/interoperability.md. It needs Go 1.26, curl and openssl, and gcc for SPIRE.
 ///
 /// Each program is built once, into a folder outside the tree. What cannot be had is a line of the table that says so.
 #[derive(clap::Args)]
@@ -64,6 +66,7 @@ enum Program {
     Mailpit,
     Pebble,
     Kubernetes,
+    Spire,
     Patroni,
 }
 
@@ -105,6 +108,7 @@ impl Program {
             Self::Mailpit => ("Mailpit", version(&mailpit::PROGRAM)),
             Self::Pebble => ("Pebble", version(&pebble::PROGRAM)),
             Self::Kubernetes => ("Kubernetes", version(&kubernetes::API_SERVER)),
+            Self::Spire => ("SPIRE", version(&spire::PROGRAM)),
             Self::Patroni => ("Patroni", patroni::VERSION.to_owned()),
         }
     }
@@ -121,6 +125,7 @@ impl Program {
             Self::Mailpit => mailpit::run(session, scenarios),
             Self::Pebble => pebble::run(session, scenarios),
             Self::Kubernetes => kubernetes::run(session, scenarios),
+            Self::Spire => spire::run(session, scenarios),
             Self::Patroni => patroni::run(session, scenarios),
         }
     }

@@ -28,11 +28,17 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 16] = [
     Package { name: "apache2", purpose: "a relying party", is_there: || in_a_path("apache2") },
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
+    Package {
+        name: "golang-go",
+        purpose: "a program that verifies transaction tokens",
+        is_there: || tools::answers("go", &["version"]),
+    },
     Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
+    Package { name: "jq", purpose: "commands as the documents show them", is_there: || in_a_path("jq") },
     Package {
         name: "libapache2-mod-auth-openidc",
         purpose: "its OpenID Connect",

@@ -209,6 +209,11 @@ cs3.gateway.v1beta1.AuthenticateResponse: 1 status, 2 opaque, 3 token, 4 user
 cs3.gateway.v1beta1.ListAuthProvidersResponse: 1 status, 2 opaque, 3 types*
 cs3.gateway.v1beta1.WhoAmIRequest: 1 opaque, 2 token
 cs3.gateway.v1beta1.WhoAmIResponse: 1 status, 2 opaque, 3 user
+cs3.identity.tenant.v1beta1.GetTenantByClaimRequest: 1 claim, 2 value
+cs3.identity.tenant.v1beta1.GetTenantByClaimResponse: 1 status, 2 tenant
+cs3.identity.tenant.v1beta1.GetTenantRequest: 1 tenant_id
+cs3.identity.tenant.v1beta1.GetTenantResponse: 1 status, 2 tenant
+cs3.identity.tenant.v1beta1.Tenant: 1 id, 2 name, 3 external_id
 cs3.identity.user.v1beta1.ExternalIdentity: 1 idp, 2 opaque_id
 cs3.identity.user.v1beta1.Filter: 1 type, 2 usertype, 3 query
 cs3.identity.user.v1beta1.FindUsersRequest: 1 opaque, 2 filters*, 3 skip_fetching_user_groups

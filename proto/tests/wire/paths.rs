@@ -9,9 +9,10 @@ use proto::cs3::auth::applications::v1beta1 as applications;
 use proto::cs3::auth::provider::v1beta1 as provider;
 use proto::cs3::auth::registry::v1beta1 as registry;
 use proto::cs3::gateway::v1beta1 as gateway;
+use proto::cs3::identity::tenant::v1beta1 as tenant;
 use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::storage::provider::v1beta1 as storage;
-use proto::doorward::{apptokens, idp, passwords, serviceaccounts, users};
+use proto::doorward::{apptokens, gateway as transactions, idp, passwords, serviceaccounts, users};
 use proto::ocis::services::settings::v0 as settings;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -121,6 +122,11 @@ async fn service_paths() {
         "cs3.identity.user.v1beta1.UserAPI",
         &["GetUser", "GetUserByClaim", "GetUserGroups", "FindUsers"],
     );
+
+    let found = paths!(tenant::tenant_api_client::TenantApiClient;
+        get_tenant(tenant::GetTenantRequest),
+        get_tenant_by_claim(tenant::GetTenantByClaimRequest));
+    assert_paths(&found, "cs3.identity.tenant.v1beta1.TenantAPI", &["GetTenant", "GetTenantByClaim"]);
 }
 
 #[tokio::test]
@@ -296,6 +302,22 @@ async fn own_paths_of_the_provider_and_of_tokens() {
         rotate_key(idp::v1::RotateKeyRequest),
         retire_key(idp::v1::RetireKeyRequest));
     assert_paths(&found, "doorward.idp.v1.KeysAPI", &["ListKeys", "RotateKey", "RetireKey"]);
+}
+
+#[tokio::test]
+async fn paths_and_numbers_of_transaction_tokens() {
+    let found = paths!(transactions::v1::transaction_tokens_client::TransactionTokensClient;
+        mint(transactions::v1::MintRequest),
+        get_key_set(transactions::v1::GetKeySetRequest));
+    assert_paths(&found, "doorward.gateway.v1.TransactionTokens", &["Mint", "GetKeySet"]);
+
+    let request =
+        transactions::v1::MintRequest { internal_token: "i".into(), lifetime_seconds: 9, ..Default::default() };
+    round_trip(&request, b"\x0a\x01i\x30\x09");
+    assert_eq!(format!("{request:?}").matches("[redacted]").count(), 1, "{request:?}");
+    let response =
+        transactions::v1::MintResponse { transaction_token: "t".into(), txn: "x".into(), ..Default::default() };
+    round_trip(&response, b"\x0a\x01t\x22\x01x");
 }
 
 #[tokio::test]

@@ -66,13 +66,13 @@ impl Authenticator for AppTokens {
         };
         self.check(&known, &user)?;
         self.tokens.note(&known, now, &credentials.caller);
-        let (scopes, not_after) = (Arc::clone(&known.scopes), known.end());
+        let (scopes, not_after, actor) = (Arc::clone(&known.scopes), known.end(), known.token.actor());
         let revalidate = changes.map(|changes| -> Arc<dyn Revalidate> {
             let (tokens, directory, clock) =
                 (Arc::clone(&self.tokens), Arc::clone(&self.directory), self.clock.clone());
             Arc::new(InForce { tokens, directory, clock, known, forgotten, changes })
         });
-        Ok(Authenticated { scopes, not_after, revalidate, ..Authenticated::full(user, amr::APP) })
+        Ok(Authenticated { scopes, not_after, actor, revalidate, ..Authenticated::full(user, amr::APP) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use authn::{Grants, Reason, UserId};
+use authn::{Actor, Grants, Reason, UserId};
 use bounded_cache::HeapSize;
 use uuid::Uuid;
 
@@ -168,6 +168,11 @@ impl AppToken {
     /// only after their tokens were made elsewhere.
     pub fn is_outdated(&self, password_changed: Option<SystemTime>) -> bool {
         password_changed.is_some_and(|changed| self.imported.unwrap_or(self.created) < changed)
+    }
+
+    /// Who acts in its owner's name with it: the administrator who made it for another user (`docs/security-requirements.md#a11`).
+    pub fn actor(&self) -> Option<Actor> {
+        (self.kind == Kind::Impersonated).then(|| self.created_by.as_str().into())
     }
 
     /// Whether it belongs to this user, see [`UserId::is_same`].

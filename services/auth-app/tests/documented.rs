@@ -1,7 +1,7 @@
 //! The documented settings: every row of the table that operators of oCIS know, and the shape of its YAML example.
 
 use auth_app::{AuthApp, Config};
-use config::{docs, example};
+use config::{Environment, docs, example, load};
 use runtime::Service;
 
 /// Names, type, default.
@@ -96,6 +96,26 @@ fn every_documented_setting_is_there_with_its_type_and_default() {
         let row = rows.iter().find(|row| row.get(1) == Some(names));
         let row = row.unwrap_or_else(|| panic!("{names} is not documented:\n{docs}"));
         assert_eq!((row[2], row[3]), (*kind, *default), "{names}");
+    }
+}
+
+/// An OpenCloud's settings say where its tokens are; here they are imported into the database.
+#[test]
+fn storage_of_tokens_in_an_opencloud_is_reported_as_no_setting() {
+    let secret = "an-adequate-secret-of-32-bytes-ok";
+    let own = ["OCIS_JWT_SECRET", "AUTH_APP_TOKEN_KEY", "OCIS_MACHINE_AUTH_API_KEY"].map(|name| (name, secret));
+    let theirs = [
+        ("AUTH_APP_STORAGE_DRIVER", "jsoncs3"),
+        ("AUTH_APP_JSONCS3_PROVIDER_ADDR", "eu.opencloud.api.storage-system"),
+        ("AUTH_APP_JSONCS3_SYSTEM_USER_IDP", "internal"),
+        ("AUTH_APP_JSONCS3_PASSWORD_GENERATOR", "diceware"),
+        ("AUTH_APP_JSONCS3_DICEWARE_NUMBER_OF_WORDS", "6"),
+    ];
+    let environment: Environment = own.into_iter().chain(theirs).collect();
+    let warnings = load::<Config>(&AuthApp::IDENTITY, &environment).expect("a configuration").warnings;
+    for (name, _) in theirs {
+        let line = format!("{name} is set, but auth-app has no such setting; it is ignored");
+        assert!(warnings.iter().any(|warning| warning.starts_with(&line)), "{name}: {warnings:?}");
     }
 }
 

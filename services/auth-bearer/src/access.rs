@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::grant::is_api_scope;
-use authn::{Grants, Reason, Scopes, amr};
-use oidc::claims::{FIRST_PARTY, is_meant_for};
+use authn::{Actor, Grants, Reason, Scopes, amr};
+use oidc::claims::{FIRST_PARTY, SERVICE_ACCOUNT, is_meant_for};
 use oidc::{client_id, scope};
 use serde_json::{Map, Value};
 
@@ -39,22 +39,31 @@ pub struct Rules {
 pub struct Access {
     /// Everything that its user may, unless its scope asks for parts of the API.
     pub scopes: Arc<Scopes>,
-    /// [`amr::OIDC`], or [`amr::OIDC_CLIENT`], with which no app token can be made.
+    /// [`amr::OIDC`], or [`amr::OIDC_CLIENT`], with which no app token can be made; [`amr::SERVICE`] if the subject is a service account
+    /// and no user of the directory.
     pub amr: &'static str,
+    /// Who acts for the user, if the token says so (RFC 8693 4.1).
+    pub actor: Option<Actor>,
 }
 
 impl Access {
     /// What a token may do whose claims are these and [were accepted](check).
     ///
     /// # Errors
-    /// [`Reason::Policy`] if its scope asks for the API, and for nothing there that is known.
+    /// [`Reason::Policy`] if its scope asks for the API, and for nothing there that is known; [`Reason::Malformed`] for an `act` that
+    /// cannot be read: the user would appear to act alone (`docs/security-requirements.md#x11`).
     pub fn of(claims: &Map<String, Value>, rules: &Rules) -> Result<Self, Reason> {
         let grants = Grants::of_oauth_scope(scope_tokens(claims)).map_err(|_| Reason::Policy)?;
+        let actor = Actor::read(claims.get("act")).map_err(|_| Reason::Malformed)?;
+        if is_service_account(claims, rules) {
+            let scopes = grants.ok_or(Reason::Policy)?.to_cs3();
+            return Ok(Self { scopes: Arc::new(scopes), amr: amr::SERVICE, actor });
+        }
         let scopes = grants.map_or_else(Scopes::full_user, |grants| grants.to_cs3());
         if is_interactive(claims, rules) {
-            Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC })
+            Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC, actor })
         } else {
-            Ok(Self::of_client(scopes))
+            Ok(Self { actor, ..Self::of_client(scopes) })
         }
     }
 
@@ -64,19 +73,20 @@ impl Access {
     }
 
     fn of_client(scopes: Scopes) -> Self {
-        Self { scopes: Arc::new(scopes.with_amr(amr::OIDC_CLIENT)), amr: amr::OIDC_CLIENT }
+        Self { scopes: Arc::new(scopes.with_amr(amr::OIDC_CLIENT)), amr: amr::OIDC_CLIENT, actor: None }
     }
 }
 
 /// Checks a token's audience and client. Doorward's own provider states which clients are first-party; tokens of other clients need
 /// a scope of the API, or an operator who names the client. For another issuer the configured audiences and clients decide; without
-/// any, only the well-known clients are accepted. A token in which a client acts for itself (`client_credentials`) is refused.
+/// any, only the well-known clients are accepted. A token in which a client acts for itself (`client_credentials`) is refused, unless
+/// Doorward's own provider states that the client is a service account.
 ///
 /// # Errors
 /// Why it is refused.
 pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
     let Rules { audiences, authorized_parties, .. } = rules;
-    if is_of_client_itself(claims) {
+    if is_of_client_itself(claims) && !is_service_account(claims, rules) {
         return Err(Reason::UnknownUser);
     }
     if !audiences.is_empty() && !audiences.iter().any(|audience| is_meant_for(claims, audience)) {
@@ -134,6 +144,12 @@ fn is_built_in(claims: &Map<String, Value>) -> bool {
 fn is_of_client_itself(claims: &Map<String, Value>) -> bool {
     let subject = claims.get("sub");
     subject.is_some() && CLIENT.iter().any(|name| claims.get(*name) == subject)
+}
+
+/// Whether Doorward's own provider states that the client, which acts for itself, is a service account
+/// (`docs/security-requirements.md#i81`).
+fn is_service_account(claims: &Map<String, Value>, rules: &Rules) -> bool {
+    rules.is_own && is_of_client_itself(claims) && claims.get(SERVICE_ACCOUNT) == Some(&Value::Bool(true))
 }
 
 /// Whether the token names a client, and every claim that names one names an accepted one.

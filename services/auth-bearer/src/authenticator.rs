@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User};
+use authn::ended_sessions::Issuance;
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserId, UserType, amr};
 use bounded_cache::Lookups;
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
@@ -18,9 +19,11 @@ use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
 use crate::logouts::Logouts;
+use crate::membership::Instance;
 use crate::remote;
 use crate::results::{Key, Outcome, Results, Verified, key};
 use crate::sessions::SessionStatus;
+use crate::tenants::{self, Tenants};
 use crate::user_directory::UserDirectory;
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
@@ -29,22 +32,24 @@ pub struct Bearer {
     results: Results,
     pub(crate) logouts: Arc<Logouts>,
     users: UserDirectory,
-    /// The sessions of our own provider.
+    /// Looks tenants up, if there are any.
+    tenants: Option<Tenants>,
+    /// What our own provider has ended.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     pub(crate) clock: Clock,
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `users`. `logouts` are what the issuers have reported as ended,
-    /// and `ended_sessions` the sessions of our own provider, if they are known.
+    /// Verifies tokens of these issuers and finds their users with `users`, and tenants with `tenants`, if there are any. `logouts` are
+    /// what the issuers have reported as ended, and `ended_sessions` the sessions of our own provider, if they are known.
     pub fn new(
         issuers: Arc<FileValue<Issuers>>,
-        users: UserDirectory,
+        (users, tenants): (UserDirectory, Option<Tenants>),
         logouts: Arc<Logouts>,
         ended_sessions: Option<Arc<dyn EndedSessions>>,
         clock: Clock,
     ) -> Self {
-        Self { issuers, results: Results::default(), logouts, users, ended_sessions, clock }
+        Self { issuers, results: Results::default(), logouts, users, tenants, ended_sessions, clock }
     }
 
     /// How often the result of a verification was known.
@@ -93,7 +98,7 @@ impl Bearer {
         let verified = outcome.verdict?;
         self.check_logouts_are_known(&outcome.issuer)?;
         if outcome.issuer.settings.rules.is_own {
-            self.check_own_session(outcome.issuer.name(), &verified.claims)?;
+            self.check_not_ended(&outcome.issuer, &verified)?;
         }
         Ok((outcome.issuer, verified))
     }
@@ -124,19 +129,24 @@ impl Bearer {
         Err(Failure::unavailable("the ended sessions of the issuer are not known").into())
     }
 
-    /// Whether our own provider still has the session of a token (`docs/security-requirements.md#r9`). Tokens of `offline_access`
+    /// Whether our own provider has revoked a token or its grant (`docs/security-requirements.md#i24`), or ended its session
+    /// (`docs/security-requirements.md#r9`), or everything of its client or its user since it was issued. Tokens of `offline_access`
     /// grants survive browser sign-out.
-    fn check_own_session(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
-        if access::is_offline(claims.all()) {
-            return Ok(());
+    fn check_not_ended(&self, issuer: &Issuer, verified: &Verified) -> Result<(), AuthError> {
+        let Some(ended) = &self.ended_sessions else { return Ok(()) };
+        let claims = &verified.claims;
+        let claim = |name: &str| claims.all().get(name).and_then(Value::as_str);
+        let session = claim("sid").filter(|_| !access::is_offline(claims.all()));
+        let ids = [session, claim("jti"), claim("gid")].into_iter().flatten();
+        let is_cut_off = issuance(issuer, verified).map(|token| ended.cuts_off(issuer.name(), &token));
+        for has_ended in ids.map(|id| ended.has_ended(issuer.name(), id)).chain(is_cut_off) {
+            match has_ended {
+                Some(false) => {}
+                Some(true) => return Err(AuthError::Refused(Reason::Revoked)),
+                None => return Err(Failure::unavailable("the sessions of the provider are not known").into()),
+            }
         }
-        let sid = claims.all().get("sid").and_then(Value::as_str);
-        let Some((ended, sid)) = self.ended_sessions.as_ref().zip(sid) else { return Ok(()) };
-        match ended.has_ended(issuer, sid) {
-            Some(false) => Ok(()),
-            Some(true) => Err(AuthError::Refused(Reason::Revoked)),
-            None => Err(Failure::unavailable("the sessions of the provider are not known").into()),
-        }
+        Ok(())
     }
 
     fn status(&self, outcome: &Outcome, now: SystemTime) -> SessionStatus {
@@ -144,6 +154,23 @@ impl Bearer {
         verified
             .map_or(SessionStatus::Active, |verified| self.logouts.status(outcome.issuer.name(), &verified.claims, now))
     }
+}
+
+/// For whom and when a token of the own provider was issued. Userinfo says nothing of the token, and has just accepted it.
+fn issuance<'a>(issuer: &Issuer, Verified { claims, access }: &'a Verified) -> Option<Issuance<'a>> {
+    if issuer.settings.method == Method::UserInfo {
+        return None;
+    }
+    let number = |name: &str| claims.all().get(name).and_then(Value::as_u64);
+    Some(Issuance {
+        // a service account has the name of no user
+        user: (access.amr != amr::SERVICE).then_some(claims.subject.as_str()),
+        client: claims.all().get("client_id").and_then(Value::as_str).unwrap_or_default(),
+        session: claims.session.as_deref().and_then(|sid| sid.parse().ok()),
+        signed_in: number("auth_time"),
+        // a token that does not say when it was issued counts as an old one
+        issued: number("iat").unwrap_or_default(),
+    })
 }
 
 /// Verifies a token with the issuer's keys.
@@ -158,7 +185,9 @@ async fn verify_here(
     let claims = Claims::read(jwt.into_claims())?;
     issuer.note_life(&claims, now);
     let access = Access::of(claims.all(), &issuer.settings.rules)?;
-    Ok(Verified { claims: complete(issuer, token, claims).await?, access })
+    // no claim of a service account names a user, and userinfo knows none
+    let claims = if access.amr == amr::SERVICE { claims } else { complete(issuer, token, claims).await? };
+    Ok(Verified { claims, access })
 }
 
 /// Verifies a token at the issuer.
@@ -178,17 +207,16 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// Adds the claims of the userinfo endpoint if the claim that names the user is missing, or if the issuer has moved a claim that
-/// decides about groups or the role to that endpoint. Access is decided before, as users may control what userinfo returns.
+/// Adds the claims of the userinfo endpoint if a claim is missing without which no user is accepted, or that may admit the user to this
+/// instance, or if the issuer has moved a claim that decides about groups, the role, the instance or the tenant to that endpoint. Access is decided before, as users may control what
+/// userinfo returns.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
-    let settings = &issuer.settings;
-    let wanted = match (&settings.naming, &settings.provisioning) {
-        (Naming::Directory { claim, .. }, _) => Some(claim),
-        (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
-        (Naming::Own { .. }, None) => None,
-    };
-    let is_unnamed = wanted.is_some_and(|wanted| claims.text(wanted).is_none());
-    if settings.skip_user_info || !(is_unnamed || is_left_out(issuer, &claims).await?) {
+    if issuer.settings.skip_user_info {
+        return Ok(claims);
+    }
+    let is_incomplete =
+        lacks_claims(issuer, &claims) || is_undecided(issuer, &claims).await? || is_left_out(issuer, &claims).await?;
+    if !is_incomplete {
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
@@ -196,12 +224,40 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
     if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
 }
 
-/// Whether a claim that decides about groups or the role was left out, and the issuer refers to its own userinfo endpoint for it.
-/// No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused then.
+/// Whether a claim is missing without which no user is accepted: the one that names the user, those that name instances, or the one
+/// that names the tenant.
+fn lacks_claims(issuer: &Issuer, claims: &Claims) -> bool {
+    let settings = &issuer.settings;
+    let wanted = match (&settings.naming, &settings.provisioning) {
+        (Naming::Directory { claim, .. }, _) => Some(claim),
+        (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
+        (Naming::Own { .. }, None) => None,
+    };
+    wanted.is_some_and(|wanted| claims.text(wanted).is_none())
+        || settings.instance.as_ref().is_some_and(|instance| instance.is_unstated(claims))
+        || settings.tenant.as_ref().is_some_and(|tenant| claims.value(&tenant.path).is_none())
+}
+
+/// Whether the claim of this instance that the token lacks may admit the user: guests here are members elsewhere, and an issuer may have
+/// one of the two claims in userinfo alone. Where it has no such endpoint, or has just answered there, the claims are all that it says.
+async fn is_undecided(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
+    let instance = issuer.settings.instance.as_ref();
+    if issuer.settings.method == Method::UserInfo || !instance.is_some_and(|instance| instance.is_undecided(claims)) {
+        return Ok(false);
+    }
+    Ok(remote::user_info_endpoint(issuer).await?.is_some())
+}
+
+/// Whether a claim that decides about groups, the role, the instance or the tenant was left out, and the issuer refers to its own userinfo
+/// endpoint for it. No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused
+/// then.
 async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
     let settings = &issuer.settings;
     let groups = settings.provisioning.as_ref().map(|provisioning| &provisioning.groups);
-    let needed = groups.into_iter().chain(settings.roles.as_ref().map(|roles| &roles.claim));
+    let instance = settings.instance.iter().flat_map(Instance::claims);
+    let named =
+        settings.roles.iter().map(|roles| &roles.claim).chain(settings.tenant.iter().map(|tenant| &tenant.path));
+    let needed = groups.into_iter().chain(named).chain(instance);
     let left_out = needed.filter(|path| claims.is_left_out(path));
     let endpoints: Vec<&str> = left_out.filter_map(|path| claims.endpoint_of(path)).collect();
     if endpoints.is_empty() {
@@ -218,18 +274,44 @@ fn is_one_token(token: &str) -> bool {
     !body.is_empty() && token.len() <= oidc::jose::MAX_JWT && body.bytes().all(is_of_it)
 }
 
+impl Bearer {
+    /// The user of a token, as a member or guest of this instance and of the tenant that the token names. Service accounts are neither.
+    async fn user(&self, issuer: &Issuer, claims: &Claims) -> Result<Arc<User>, AuthError> {
+        // before accounts are created for users of other instances
+        let instance = issuer.settings.instance.as_ref();
+        let membership = instance.map(|instance| instance.membership(claims)).transpose()?;
+        let user = self.users.find(issuer, claims).await?;
+        if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
+            return Err(AuthError::Refused(Reason::Revoked));
+        }
+        tenants::check(self.tenants.as_ref(), issuer, claims, &user).await?;
+        Ok(match membership {
+            Some(membership) => membership.of_user(user),
+            None => user,
+        })
+    }
+}
+
 #[async_trait]
 impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
-        let user = self.users.find(&issuer, claims).await?;
-        if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
-            return Err(AuthError::Refused(Reason::Revoked));
-        }
+        let user = if access.amr == amr::SERVICE {
+            service_account(&claims.subject)
+        } else {
+            self.user(&issuer, claims).await?
+        };
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
-        Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
+        let (actor, not_after) = (access.actor.clone(), claims.expires);
+        Ok(Authenticated { scopes, not_after, actor, sid, ..Authenticated::full(user, access.amr) })
     }
+}
+
+/// A service account, as auth-service answers it.
+fn service_account(id: &str) -> Arc<User> {
+    let id = UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
+    Arc::new(User { id, ..User::default() })
 }
 
 /// Whether the user has signed in for a token of the own provider with a password that is not valid any more

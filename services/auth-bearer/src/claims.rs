@@ -137,6 +137,15 @@ fn allocated_by(value: &Value) -> usize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path(Vec<String>);
 
+/// The claim of an issuer's tokens that names the tenant of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantClaim {
+    /// The claim.
+    pub path: Path,
+    /// Whether it holds the identifier of another system, by which the tenant is looked up.
+    pub is_external: bool,
+}
+
 /// A text that names no claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(r"must be names joined by dots, at most 8; a dot within a name is written \., and a backslash \\")]
@@ -176,6 +185,11 @@ impl Path {
     /// Whether it is this claim.
     pub fn is(&self, name: &str) -> bool {
         matches!(self.0.as_slice(), [only] if only == name)
+    }
+
+    /// Whether it is a claim below another one.
+    pub fn is_nested(&self) -> bool {
+        self.0.len() > 1
     }
 
     fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {

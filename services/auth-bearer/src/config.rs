@@ -1,6 +1,8 @@
 mod file;
+mod multi_instance;
 mod oidc;
 mod provisioning;
+mod tenants;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::FileError;
+pub use multi_instance::MultiInstance;
 pub use oidc::Oidc;
 pub use provisioning::{AutoProvision, RoleAssignment};
 
@@ -62,14 +65,18 @@ pub struct Config {
     pub auto_provision: AutoProvision,
     /// Which roles tokens give.
     pub role_assignment: RoleAssignment,
+    /// Whether every user belongs to a tenant. Accounts are not created then, as tenants come from LDAP.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
+    /// Which of several instances this is.
+    pub multi_instance: MultiInstance,
     /// The internal address of Doorward's own idp, like `http://127.0.0.1:9130`: requests to the issuers in
     /// `own_issuers` go there instead of to their URL. 'doorward server' sets it for an idp in the same process. If
     /// empty, they go to the URL.
     #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
     pub idp_backend: String,
-    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended, and access tokens that
-    /// were issued in them are refused at once. If empty, they are accepted until they expire, unless idp runs in the same
-    /// process.
+    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended and what is revoked, and access
+    /// tokens of these are refused at once. If empty, they are accepted until they expire, unless idp runs in the same process.
     #[schemars(extend("x-env" = ["<P>_IDP_ENDPOINT"]))]
     pub idp_endpoint: String,
     /// The directory's own address.
@@ -100,6 +107,7 @@ impl Section for Config {
             ("auth_providers.oidc", &self.auth_providers.oidc),
             ("auto_provision", &self.auto_provision),
             ("role_assignment", &self.role_assignment),
+            ("multi_instance", &self.multi_instance),
             ("", &self.database_pool),
         ]
     }
@@ -115,6 +123,14 @@ impl Section for Config {
         let hint =
             "is not set; people are made and changed with a token that it signs: give every service the same one";
         Invalid::unless(!writes || !self.minting.jwt_secret.is_empty(), "token_manager.jwt_secret", hint)?;
+        let has_tenants = self.multi_tenant_enabled || self.auth_providers.oidc.tenant_claim.is_empty();
+        Invalid::unless(has_tenants, "multi_tenant_enabled", "is not set; PROXY_TENANT_OIDC_CLAIM needs it")?;
+        let is_possible = !self.multi_tenant_enabled || !self.auto_provision.accounts;
+        let hint = "must not be set together with OCIS_MULTI_TENANT_ENABLED: tenants come from LDAP";
+        Invalid::unless(is_possible, "auto_provision.accounts", hint)?;
+        let is_callable = !self.auth_providers.oidc.tenant_id_mapping || !self.minting.jwt_secret.is_empty();
+        let hint = "is not set; tenants are looked up with a token that it signs: give every service the same one";
+        Invalid::unless(is_callable, "token_manager.jwt_secret", hint)?;
         store::validate_url(&self.database_url)?;
         store::validate_listen_url(&self.database_listen_url)
     }
@@ -138,7 +154,12 @@ impl Config {
             all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
         self.add_profiles(&mut all);
+        let instance = self.multi_instance.instance();
+        for issuer in &mut all {
+            issuer.instance.clone_from(&instance);
+        }
         Settings::check_together(&all).map_err(FileError::Together)?;
+        tenants::check_together(self, &all).map_err(FileError::Together)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
         if writes && self.minting.jwt_secret.is_empty() {
             return Err(FileError::Together(

@@ -8,13 +8,14 @@ use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
 use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
-use outbound::issuer::{PrepareError, Source};
+use outbound::issuer::{KeyRequests, PrepareError, Source};
 use outbound::{Authorities, ClientIdentity};
 use runtime::Context;
+use token::transaction::names::TYP;
 
 use crate::access::{self, Rules};
-use crate::claims::{Claims, Path};
-use crate::metrics::KeyRequests;
+use crate::claims::{Claims, Path, TenantClaim};
+use crate::membership::Instance;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;
@@ -136,6 +137,10 @@ pub struct Settings {
     pub provisioning: Option<Provisioning>,
     /// Which roles its tokens give; if none, the roles of the directory apply.
     pub roles: Option<Roles>,
+    /// The instance to which its users have to belong; if none, there is only one.
+    pub instance: Option<Instance>,
+    /// The claim that names the tenant of a user; if none, tokens say nothing of tenants.
+    pub tenant: Option<TenantClaim>,
 }
 
 impl Settings {
@@ -293,12 +298,14 @@ impl Issuers {
     }
 
     /// Selects the issuer at which a token is verified. A token that names its issuer is disclosed to no other one; a token that
-    /// does not can only be of the one issuer that verifies such tokens.
+    /// does not can only be of the one issuer that verifies such tokens. A transaction token is disclosed to none: it is valid within
+    /// the installation only, and need not name an issuer (`docs/security-requirements.md#x3`).
     ///
     /// # Errors
     /// Why it is refused.
     pub fn route<'a>(&'a self, token: &'a str) -> Result<Route<'a>, Reason> {
         let jwt = match UnverifiedJwt::parse(token) {
+            Ok(jwt) if jwt.is_typ(TYP) => return Err(Reason::ForeignToken),
             Ok(jwt) => jwt,
             Err(JwtError::TooLong | JwtError::Extension) => return Err(Reason::Malformed),
             Err(_) => return self.opaque(),

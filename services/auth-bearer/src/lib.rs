@@ -11,14 +11,17 @@ pub mod issuer;
 pub mod jwt;
 pub mod logout;
 pub mod logouts;
-mod metrics;
+pub mod membership;
 mod migration;
 pub mod provision;
 mod remote;
 pub mod results;
 pub mod sessions;
 mod store;
+pub mod tenants;
+pub mod transport;
 pub mod user_directory;
+mod users_service;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -30,17 +33,23 @@ use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups, kind};
 use outbound::{Authorities, ClientIdentity};
 use runtime::{
     App, Context, FileSetting, FileValue, Listeners, Misconfigured, ProviderSessions, Reading, Task, client,
+    is_registry_name,
 };
 use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
 use crate::logouts::Logouts;
-use crate::provision::{Provisioner, Transport, transport};
+use crate::provision::Provisioner;
+use crate::tenants::Tenants;
+use crate::transport::{Transport, transport};
 use crate::user_directory::UserDirectory;
 
-pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
+pub use self::config::{
+    AuthProviders, AutoProvision, Config, FileError, Minting, MultiInstance, Oidc, Outbound, RoleAssignment,
+};
 pub use authenticator::Bearer;
 pub use migration::Migrator;
+pub use users_service::UsersService;
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
@@ -76,13 +85,20 @@ impl runtime::Service for AuthBearer {
     }
 }
 
-/// The transport to a users service in another process.
+/// The users service in another process. Tenants are looked up at the gateway of an existing installation where that is the directory.
 ///
 /// # Errors
-/// When its endpoint is malformed.
-pub fn administration(config: &Config, context: &Context) -> Result<Transport, BoxError> {
+/// When an endpoint is malformed.
+pub fn administration(config: &Config, context: &Context) -> Result<UsersService, BoxError> {
     let endpoint = if config.users_endpoint.is_empty() { DEFAULT_USERS } else { &config.users_endpoint };
-    Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
+    let users = UsersService::from(transport(client::channel(endpoint, &config.grpc_client_tls, context)?));
+    let reva = &config.reva;
+    let is_gateway = config.users_endpoint.is_empty() && !reva.address.is_empty() && !is_registry_name(&reva.address);
+    if !(config.multi_tenant_enabled && is_gateway) {
+        return Ok(users);
+    }
+    let gateway = transport(client::channel(&reva.address, &reva.tls, context)?);
+    Ok(UsersService { tenants: (gateway, tenants::Service::Gateway), ..users })
 }
 
 /// The sessions of our own provider in another process, if its endpoint is set.
@@ -150,7 +166,7 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
     }
 }
 
-/// The authenticator, over any directory, with the administration of its users, with what issuers have reported as ended, and with the
+/// The authenticator, over any directory, with the service that has its users, with what issuers have reported as ended, and with the
 /// ended sessions of our own provider if they are known. It contacts no issuer before the first token.
 ///
 /// # Errors
@@ -158,22 +174,37 @@ pub fn state(config: &Config, environment: &Environment) -> ServiceState {
 pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
-    users: Transport,
+    users: impl Into<UsersService>,
     (logouts, ended_sessions): (Arc<Logouts>, Option<Arc<dyn EndedSessions>>),
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
     let issuers = issuers(config, context)?;
+    let UsersService { administration, tenants } = users.into();
+    let tenants = tenants_of(config, tenants, context)?;
     let provisioner = if config.may_write_users() {
         let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
-        Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
+        Some(Provisioner::new(administration, keys, context.clock.clone(), context.random.clone()))
     } else {
         None
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let users = UserDirectory::new(directory, groups, provisioner);
-    let bearer = Bearer::new(issuers, users, logouts, ended_sessions, context.clock.clone());
+    let bearer = Bearer::new(issuers, (users, tenants), logouts, ended_sessions, context.clock.clone());
     context.metrics.cache("verified_tokens", bearer.lookups());
     Ok(Arc::new(bearer))
+}
+
+/// Looks tenants up, where users belong to tenants and there is a secret for that.
+fn tenants_of(
+    config: &Config,
+    service: (Transport, tenants::Service),
+    context: &Context,
+) -> Result<Option<Tenants>, BoxError> {
+    if !config.multi_tenant_enabled || config.minting.jwt_secret.is_empty() {
+        return Ok(None);
+    }
+    let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
+    Ok(Some(Tenants::new(service, keys, context.clock.clone(), context.random.clone())))
 }
 
 /// The same authenticator with its answers measured, for callers.

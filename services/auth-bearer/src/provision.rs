@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authn::audit::Event;
-use authn::{AuthError, BoxError, Reason, may_be_new_login};
+use authn::{AuthError, Reason, may_be_new_login};
 use bounded_cache::MIB;
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
@@ -18,13 +18,12 @@ use proto::doorward::users::v1::{
 };
 use runtime::{Clock, Random};
 use token::{KeyRing, Minter, provisioner};
-use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Status};
-use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::derived_id::is_derived;
 use crate::groups::Group;
+use crate::transport::Transport;
 
 /// The lifetime of that token.
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -34,24 +33,6 @@ const KEPT_FOR: Duration = Duration::from_mins(5);
 const BOUND: u64 = MIB;
 /// The bound of the memory for times of issue, in bytes.
 const NEWEST_BOUND: u64 = 4 * MIB;
-
-/// The transport to the users service: a connection, or the service itself in one process.
-pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
-
-/// The users service is unreachable.
-#[derive(Debug, thiserror::Error)]
-#[error("users cannot be reached")]
-pub struct TransportError(#[source] BoxError);
-
-/// Makes a transport of any gRPC service.
-pub fn transport<S>(service: S) -> Transport
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-{
-    BoxCloneSyncService::new(service.map_err(|error| TransportError(error.into())))
-}
 
 /// What an issuer says of one of its users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -48,7 +48,7 @@ pub struct Outcome {
 impl HeapSize for Verified {
     fn heap_size(&self) -> usize {
         let Self { claims, access } = self;
-        claims.heap_size() + access.scopes.heap_size()
+        claims.heap_size() + access.scopes.heap_size() + access.actor.heap_size()
     }
 }
 

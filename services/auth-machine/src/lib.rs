@@ -12,8 +12,9 @@ pub use self::config::Config;
 use ::config::{Identity, InForce};
 use authn::{AllowedCallers, Authenticator, BoxError, Directory, kind};
 pub use policy::{Decision, Policy};
-use runtime::{App, Context, Listeners, Service};
+use runtime::{App, Context, Listeners, Misconfigured, Service, SpiffeAuthorities};
 use tokio::sync::watch;
+use workload::Workloads;
 
 /// The service.
 pub struct AuthMachine;
@@ -28,19 +29,49 @@ impl Service for AuthMachine {
         Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
     }
 
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Workloads::check(&config.workload_policy, &config.spiffe).map(|()| Vec::new())
+    }
+
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
-        app(authenticator(&config, directory, &context)?, &config)
+        app(&open(&config, directory, &context)?, &config)
     }
 }
 
-/// The authenticator, over any directory. Its keys are read again at every reload.
+/// The service, with what it needs open.
+pub struct Components {
+    /// Lets callers act for users.
+    pub authenticator: Arc<dyn Authenticator>,
+    client_authorities: Option<SpiffeAuthorities>,
+}
+
+/// The authenticator, over any directory. Its keys are read again at every reload, and the policy for workloads when its file changes.
+/// Needs a tokio runtime.
 ///
 /// # Errors
-/// When the policy cannot be read.
-pub fn authenticator(
+/// When a policy or a trust bundle cannot be read.
+pub fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
+    let service = AuthMachine::IDENTITY.name;
+    let has_policy = config.workload_policy.policy_file.is_some();
+    let open = || Workloads::open(&config.workload_policy, &config.spiffe, service, context);
+    let workloads = has_policy.then(open).transpose()?;
+    if let Some(workloads) = &workloads {
+        context.metrics.cache("workload_tokens", workloads.lookups());
+    }
+    let client_authorities = match (&workloads, config.grpc.tls.client_spiffe) {
+        (Some(workloads), true) => Some(workloads.client_authorities()),
+        (None, true) => Some(workload::client_authorities(&config.spiffe, service, context)?),
+        (_, false) => None,
+    };
+    let authenticator = authenticator(config, directory, workloads, context)?;
+    Ok(Components { authenticator, client_authorities })
+}
+
+fn authenticator(
     config: &Config,
     directory: Arc<dyn Directory>,
+    workloads: Option<Arc<Workloads>>,
     context: &Context,
 ) -> Result<Arc<dyn Authenticator>, BoxError> {
     let keys = Arc::new(key::Keys::new(config.keys(), &context.random));
@@ -48,7 +79,8 @@ pub fn authenticator(
     let following =
         follow(Arc::downgrade(&keys), config.clone(), context.clone(), context.reload.subscribe_from_start());
     context.background.spawn("machine keys", following);
-    let machine = service::Machine { keys, policy, gateways: config.trusted_gateways.clone().into(), directory };
+    let (gateways, clock) = (config.trusted_gateways.clone().into(), context.clock.clone());
+    let machine = service::Machine { keys, policy, workloads, gateways, directory, clock };
     Ok(runtime::measured(Arc::new(machine), AuthMachine::IDENTITY.name, kind::MACHINE, &context.metrics))
 }
 
@@ -69,12 +101,14 @@ async fn follow(keys: Weak<key::Keys>, config: Config, context: Context, mut rel
     }
 }
 
-/// The service that answers with this authenticator, to the callers that may use the machine key.
+/// The service that was opened, for the callers that may use it.
 ///
 /// # Errors
 /// When their names cannot be read.
-pub fn app(authenticator: Arc<dyn Authenticator>, config: &Config) -> Result<App, BoxError> {
+pub fn app(opened: &Components, config: &Config) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
-    let authenticator = AllowedCallers::parse(&config.callers)?.restrict(authenticator, "AUTH_MACHINE_CALLERS");
-    Ok(App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit))))
+    let callers = AllowedCallers::parse(&config.callers)?;
+    let authenticator = callers.restrict(opened.authenticator.clone(), "AUTH_MACHINE_CALLERS");
+    let app = App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit)));
+    Ok(App { client_authorities: opened.client_authorities.clone(), ..app })
 }

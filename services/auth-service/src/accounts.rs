@@ -11,6 +11,7 @@ use crypto::{HMAC_LEN, HmacKey};
 use runtime::Random;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use workload::Workloads;
 
 use crate::config::{Config, MIN_SECRET};
 
@@ -72,8 +73,8 @@ struct Entry {
 }
 
 struct Account {
-    /// Of the secret, under a key that only this process knows.
-    digest: [u8; HMAC_LEN],
+    /// Of the secret, under a key that only this process knows; `None` if only a workload is the account.
+    digest: Option<[u8; HMAC_LEN]>,
     /// Of the secret before it, which is accepted too.
     previous: Option<[u8; HMAC_LEN]>,
     authenticated: Authenticated,
@@ -97,7 +98,7 @@ impl Accounts {
         let mut accounts = Self { key, dummy, by_id: HashMap::new(), files: Vec::new() };
         let own = &config.service_account;
         if !own.id.is_empty() {
-            accounts.add(&own.id, &own.secret, Scopes::full_user(), None, false)?;
+            accounts.add(&own.id, Some(&own.secret), Scopes::full_user(), None, false)?;
             let previous = &own.secret_previous;
             if let Some(account) = accounts.by_id.get_mut(&own.id).filter(|_| !previous.is_empty()) {
                 account.previous = Some(accounts.key.digest(previous.expose().as_bytes()));
@@ -108,7 +109,10 @@ impl Accounts {
             for entry in read(file)? {
                 accounts.files.extend(entry.secret_file.clone());
                 let secret = entry.secret(config.secret_files.allow_readable_secrets)?;
-                accounts.add(&entry.id, &secret, entry.scopes()?, entry.expires()?, entry.disabled)?;
+                if secret.is_none() && config.workload_policy.policy_file.is_none() {
+                    return Err(entry.problem("must have either secret or secret_file"));
+                }
+                accounts.add(&entry.id, secret.as_ref(), entry.scopes()?, entry.expires()?, entry.disabled)?;
             }
         }
         Ok(accounts)
@@ -117,7 +121,7 @@ impl Accounts {
     fn add(
         &mut self,
         id: &str,
-        secret: &Secret,
+        secret: Option<&Secret>,
         scopes: Scopes,
         not_after: Option<SystemTime>,
         disabled: bool,
@@ -126,11 +130,14 @@ impl Accounts {
         if id.is_empty() || self.by_id.contains_key(id) {
             return refuse("must have an id that no other account has".to_owned());
         }
-        if let Some(weakness) = secret.weakness(MIN_SECRET) {
+        if let Some(weakness) = secret.and_then(|secret| secret.weakness(MIN_SECRET)) {
             return refuse(format!("the secret {weakness}"));
         }
+        if secret.is_some_and(|secret| Workloads::is_token(secret.expose())) {
+            return refuse("the secret has the form of a token (JWT), and would never be compared".to_owned());
+        }
         let authenticated = authenticated(id, "", scopes, not_after);
-        let digest = self.key.digest(secret.expose().as_bytes());
+        let digest = secret.map(|secret| self.key.digest(secret.expose().as_bytes()));
         self.by_id.insert(id.to_owned(), Account { digest, previous: None, authenticated, disabled });
         Ok(())
     }
@@ -141,18 +148,19 @@ impl Accounts {
             return Err(Reason::EmptySecret);
         }
         let account = self.by_id.get(id);
-        let expected = account.map_or(&self.dummy, |account| &account.digest);
+        let expected = account.and_then(|account| account.digest.as_ref()).unwrap_or(&self.dummy);
         let previous = account.and_then(|account| account.previous.as_ref()).unwrap_or(&self.dummy);
         let equal = self.key.verify(secret.as_bytes(), expected) | self.key.verify(secret.as_bytes(), previous);
         match account {
             None => Err(Reason::UnknownUser),
             Some(_) if !equal => Err(Reason::WrongSecret),
-            Some(account) if account.disabled => Err(Reason::Disabled),
-            Some(Account { authenticated, .. }) if authenticated.not_after.is_some_and(|end| now >= end) => {
-                Err(Reason::Expired)
-            }
-            Some(account) => Ok(account.authenticated.clone()),
+            Some(account) => account.granted(now),
         }
+    }
+
+    /// The account of this identifier, for a workload that is the account.
+    pub fn granted(&self, id: &str, now: SystemTime) -> Result<Authenticated, Reason> {
+        self.by_id.get(id).ok_or(Reason::UnknownUser)?.granted(now)
     }
 
     /// Whether there is an account with this identifier.
@@ -173,6 +181,19 @@ impl Accounts {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
+    }
+}
+
+impl Account {
+    /// What the account is answered with, unless it is disabled or has ended.
+    fn granted(&self, now: SystemTime) -> Result<Authenticated, Reason> {
+        if self.disabled {
+            return Err(Reason::Disabled);
+        }
+        if self.authenticated.not_after.is_some_and(|end| now >= end) {
+            return Err(Reason::Expired);
+        }
+        Ok(self.authenticated.clone())
     }
 }
 
@@ -206,15 +227,14 @@ impl Entry {
         AccountsError::Account { id: self.id.clone(), problem: problem.into() }
     }
 
-    fn secret(&self, allow_exposed: bool) -> Result<Secret, AccountsError> {
+    fn secret(&self, allow_exposed: bool) -> Result<Option<Secret>, AccountsError> {
         match (&self.secret, &self.secret_file) {
-            (Some(secret), None) => Ok(Secret::from(secret.as_str())),
-            (None, Some(file)) => read_secret_file(file, allow_exposed).map_err(|source| AccountsError::SecretFile {
-                id: self.id.clone(),
-                file: file.clone(),
-                source,
-            }),
-            _ => Err(self.problem("must have either secret or secret_file")),
+            (None, None) => Ok(None),
+            (Some(secret), None) => Ok(Some(Secret::from(secret.as_str()))),
+            (None, Some(file)) => read_secret_file(file, allow_exposed)
+                .map(Some)
+                .map_err(|source| AccountsError::SecretFile { id: self.id.clone(), file: file.clone(), source }),
+            (Some(_), Some(_)) => Err(self.problem("must have either secret or secret_file")),
         }
     }
 

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use authn::AllowedCallers;
-use config::{Debug, Environment, Grpc, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing};
+use config::{
+    Debug, Environment, Grpc, Invalid, Log, Secret, SecretFiles, Section, Spiffe, TokenManager, Tracing, WorkloadPolicy,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,7 @@ pub struct Config {
     /// The one account that oCIS knows.
     pub service_account: ServiceAccount,
     /// Path/File name of a YAML list of further service accounts: id, secret or `secret_file`, scopes, expires,
-    /// disabled. It is read again when it changes.
+    /// disabled. It is read again when it changes. With `AUTH_SERVICE_POLICY_FILE` an account needs no secret.
     #[schemars(extend("x-env" = ["AUTH_SERVICE_ACCOUNTS_FILE"]))]
     pub accounts_file: Option<PathBuf>,
     /// Stores service accounts in a database too, where administrators add them and give them secrets. An account of the
@@ -40,6 +42,16 @@ pub struct Config {
     /// accounts is not affected.
     #[schemars(extend("x-env" = ["<P>_CALLERS"]))]
     pub callers: Vec<String>,
+    /// Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like
+    /// '`spiffe://example.org/gateway`'. Behind these gateways a workload without a token is known by the name in the
+    /// certificate of the gateway's own caller, which the gateway forwards. A name that any other caller forwards is not believed.
+    #[schemars(extend("x-env" = ["<P>_TRUSTED_GATEWAYS"]))]
+    pub trusted_gateways: Vec<String>,
+    /// The policy for workloads.
+    #[serde(flatten)]
+    pub workload_policy: WorkloadPolicy,
+    /// The trust domains of workloads.
+    pub spiffe: Spiffe,
     /// Where service accounts are stored: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for
     /// more than one replica. If empty, the file auth-service.db in the data folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
@@ -67,6 +79,7 @@ impl Section for Config {
             ("log", &self.log),
             ("grpc", &self.grpc),
             ("service_account", &self.service_account),
+            ("spiffe", &self.spiffe),
             ("", &self.database_pool),
         ]
     }

@@ -11,18 +11,25 @@ pub mod model;
 pub mod secret;
 pub mod store;
 mod stored_accounts;
+mod workloads;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ::config::{Environment, Identity, InForce};
 use ::store::transfer::no_credentials;
 use ::store::{Database, Migrations, ServiceState};
 use async_trait::async_trait;
+use authn::trace::record_workload;
 use authn::{AllowedCallers, AuthError, Authenticated, Authenticator, BoxError, Credentials, Reason, kind};
-use runtime::{App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, Task};
+use runtime::{
+    App, Clock, Context, FileSetting, FileValue, Listeners, Misconfigured, Random, Reading, SpiffeAuthorities, Task,
+};
 use secrecy::ExposeSecret;
 use token::Verifier;
+use tracing::Span;
+use workload::{Workload, Workloads};
 
 pub use self::config::{Config, MIN_SECRET, ServiceAccount, Verification};
 pub use accounts::{Accounts, AccountsError, UnknownScope};
@@ -31,6 +38,7 @@ pub use migration::Migrator;
 
 use store::AccountStore;
 use stored_accounts::StoredAccounts;
+use workloads::{Shown, WorkloadAccounts};
 
 /// The service.
 pub struct AuthService;
@@ -46,6 +54,7 @@ impl runtime::Service for AuthService {
     }
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Workloads::check(&config.workload_policy, &config.spiffe)?;
         Accounts::load(config, &Random::system()).map(|_| Vec::new()).map_err(Misconfigured::new)
     }
 
@@ -55,11 +64,13 @@ impl runtime::Service for AuthService {
     }
 }
 
-/// Verifies an account's identifier and secret.
+/// Verifies an account's identifier and secret, and workloads that are accounts.
 pub struct ServiceAccounts {
     configured: Arc<FileValue<Accounts>>,
     /// `None` where accounts are not stored.
     stored: Option<Arc<StoredAccounts>>,
+    /// `None` without a policy for workloads.
+    workloads: Option<WorkloadAccounts>,
     clock: Clock,
 }
 
@@ -67,12 +78,71 @@ pub struct ServiceAccounts {
 impl Authenticator for ServiceAccounts {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let now = self.clock.now();
+        let shown = self.workloads.as_ref().and_then(|workloads| Some((workloads, workloads.shown(credentials)?)));
+        if let Some((workloads, shown)) = shown {
+            return self.authenticate_workload(workloads, &shown, credentials, now).await;
+        }
         let secret = credentials.secret.expose_secret();
         let verdict = self.configured.current().verify(&credentials.client_id, secret, now);
         match (verdict, &self.stored) {
             // an account of the configuration takes precedence over a stored one
             (Err(Reason::UnknownUser), Some(stored)) => stored.authenticate(credentials, now).await,
             (verdict, _) => verdict.map_err(AuthError::Refused),
+        }
+    }
+}
+
+impl ServiceAccounts {
+    /// The account that a workload is.
+    async fn authenticate_workload(
+        &self,
+        workloads: &WorkloadAccounts,
+        shown: &Shown<'_>,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Authenticated, AuthError> {
+        let (workload, verdict) = match workloads.identify(shown, now).await {
+            Ok(workload) => {
+                record_workload(&Span::current(), &workload.identity, workload.proof.name());
+                let verdict = match workloads.account(&workload, &credentials.client_id) {
+                    Ok(id) => self.granted(&id, &workload, now).await,
+                    Err(error) => Err(error),
+                };
+                (Some(workload), verdict)
+            }
+            Err(error) => (None, Err(error)),
+        };
+        workloads.audit(credentials, workload.as_deref(), &verdict);
+        verdict
+    }
+
+    /// The account of this identifier, as a workload has it: not longer than its token.
+    async fn granted(&self, id: &str, workload: &Workload, now: SystemTime) -> Result<Authenticated, AuthError> {
+        let answer = match (self.configured.current().granted(id, now), &self.stored) {
+            // an account of the configuration takes precedence over a stored one
+            (Err(Reason::UnknownUser), Some(stored)) => stored.granted(id, now).await?,
+            (verdict, _) => verdict.map_err(AuthError::Refused)?,
+        };
+        let not_after = [answer.not_after, workload.expires].into_iter().flatten().min();
+        Ok(Authenticated { not_after, ..answer })
+    }
+
+    /// Warns of entries of the policy whose account there is not.
+    async fn warn_of_unknown_accounts(&self) {
+        let Some(workloads) = &self.workloads else { return };
+        let policy = workloads.workloads.policy();
+        for id in policy.service_accounts() {
+            let is_unknown = match (self.configured.current().contains(id), &self.stored) {
+                (true, _) => false,
+                (false, None) => true,
+                (false, Some(stored)) => matches!(stored.store().find(id).await, Ok(None)),
+            };
+            if is_unknown {
+                tracing::warn!(
+                    account = id,
+                    "the policy for workloads names a service account that there is not; add it"
+                );
+            }
         }
     }
 }
@@ -106,6 +176,7 @@ pub struct Components {
     /// Administers stored accounts; `None` where accounts are not stored.
     pub administration: Option<Arc<Administration>>,
     database: Option<Database>,
+    client_authorities: Option<SpiffeAuthorities>,
 }
 
 /// Reads the accounts of the configuration. Opens the database where accounts are stored, and brings its schema up to date.
@@ -124,10 +195,27 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
         let (configured, clock) = (Arc::clone(&configured), clock.clone());
         Arc::new(Administration { stored, configured, clock, random })
     });
-    let accounts = Arc::new(ServiceAccounts { configured, stored, clock });
     let service = <AuthService as runtime::Service>::IDENTITY.name;
+    let workloads = workloads(config, service, context)?;
+    let client_authorities = match (&workloads, config.grpc.tls.client_spiffe) {
+        (Some(known), true) => Some(known.workloads.client_authorities()),
+        (None, true) => Some(workload::client_authorities(&config.spiffe, service, context)?),
+        (_, false) => None,
+    };
+    let accounts = Arc::new(ServiceAccounts { configured, stored, workloads, clock });
+    accounts.warn_of_unknown_accounts().await;
     let authenticator = runtime::measured(accounts, service, kind::SERVICE, &context.metrics);
-    Ok(Components { authenticator, administration, database })
+    Ok(Components { authenticator, administration, database, client_authorities })
+}
+
+/// The workloads that are accounts, if there is a policy for them.
+fn workloads(config: &Config, service: &'static str, context: &Context) -> Result<Option<WorkloadAccounts>, BoxError> {
+    if config.workload_policy.policy_file.is_none() {
+        return Ok(None);
+    }
+    let workloads = Workloads::open(&config.workload_policy, &config.spiffe, service, context)?;
+    context.metrics.cache("workload_tokens", workloads.lookups());
+    Ok(Some(WorkloadAccounts { workloads, gateways: config.trusted_gateways.clone() }))
 }
 
 /// The state of this service, for commands that work with the state of all services; `None` where accounts are not stored. What it
@@ -169,5 +257,6 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
         routes = routes.add_service(grpc::serve_not_stored(limit));
     }
     let checks = opened.database.iter().map(Database::check).collect();
-    Ok(App { checks, tasks, ..App::grpc(routes) })
+    let client_authorities = opened.client_authorities.clone();
+    Ok(App { checks, tasks, client_authorities, ..App::grpc(routes) })
 }

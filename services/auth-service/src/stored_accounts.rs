@@ -51,9 +51,18 @@ impl StoredAccounts {
         let used = self.secret_of(account.as_ref(), secret);
         let Some(account) = account.as_ref() else { return Err(AuthError::Refused(Reason::UnknownUser)) };
         let used = used.ok_or(AuthError::Refused(Reason::WrongSecret))?;
-        let answer = answer(account, used, now)?;
+        let answer = answer(account, Some(used), now)?;
         self.uses.note(&account.id, used, now, &credentials.caller);
         Ok(answer)
+    }
+
+    /// The account of this identifier, for a workload that is the account.
+    ///
+    /// # Errors
+    /// As for [`authenticate`](Self::authenticate).
+    pub(crate) async fn granted(&self, id: &str, now: SystemTime) -> Result<Authenticated, AuthError> {
+        let account = if is_id(id) { self.store.find(id).await.map_err(failed)? } else { None };
+        answer(&account.ok_or(AuthError::Refused(Reason::UnknownUser))?, None, now)
     }
 
     /// The secret of an account that was presented. There are as many comparisons for every account, and without one, so that the
@@ -75,11 +84,12 @@ impl StoredAccounts {
     }
 }
 
-fn answer(account: &StoredAccount, used: &StoredSecret, now: SystemTime) -> Result<Authenticated, AuthError> {
+/// What an account is answered with, by this secret or without one.
+fn answer(account: &StoredAccount, used: Option<&StoredSecret>, now: SystemTime) -> Result<Authenticated, AuthError> {
     let has_ended = account.expires.is_some_and(|end| now >= end);
     let refusal = if account.disabled {
         Some(Reason::Disabled)
-    } else if has_ended || used.has_ended(now) {
+    } else if has_ended || used.is_some_and(|used| used.has_ended(now)) {
         Some(Reason::Expired)
     } else {
         None
@@ -88,7 +98,7 @@ fn answer(account: &StoredAccount, used: &StoredSecret, now: SystemTime) -> Resu
         return Err(AuthError::Refused(reason));
     }
     let scopes = scopes(&account.scopes).map_err(|unknown| AuthError::Internal(Box::new(unknown)))?;
-    let not_after = [account.expires, used.expires].into_iter().flatten().min();
+    let not_after = [account.expires, used.and_then(|used| used.expires)].into_iter().flatten().min();
     Ok(authenticated(&account.id, &account.display_name, scopes, not_after))
 }
 

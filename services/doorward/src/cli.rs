@@ -6,6 +6,7 @@ mod profile;
 mod secrets;
 mod service_account;
 mod state;
+mod workload;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use runtime::Confirmation;
 
 use crate::services::ServiceId;
 
+pub(crate) use self::workload::{CheckWorkload, Workload};
 pub(crate) use doctor::{Check, Doctor};
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
@@ -70,6 +72,11 @@ pub(crate) enum Command {
     ServiceAccount {
         #[command(subcommand)]
         command: ServiceAccount,
+    },
+    /// Tries the policy for workloads
+    Workload {
+        #[command(subcommand)]
+        command: Workload,
     },
     /// Shows, checks and documents a service's configuration
     Config {
@@ -170,6 +177,9 @@ pub(crate) struct SecretSource {
     /// Reads the secret from standard input
     #[arg(long)]
     pub(crate) secret_stdin: bool,
+    /// Sends none: the client certificate proves who calls
+    #[arg(long)]
+    pub(crate) no_secret: bool,
 }
 
 /// Where a new password comes from; without any of these it is asked for.

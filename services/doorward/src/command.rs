@@ -17,6 +17,7 @@ pub(crate) mod service_account;
 pub(crate) mod shell;
 pub(crate) mod user;
 pub(crate) mod user_import;
+pub(crate) mod workload;
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -73,6 +74,7 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Re
 pub(crate) fn secret(source: &SecretSource, prompt: &str) -> Result<Secret, BoxError> {
     match &source.secret_file {
         Some(file) => read_file(file),
+        None if source.no_secret => Ok(Secret::default()),
         None if source.secret_stdin || !io::stdin().is_terminal() => read_stdin(),
         None => Ok(Secret::from(rpassword::prompt_password(prompt)?)),
     }

@@ -150,6 +150,13 @@ fn edge(config: &proxy::Config, settings: &Settings, enabled: &EnabledServices) 
     config
 }
 
+/// Whether service accounts of this process are clients of the token endpoint. A client shows no certificate of a caller that the settings
+/// could list (`docs/security-requirements.md#m11`).
+fn are_clients(settings: &Settings) -> bool {
+    let Settings { idp, auth_service, gateway, .. } = settings;
+    idp.service_account_clients && auth_service.callers.is_empty() && gateway.service_callers.is_empty()
+}
+
 impl Builder<'_> {
     async fn build(
         &mut self,
@@ -185,9 +192,9 @@ impl Builder<'_> {
             ServiceId::AuthMachine => {
                 let config = &settings.auth_machine;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let authenticator = auth_machine::authenticator(config, directory, context)?;
-                self.provide(kind::MACHINE, service, authenticator.clone());
-                auth_machine::app(authenticator, config)
+                let opened = auth_machine::open(config, directory, context)?;
+                self.provide(kind::MACHINE, service, opened.authenticator.clone());
+                auth_machine::app(&opened, config)
             }
             ServiceId::AuthService => self.auth_service(context).await,
             ServiceId::AuthApp => {
@@ -214,7 +221,12 @@ impl Builder<'_> {
                     Some(here) => here,
                     None => idp::passwords(config, context)?,
                 };
-                let opened = idp::open(config, directory, passwords, context).await?;
+                let service_accounts = match self.peers.providers.get(kind::SERVICE) {
+                    Some(_) if !are_clients(settings) => None,
+                    Some(here) => Some(Arc::clone(&here.authenticator)),
+                    None => idp::service_accounts(config, context)?,
+                };
+                let opened = idp::open(config, directory, (passwords, service_accounts), context).await?;
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 let own_account = idp::grpc::account::serve(opened.provider.clone(), None);
                 self.own_account = Some(account::OwnAccount::new(own_account));
@@ -255,14 +267,15 @@ impl Builder<'_> {
     async fn auth_bearer(&mut self, context: &Context) -> Result<App, BoxError> {
         let config = &self.settings.auth_bearer;
         let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-        let administration = match &self.administration {
-            Some(here) => auth_bearer::provision::transport(here.clone()),
+        // the users of this process and their tenants, even if the settings name a gateway as the directory
+        let users = match &self.administration {
+            Some(here) => auth_bearer::UsersService::from(auth_bearer::transport::transport(here.clone())),
             None => auth_bearer::administration(config, context)?,
         };
         let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;
         let (ended, task) = sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
         let logouts = auth_bearer::logouts(config, context).await?;
-        let bearer = auth_bearer::open(config, directory, administration, (logouts, ended), context)?;
+        let bearer = auth_bearer::open(config, directory, users, (logouts, ended), context)?;
         self.provide(kind::BEARER, ServiceId::AuthBearer, auth_bearer::authenticator(&bearer, context));
         let mut app = auth_bearer::app(&bearer, config, context);
         app.tasks.extend(task.flatten());
@@ -351,6 +364,42 @@ impl Builder<'_> {
         peers.directory = self.directory.clone().or(remote.directory);
         peers.upstream = remote.upstream;
         peers.settings = remote.settings;
+        let users = self.administration.clone().filter(|_| peers.upstream.is_none());
+        peers.tenants = remote.tenants.or_else(|| users.map(authn::Channel::new));
         Ok(peers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Environment;
+    use runtime::Random;
+
+    use super::*;
+    use crate::secrets::Secrets;
+
+    /// Row [M11](../../../docs/security-requirements.md#m11).
+    #[test]
+    fn service_accounts_are_clients_unless_their_callers_are_listed_or_they_are_switched_off() {
+        let with = |more: &[(&str, &str)]| {
+            let tls = [("OCIS_GRPC_TLS_ENABLED", "true"), ("OCIS_GRPC_TLS_CLIENT_CA", "/etc/tls/ca.pem")];
+            let variables = tls.iter().chain(more);
+            let environment: Environment =
+                variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            are_clients(&Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read"))
+        };
+        let name = "spiffe://example.org/backup";
+        assert!(with(&[]));
+        assert!(
+            with(&[("GATEWAY_MACHINE_CALLERS", name), ("AUTH_MACHINE_CALLERS", name)]),
+            "lists for the machine key"
+        );
+        for variable in [
+            ("GATEWAY_SERVICE_CALLERS", name),
+            ("AUTH_SERVICE_CALLERS", name),
+            ("IDP_SERVICE_ACCOUNT_CLIENTS", "false"),
+        ] {
+            assert!(!with(&[variable]), "{variable:?}");
+        }
     }
 }

@@ -94,6 +94,12 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
                 command::service_account::run(command, accounts).await
             })
         }
+        Command::Workload { command } => {
+            let secrets = any(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::workload::run(command, &settings, &context).await
+            })
+        }
     }
 }
 
@@ -188,6 +194,7 @@ fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: boo
     context.reload.watch(data.join(secrets::FILE));
     let load = if is_quickstart { Settings::load_local } else { Settings::load };
     let mut settings = load(&context.environment, &secrets)?;
+    settings.check_edge(enabled)?;
     settings.keep_audit_log(&context.environment);
     if enabled.contains(ServiceId::Proxy) {
         settings.keep_certificate(context.clock.now()).map_err(Misconfigured::new)?;

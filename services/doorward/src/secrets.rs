@@ -38,6 +38,8 @@ pub struct Secrets {
     pub edge_client: Secret,
     /// Seals the sessions and cookies of the edge.
     pub edge_session: Secret,
+    /// Derives the keys of transaction tokens.
+    pub transaction: Secret,
     /// Those that were in use before, as long as they are accepted.
     pub previous: PreviousSecrets,
 }
@@ -57,6 +59,8 @@ pub struct PreviousSecrets {
     pub idp_encryption: Secret,
     /// Has sealed the sessions and cookies of the edge.
     pub edge_session: Secret,
+    /// Has derived the keys of transaction tokens.
+    pub transaction: Secret,
 }
 
 /// Why the secrets cannot be had.
@@ -98,16 +102,26 @@ const APP_TOKEN_KEY: &str = "AUTH_APP_TOKEN_KEY";
 const IDP_ENCRYPTION: &str = "IDP_ENCRYPTION_SECRET";
 const EDGE_CLIENT: &str = "IDP_EDGE_CLIENT_SECRET";
 const EDGE_SESSION: &str = "PROXY_SESSION_SECRET";
+const TRANSACTION: &str = "OCIS_TRANSACTION_SECRET";
 const JWT_PREVIOUS: &str = "OCIS_JWT_SECRET_PREVIOUS";
 const MACHINE_KEY_PREVIOUS: &str = "OCIS_MACHINE_AUTH_API_KEY_PREVIOUS";
 const ACCOUNT_SECRET_PREVIOUS: &str = "OCIS_SERVICE_ACCOUNT_SECRET_PREVIOUS";
 const APP_TOKEN_KEY_PREVIOUS: &str = "AUTH_APP_TOKEN_KEY_PREVIOUS";
 const IDP_ENCRYPTION_PREVIOUS: &str = "IDP_ENCRYPTION_SECRET_PREVIOUS";
 const EDGE_SESSION_PREVIOUS: &str = "PROXY_SESSION_SECRET_PREVIOUS";
+const TRANSACTION_PREVIOUS: &str = "OCIS_TRANSACTION_SECRET_PREVIOUS";
 
 /// The secrets that a running process reads again when the file changes.
-pub(crate) const REREAD: &[&str] =
-    &[JWT, JWT_PREVIOUS, MACHINE_KEY, MACHINE_KEY_PREVIOUS, ACCOUNT_SECRET, ACCOUNT_SECRET_PREVIOUS];
+pub(crate) const REREAD: &[&str] = &[
+    JWT,
+    JWT_PREVIOUS,
+    MACHINE_KEY,
+    MACHINE_KEY_PREVIOUS,
+    ACCOUNT_SECRET,
+    ACCOUNT_SECRET_PREVIOUS,
+    TRANSACTION,
+    TRANSACTION_PREVIOUS,
+];
 
 impl Secrets {
     /// The secrets of a data folder; `None` if it has none yet.
@@ -161,21 +175,24 @@ impl Secrets {
             idp_encryption: random_secret(random),
             edge_client: random_secret(random),
             edge_session: random_secret(random),
+            transaction: random_secret(random),
             previous: PreviousSecrets::default(),
         }
     }
 
     fn is_complete(&self) -> bool {
-        [&self.idp_encryption, &self.edge_client, &self.edge_session].iter().all(|secret| !secret.is_empty())
+        let Self { idp_encryption, edge_client, edge_session, transaction, .. } = self;
+        [idp_encryption, edge_client, edge_session, transaction].iter().all(|secret| !secret.is_empty())
     }
 
-    /// The same with those that the file of a former version, without idp or without browser sessions, does not have.
+    /// The same with those that the file of a former version, without idp, browser sessions or transaction tokens, does not have.
     fn completed(self, random: &Random) -> Self {
         let kept_or_made = |secret: Secret| if secret.is_empty() { random_secret(random) } else { secret };
         Self {
             idp_encryption: kept_or_made(self.idp_encryption),
             edge_client: kept_or_made(self.edge_client),
             edge_session: kept_or_made(self.edge_session),
+            transaction: kept_or_made(self.transaction),
             ..self
         }
     }
@@ -193,6 +210,7 @@ impl Secrets {
             (IDP_ENCRYPTION, self.idp_encryption.expose()),
             (EDGE_CLIENT, self.edge_client.expose()),
             (EDGE_SESSION, self.edge_session.expose()),
+            (TRANSACTION, self.transaction.expose()),
         ];
         let previous = &self.previous;
         let former = [
@@ -202,6 +220,7 @@ impl Secrets {
             (APP_TOKEN_KEY_PREVIOUS, previous.app_token_key.expose()),
             (IDP_ENCRYPTION_PREVIOUS, previous.idp_encryption.expose()),
             (EDGE_SESSION_PREVIOUS, previous.edge_session.expose()),
+            (TRANSACTION_PREVIOUS, previous.transaction.expose()),
         ];
         for (name, value) in lines.into_iter().chain(former.into_iter().filter(|(_, value)| !value.is_empty())) {
             writeln!(text, "{name}={value}")?;
@@ -229,6 +248,7 @@ impl Secrets {
             idp_encryption: later(IDP_ENCRYPTION),
             edge_client: later(EDGE_CLIENT),
             edge_session: later(EDGE_SESSION),
+            transaction: later(TRANSACTION),
             previous: PreviousSecrets {
                 jwt: later(JWT_PREVIOUS),
                 machine_key: later(MACHINE_KEY_PREVIOUS),
@@ -236,6 +256,7 @@ impl Secrets {
                 app_token_key: later(APP_TOKEN_KEY_PREVIOUS),
                 idp_encryption: later(IDP_ENCRYPTION_PREVIOUS),
                 edge_session: later(EDGE_SESSION_PREVIOUS),
+                transaction: later(TRANSACTION_PREVIOUS),
             },
         })
     }
@@ -306,7 +327,11 @@ mod tests {
 
     #[test]
     fn file_of_a_former_version_is_completed() {
-        for missing in [&[EDGE_CLIENT, EDGE_SESSION][..], &[IDP_ENCRYPTION, EDGE_CLIENT, EDGE_SESSION]] {
+        for missing in [
+            &[EDGE_CLIENT, EDGE_SESSION][..],
+            &[IDP_ENCRYPTION, EDGE_CLIENT, EDGE_SESSION],
+            &[EDGE_CLIENT, TRANSACTION],
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let (before, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
             let path = folder.path().join(FILE);
@@ -319,7 +344,10 @@ mod tests {
             let has_kept = before.idp_encryption.expose() == after.idp_encryption.expose();
             assert_eq!(has_kept, !missing.contains(&IDP_ENCRYPTION));
             assert_ne!(before.edge_client.expose(), after.edge_client.expose());
-            assert_eq!((after.edge_client.expose().len(), after.edge_session.expose().len()), (64, 64));
+            let has_kept = before.transaction.expose() == after.transaction.expose();
+            assert_eq!(has_kept, !missing.contains(&TRANSACTION));
+            let made = [&after.edge_client, &after.edge_session, &after.transaction];
+            assert_eq!(made.map(|secret| secret.expose().len()), [64; 3]);
             let (kept, _) = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
             assert_eq!(kept.edge_session.expose(), after.edge_session.expose());
         }

@@ -1,7 +1,9 @@
 //! The services of the family: one table, from which identifiers, settings and the commands that explain them follow.
 
+mod agreement;
 mod configuration;
 mod defaults;
+mod edge_proof;
 mod enabled;
 mod page_links;
 mod public_url;

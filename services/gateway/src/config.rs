@@ -1,5 +1,9 @@
+use std::path::PathBuf;
+
 use authn::AllowedCallers;
-use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, SecretFiles, Section, TokenManager, Tracing};
+use config::{
+    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, SecretFiles, Section, Spiffe, TokenManager, Tracing, Transactions,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +13,9 @@ use crate::homes::Quotas;
 const MAX_GROUPS_SIZE: usize = 20 * 1024;
 /// With more, a token could be longer than any service of the family reads.
 const MOST_GROUPS_SIZE: usize = 44 * 1024;
+
+/// What an operator should know whose policy names workloads that show no certificates.
+const WORKLOADS_UNNAMED: &str = "GATEWAY_TRANSACTION_POLICY_FILE names workloads by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA is set and OCIS_GRPC_TLS_ENABLED is true: no workload in another process gets a transaction token; set both";
 
 /// The configuration of the gateway.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +33,8 @@ pub struct Config {
     /// Where it listens.
     #[schemars(extend("default" = {"addr": "127.0.0.1:9142"}))]
     pub grpc: Grpc,
+    /// Where it publishes the keys of transaction tokens for services that do not ask by gRPC; nowhere unless an address is set.
+    pub http: Http,
     /// TLS towards the services behind it.
     pub grpc_client_tls: GrpcClientTls,
     /// The internal token it mints.
@@ -53,9 +62,24 @@ pub struct Config {
     /// begin with what precedes the '*'. Callers without one of these names are refused. Every caller may if unset.
     #[schemars(extend("x-env" = ["GATEWAY_MACHINE_CALLERS"]))]
     pub machine_callers: Vec<String>,
-    /// The same for service accounts (type '`serviceaccounts`').
+    /// The same for service accounts (type '`serviceaccounts`', and access tokens of service accounts).
     #[schemars(extend("x-env" = ["GATEWAY_SERVICE_CALLERS"]))]
     pub service_callers: Vec<String>,
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not say
+    /// whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
+    /// Whether every user belongs to a tenant. Users without one are refused then; service accounts need none.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
+    /// The transaction tokens it mints.
+    pub transactions: Transactions,
+    /// The path of a YAML file that says which workload may request which transaction tokens, by the names in their client
+    /// certificates. Without it only the edge in the same process may request them.
+    #[schemars(extend("x-env" = ["GATEWAY_TRANSACTION_POLICY_FILE"]))]
+    pub transaction_policy_file: Option<PathBuf>,
+    /// The trust domains of callers that show X.509-SVIDs.
+    pub spiffe: Spiffe,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -87,6 +111,9 @@ pub struct Endpoints {
     #[schemars(description = endpoint("the users service"))]
     #[schemars(extend("x-env" = ["GATEWAY_USERS_ENDPOINT"], "default" = "127.0.0.1:9144"))]
     pub users: String,
+    /// The tenants.
+    #[schemars(description = endpoint("a service that has tenants (TenantAPI). If it is empty, the gateway at GATEWAY_UPSTREAM_ENDPOINT is asked, and without one the users service"), extend("x-env" = ["GATEWAY_TENANTS_ENDPOINT"]))]
+    pub tenants: String,
     /// The gateway that answers every other call.
     #[schemars(description = endpoint("another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)"), extend("x-env" = ["GATEWAY_UPSTREAM_ENDPOINT"]))]
     pub upstream: String,
@@ -106,7 +133,14 @@ config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tracing", &self.tracing), ("log", &self.log), ("grpc", &self.grpc)]
+        vec![
+            ("tracing", &self.tracing),
+            ("log", &self.log),
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("transactions", &self.transactions),
+            ("spiffe", &self.spiffe),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -114,6 +148,9 @@ impl Section for Config {
             AllowedCallers::parse(names).map_err(|problem| Invalid::new(key, problem))?;
             self.grpc.require_client_certificates(key, !names.is_empty())?;
         }
+        let has_tokens = self.transaction_policy_file.is_none() || self.transactions.is_enabled();
+        let problem = "is set without OCIS_TRANSACTION_SECRET, so that no transaction tokens are minted; set that too, or unset it";
+        Invalid::unless(has_tokens, "transaction_policy_file", problem)?;
         Invalid::unless(self.cache_size > 0, "cache_size", "must be at least 1 (MiB)")?;
         let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
         Invalid::unless(fits, "max_groups_size", "must be at most 45056: services read tokens of 64 KiB")?;
@@ -123,6 +160,8 @@ impl Section for Config {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.grpc.source_warning().into_iter().collect()
+        let names_workloads = self.grpc.require_client_certificates("", self.transaction_policy_file.is_some());
+        let unnamed = names_workloads.is_err().then(|| WORKLOADS_UNNAMED.to_owned());
+        self.grpc.source_warning().into_iter().chain(unnamed).collect()
     }
 }

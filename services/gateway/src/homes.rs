@@ -113,6 +113,7 @@ async fn create(upstream: Channel, token: &str, quota: Option<u64>) -> Result<()
         let entry = OpaqueEntry { decoder: "plain".to_owned(), value: bytes.to_string().into_bytes() };
         Opaque { map: [("quota".to_owned(), entry)].into() }
     });
+    // the gateway acts for itself: metadata of the caller, like `autoprop-mfa-authenticated`, must not go along
     let mut request = Request::new(CreateHomeRequest { opaque });
     let token = AsciiMetadataValue::try_from(token)
         .map_err(|_| status::grpc(Kind::Internal, "the token does not fit into metadata"))?;

@@ -48,6 +48,8 @@ pub struct Peers {
     pub applications: Option<Applications>,
     /// The gateway that answers everything else.
     pub upstream: Option<Channel>,
+    /// The service that has tenants, unless the upstream is asked.
+    pub tenants: Option<Channel>,
     /// The settings service, which knows users' roles.
     pub settings: Option<Channel>,
 }
@@ -82,6 +84,10 @@ impl Peers {
         peers.directory =
             channel(&endpoints.users)?.map(|channel| Arc::new(authn::directory::Remote::users(channel)) as Arc<_>);
         peers.upstream = upstream(config, context)?;
+        peers.tenants = match channel(&endpoints.tenants)? {
+            None if peers.upstream.is_none() => channel(&endpoints.users)?,
+            tenants => tenants,
+        };
         peers.settings = channel(&endpoints.settings)?;
         Ok(peers)
     }

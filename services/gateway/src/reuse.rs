@@ -108,7 +108,15 @@ impl Minted {
 
 impl Key {
     pub(crate) fn of(kind: &str, credentials: &Credentials) -> Self {
-        Self(fingerprint_of_parts(&[kind, &credentials.client_id, credentials.secret.expose_secret()]))
+        let Credentials { client_id, secret, caller } = credentials;
+        let secret = secret.expose_secret();
+        if !secret.is_empty() {
+            return Self(fingerprint_of_parts(&[kind, client_id, secret]));
+        }
+        // the certificate of the caller takes the place of the secret
+        let [identity, forwarded] =
+            [&caller.identity, &caller.forwarded].map(|name| name.as_deref().unwrap_or_default());
+        Self(fingerprint_of_parts(&[kind, client_id, secret, identity, forwarded]))
     }
 }
 
@@ -147,6 +155,16 @@ mod tests {
     fn keep_for(minted: &Minted, key: Key, answer: &Authenticated, seconds: u64) {
         let (generation, life) = (minted.generation(), Duration::from_secs(seconds));
         minted.keep(key, &Fresh { token: &"token".into(), answer, generation, life }, START);
+    }
+
+    /// `docs/security-requirements.md#g22`: no token contains it.
+    #[test]
+    fn propagated_metadata_is_no_part_of_the_key() {
+        let mut metadata = tonic::metadata::MetadataMap::new();
+        metadata.insert("autoprop-mfa-authenticated", tonic::metadata::MetadataValue::from_static("true"));
+        let plain = Credentials::new("a", "b");
+        let caller = Caller::default().with_propagated(&metadata);
+        assert!(Key::of("basic", &plain) == Key::of("basic", &Credentials { caller, ..Credentials::new("a", "b") }));
     }
 
     /// An answer that is valid while its flag is set.
@@ -240,5 +258,15 @@ mod tests {
         assert!(of("basic", "ab", "c") != of("basic", "a", "bc"));
         assert!(of("basic", "a", "b") != of("appauth", "a", "b"));
         assert!(of("basic", "a", "b") == of("basic", "a", "b"));
+        let by_certificate = |identity: &str, forwarded: &str| {
+            let [identity, forwarded] = [identity, forwarded].map(|name| Some(name.to_owned()));
+            let caller = Caller { identity, forwarded, ..Caller::default() };
+            Key::of("machine", &Credentials { caller, ..Credentials::new("a", "") })
+        };
+        assert!(by_certificate("x", "y") == by_certificate("x", "y"));
+        assert!(
+            by_certificate("x", "y") != by_certificate("y", "x")
+                && by_certificate("xy", "") != by_certificate("x", "y")
+        );
     }
 }

@@ -143,6 +143,7 @@ async fn roles_of(settings: &Channel, user: &str, ordinary: &'static str) -> Res
 }
 
 fn request<Q>(user: &str, message: Q) -> Result<Request<Q>, Status> {
+    // the gateway acts for itself: metadata of the caller, like `autoprop-mfa-authenticated`, must not go along
     let mut request = Request::new(message);
     let account = AsciiMetadataValue::try_from(user)
         .map_err(|_| status::grpc(Kind::InvalidArgument, "the user's identifier does not fit into metadata"))?;

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use authn::{Caller, Channel, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
+use authn::directory::{answer, may_look_up, searcher};
+use authn::provider::failure;
+use authn::trace::record_delegation;
+use authn::{Caller, Credentials, caller::trace_id, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -11,15 +14,17 @@ use proto::cs3::{
     },
     gateway::v1beta1::{
         AuthenticateRequest, AuthenticateResponse, ListAuthProvidersResponse, WhoAmIRequest, WhoAmIResponse,
-        gateway_api_client::GatewayApiClient, gateway_api_server::GatewayApi,
+        gateway_api_server::GatewayApi,
     },
     identity::user::v1beta1 as identity,
 };
 use secrecy::SecretString;
 use status::Kind;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
+use tracing::Span;
 
-use crate::{authenticate::Core, peers::Applications, upstream};
+use crate::transactions::{TOKEN_KEY, requested};
+use crate::{authenticate::Core, peers::Applications};
 
 /// The gRPC service of the gateway.
 #[derive(Clone)]
@@ -47,18 +52,6 @@ impl GatewayService {
     }
 }
 
-/// Passes credentials of a type that no service here supports to the upstream gateway.
-async fn authenticate_upstream(
-    upstream: Channel,
-    request: Request<AuthenticateRequest>,
-) -> Reply<AuthenticateResponse> {
-    let answer = GatewayApiClient::new(upstream).authenticate(request).await;
-    answer.map_err(|status| match status.code() {
-        Code::Unavailable => upstream::unavailable(&status),
-        _ => status,
-    })
-}
-
 /// A request for another service, with the information about its caller that this gateway passes on.
 fn passed_on<T>(mut request: Request<T>) -> Request<T> {
     let caller = Caller::of(request.metadata(), request.extensions());
@@ -69,15 +62,19 @@ fn passed_on<T>(mut request: Request<T>) -> Request<T> {
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
-        if let Some(upstream) = self.0.peers.upstream_for(&request.get_ref().r#type) {
-            return authenticate_upstream(upstream, request).await;
-        }
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
+        let wanted = requested(request.metadata());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
         let mut response = Response::new(AuthenticateResponse::default());
-        *response.get_mut() = match self.0.authenticate_caller(&r#type, &credentials).await {
-            Ok((token, answer)) => {
+        let outcome = self.0.authenticate_with_transaction(&r#type, &credentials, wanted).await;
+        *response.get_mut() = match outcome {
+            Ok((token, answer, transaction)) => {
+                record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);
+                // a JWT is always a header
+                if let Some(transaction) = transaction.and_then(|transaction| transaction.parse().ok()) {
+                    response.metadata_mut().insert(TOKEN_KEY, transaction);
+                }
                 if r#type == kind::MACHINE {
                     write_password_change(answer.user.password_changed, response.metadata_mut());
                 }
@@ -89,7 +86,7 @@ impl GatewayApi for GatewayService {
                 }
             }
             Err(error) => AuthenticateResponse {
-                status: Some(status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id)),
+                status: Some(failure(&error, &credentials.caller.trace_id)),
                 ..AuthenticateResponse::default()
             },
         };
@@ -144,7 +141,8 @@ impl GatewayApi for GatewayService {
 
     async fn get_user(&self, request: Request<identity::GetUserRequest>) -> Reply<identity::GetUserResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(answer::get_user(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await))
     }
 
     async fn get_user_by_claim(
@@ -152,7 +150,10 @@ impl GatewayApi for GatewayService {
         request: Request<identity::GetUserByClaimRequest>,
     ) -> Reply<identity::GetUserByClaimResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_by_claim(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(
+            answer::get_user_by_claim(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn get_user_groups(
@@ -160,13 +161,16 @@ impl GatewayApi for GatewayService {
         request: Request<identity::GetUserGroupsRequest>,
     ) -> Reply<identity::GetUserGroupsResponse> {
         let trace = trace_id(request.metadata());
-        Ok(Response::new(answer::get_user_groups(self.directory()?, request.into_inner(), &trace).await))
+        let searchable = may_look_up(request.metadata(), &|token| self.0.may_look_up(token));
+        Ok(Response::new(
+            answer::get_user_groups(self.directory()?, request.into_inner(), searchable.as_ref(), &trace).await,
+        ))
     }
 
     async fn find_users(&self, request: Request<identity::FindUsersRequest>) -> Reply<identity::FindUsersResponse> {
         let trace = trace_id(request.metadata());
-        let token = authn::directory::searcher(request.metadata(), &|token| self.0.may_search(token))?;
-        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &token, &trace).await))
+        let searcher = searcher(request.metadata(), &|token| self.0.may_search(token))?;
+        Ok(Response::new(answer::find_users(self.directory()?, request.into_inner(), &searcher, &trace).await))
     }
 }
 

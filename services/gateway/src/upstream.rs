@@ -2,14 +2,22 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use authn::Channel;
 use http::{Request, Response};
-use status::Kind;
-use tonic::{Status, body::Body, server::NamedService};
-use tower::{Service, ServiceExt};
+use tonic::{body::Body, server::NamedService};
+use tower::Service;
+
+use crate::forward::{UPSTREAM, forward};
+use crate::{authenticate::Core, foreign_authenticate, tenants};
+
+/// What messages call the service that has tenants.
+const TENANTS: &str = "the service with tenants";
+
+/// The method of which credentials of some types are answered by the upstream.
+const AUTHENTICATE: &str = "/cs3.gateway.v1beta1.GatewayAPI/Authenticate";
 
 /// The methods of `GatewayAPI` that this gateway answers itself. Of them only `Authenticate` of a type that this family does not understand
 /// ever reaches another one.
@@ -32,7 +40,7 @@ const OWN: [&str; 11] = [
 #[derive(Clone)]
 pub(crate) struct WithUpstream<S> {
     pub(crate) own: S,
-    pub(crate) upstream: Option<Channel>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl<S: NamedService> NamedService for WithUpstream<S> {
@@ -41,7 +49,7 @@ impl<S: NamedService> NamedService for WithUpstream<S> {
 
 impl<S> Service<Request<Body>> for WithUpstream<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -53,8 +61,15 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &self.upstream {
-            Some(upstream) if !is_own(request.uri().path()) => Box::pin(forward(upstream.clone(), request)),
+        let path = request.uri().path();
+        if let Some(tenants) = self.core.peers.tenants.as_ref().filter(|_| tenants::is_method(path)) {
+            return Box::pin(forward(tenants.clone(), TENANTS, tenants::rewritten(request)));
+        }
+        match &self.core.peers.upstream {
+            Some(_) if path == AUTHENTICATE => {
+                Box::pin(foreign_authenticate::authenticate(self.own.clone(), Arc::clone(&self.core), request))
+            }
+            Some(upstream) if !is_own(path) => Box::pin(forward(upstream.clone(), UPSTREAM, request)),
             _ => Box::pin(self.own.call(request)),
         }
     }
@@ -62,19 +77,6 @@ where
 
 fn is_own(path: &str) -> bool {
     path.rsplit_once('/').is_some_and(|(_, method)| OWN.contains(&method))
-}
-
-async fn forward(upstream: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    match upstream.oneshot(request).await {
-        Ok(response) => Ok(response),
-        Err(error) => Ok(unavailable(error.as_ref()).into_http()),
-    }
-}
-
-/// What callers are answered when the upstream cannot be reached; the cause is for the log.
-pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Status {
-    tracing::error!(error, "the upstream gateway cannot be reached");
-    status::grpc(Kind::Unavailable, "the upstream gateway is not available")
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Credentials, Gateway, Grants, Revalidate, Scopes, User, UserId,
-    UserType, role,
+    AuthError, Authenticated, Authenticator, Caller, Credentials, Gateway, Grants, Reason, Revalidate, Scopes, User,
+    UserId, UserType, kind, role,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
 use bounded_cache::HeapSize;
@@ -181,14 +181,24 @@ impl Authenticator for AcceptAll {
 
 /// A gateway before the upstream, and before the settings service if there is one.
 fn gateway(upstream: &str, settings: &str, users: AcceptAll) -> InProcessGateway {
-    gateway_with_quotas(upstream, settings, users, &[])
+    gateway_with(upstream, settings, users, |_| {})
 }
 
 fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas: &[&str]) -> InProcessGateway {
+    let quotas: Vec<_> = quotas.iter().map(|&pair| pair.to_owned()).collect();
+    gateway_with(upstream, settings, users, |config| config.role_quotas = quotas)
+}
+
+fn gateway_with(
+    upstream: &str,
+    settings: &str,
+    users: AcceptAll,
+    change: impl FnOnce(&mut Config),
+) -> InProcessGateway {
     let context = Context::new(Environment::default());
     let mut config = Config::default();
     config.token_manager.jwt_secret = SECRET.into();
-    config.role_quotas = quotas.iter().map(|&pair| pair.to_owned()).collect();
+    change(&mut config);
     let endpoints = &mut config.endpoints;
     for endpoint in [
         &mut endpoints.auth_app,
@@ -202,8 +212,10 @@ fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas:
     }
     (endpoints.upstream, endpoints.settings) = (upstream.to_owned(), settings.to_owned());
     let mut peers = Peers::remote(&config, &context).expect("the endpoints are good");
-    let provider = Provider { authenticator: Arc::new(users), address: String::new() };
-    peers.providers.insert("basic", provider);
+    let users: Arc<dyn Authenticator> = Arc::new(users);
+    for kind in [kind::BASIC, kind::BEARER, kind::MACHINE, kind::SERVICE] {
+        peers.providers.insert(kind, Provider { authenticator: Arc::clone(&users), address: String::new() });
+    }
     gateway::open(&config, peers, &context).expect("the secret is good")
 }
 
@@ -376,4 +388,58 @@ async fn home_is_created_with_the_quota_of_the_role() {
     until(|| backend.0.quotas.lock().expect("no test panics with it").len() == 2).await;
     let quotas = backend.0.quotas.lock().expect("no test panics with it").clone();
     assert_eq!(quotas, [Some("5000000000".to_owned()), None]);
+}
+
+/// `docs/security-requirements.md#m11`
+#[tokio::test]
+async fn service_account_is_for_the_listed_callers_whatever_proves_it() {
+    let listed = |config: &mut Config| config.service_callers = vec!["spiffe://example.org/backup".to_owned()];
+    let credentials = |kind: &str, name: &str| {
+        let caller = Caller { names: [name.to_owned()].into(), ..Caller::default() };
+        Credentials { caller, ..Credentials::new(kind, "secret") }
+    };
+    for is_revalidated in [false, true] {
+        let accounts = AcceptAll { is_revalidated, ..AcceptAll::of(UserType::Service, &[]) };
+        let gateway = gateway_with("", "", accounts, listed);
+        for kind in [kind::BEARER, kind::SERVICE] {
+            for (name, may) in
+                [("spiffe://example.org/backup", true), ("spiffe://example.org/other", false), ("", false)]
+            {
+                match gateway.token(kind, &credentials(kind, name)).await {
+                    Ok(_) => assert!(may, "{kind} {name}"),
+                    Err(AuthError::NotPermitted(Reason::Caller)) => assert!(!may, "{kind} {name}"),
+                    Err(error) => panic!("{kind} {name}: {error}"),
+                }
+            }
+        }
+        let users = gateway_with("", "", AcceptAll::of(UserType::Primary, &[]), listed);
+        let user = users.token(kind::BEARER, &Credentials::new("einstein", "secret")).await;
+        assert!(user.is_ok(), "a user has no such list: {:?}", user.err());
+    }
+}
+
+/// `docs/security-requirements.md#m18`: the certificate of a connection to the edge proves nothing to services.
+#[tokio::test]
+async fn empty_secret_through_the_edge_is_refused() {
+    let gateway = gateway("", "", AcceptAll::of(UserType::Primary, &[]));
+    let identity = Some("spiffe://example.org/indexer".to_owned());
+    let caller = Caller { identity, ..Caller::default() };
+    for kind in [kind::MACHINE, kind::SERVICE] {
+        let credentials = Credentials { caller: caller.clone(), ..Credentials::new("einstein", "") };
+        let refused = gateway.token(kind, &credentials).await.err();
+        assert!(matches!(refused, Some(AuthError::Refused(Reason::EmptySecret))), "{kind}: {refused:?}");
+    }
+}
+
+#[test]
+fn config_check_reads_the_trust_bundles_that_clients_are_verified_by() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle.json");
+    std::fs::write(&bundle, "{").expect("writes");
+    let mut config = Config::default();
+    config.spiffe.trust_domains = vec![format!("example.org={}", bundle.display())];
+    let check = <gateway::Gateway as runtime::Service>::check_files;
+    assert!(check(&config).is_ok(), "nothing uses them");
+    config.grpc.tls.client_spiffe = true;
+    assert!(check(&config).is_err());
 }

@@ -1,11 +1,14 @@
 mod account_mail;
+mod client_documents;
+mod dpop_nonces;
 mod multi_factor;
+pub(crate) mod webfinger;
 
 use std::path::PathBuf;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
-    TokenManager, Tracing,
+    Spiffe, TokenManager, Tracing, Transactions, WorkloadPolicy,
 };
 use mail::MailSettings;
 use oidc::jose::Algorithm;
@@ -17,7 +20,10 @@ use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
 
 pub use account_mail::AccountMailSettings;
+pub(crate) use client_documents::ClientDocuments;
+pub use dpop_nonces::DpopNonces;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
+pub use webfinger::Webfinger;
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
 /// installed, half of what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a
@@ -52,6 +58,8 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token, to verify who administers.
     pub token_manager: TokenManager,
+    /// Transaction tokens, which a token exchange may give.
+    pub transactions: Transactions,
     /// The gateway of the family.
     pub reva: Reva,
     /// The directory's own address.
@@ -61,6 +69,20 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146"))]
     #[schemars(extend("x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146"))]
     pub auth_basic_endpoint: String,
+    /// The endpoint of the service that verifies service accounts, which are clients of the token endpoint then
+    /// (`client_credentials`). They are none if it is empty. 'doorward server' uses the service of its own process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
+    pub auth_service_endpoint: String,
+    /// Whether service accounts are clients of the token endpoint where the service that verifies them is in the same process
+    /// or at `IDP_AUTH_SERVICE_ENDPOINT`. With 'doorward server' they are none either where `GATEWAY_SERVICE_CALLERS` or
+    /// `AUTH_SERVICE_CALLERS` lists their callers.
+    #[schemars(extend("x-env" = ["<P>_SERVICE_ACCOUNT_CLIENTS"], "default" = true))]
+    pub service_account_clients: bool,
+    /// The policy for workloads, by which they are clients.
+    #[serde(flatten)]
+    pub workload_policy: WorkloadPolicy,
+    /// The trust domains of workloads.
+    pub spiffe: Spiffe,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service; with 'doorward
     /// server' the URL of the edge.
@@ -77,6 +99,10 @@ pub struct Config {
     /// whatever a client is registered for.
     #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
+    /// Whose `DPoP` proofs have to hold a nonce of this service, with which none can be made in advance (RFC 9449 8):
+    /// 'off' (no client's), 'fapi2' (those of clients with the profile fapi2), or 'all'.
+    #[schemars(extend("x-env" = ["<P>_DPOP_NONCES"], "default" = "off"))]
+    pub dpop_nonces: String,
     /// How pages look.
     #[serde(flatten)]
     pub pages: PageSettings,
@@ -136,6 +162,9 @@ pub struct Config {
     /// How many clients one address may register in a minute.
     #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"], "default" = 10, "minimum" = 1))]
     pub registrations_per_minute: u32,
+    /// Clients that are not registered.
+    #[serde(flatten)]
+    pub client_documents: ClientDocuments,
     /// Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private
     /// network.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
@@ -150,6 +179,11 @@ pub struct Config {
     pub account_url: String,
     /// Second factors.
     pub mfa: MultiFactor,
+    /// Whether every user belongs to a tenant. Users without one get no transaction tokens then.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
+    /// What programs learn before they sign in.
+    pub webfinger: Webfinger,
     /// How mail is sent. Without it users cannot reset forgotten passwords.
     pub mail: MailSettings,
     /// Mail to users about their accounts.
@@ -219,6 +253,11 @@ impl Config {
             .collect()
     }
 
+    /// Whose `DPoP` proofs need a nonce; all clients' for a text that is none, which a valid configuration does not have.
+    pub fn dpop_nonces(&self) -> DpopNonces {
+        self.dpop_nonces.parse().unwrap_or(DpopNonces::All)
+    }
+
     /// The algorithms that tokens are signed with. The first is that of clients whose registration names none.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         self.signing_algorithms.iter().filter_map(|name| name.parse().ok()).collect()
@@ -232,11 +271,15 @@ impl Section for Config {
             ("log", &self.log),
             ("grpc", &self.grpc),
             ("http", &self.http),
+            ("transactions", &self.transactions),
             ("mfa", &self.mfa),
+            ("webfinger", &self.webfinger),
             ("mail", &self.mail),
+            ("spiffe", &self.spiffe),
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),
+            ("", &self.client_documents),
         ]
     }
 
@@ -248,6 +291,7 @@ impl Section for Config {
         Invalid::unless(is_served, "layouts", "must be a list of: opencloud, cells")?;
         let are_served = self.strict_layouts.iter().all(|name| self.layouts.contains(name));
         Invalid::unless(are_served, "strict_layouts", "must be some of those in layouts")?;
+        self.dpop_nonces.parse::<DpopNonces>().map_err(|problem| Invalid::new("dpop_nonces", problem))?;
         check_algorithms(&self.signing_algorithms).map_err(|problem| Invalid::new("signing_algorithms", problem))?;
         let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
         Invalid::unless(fits, "max_groups_size", "must be at most 20480: services read tokens of 32 KiB")?;
@@ -316,6 +360,17 @@ mod tests {
         for bad in ["account", "//evil.example", "javascript:alert(1)", "http://account.example"] {
             assert!(with(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn dpop_nonces_are_for_no_clients_some_or_all() {
+        let with = |nonces: &str| Config { dpop_nonces: nonces.to_owned(), ..Config::default() };
+        assert_eq!(Config::default().dpop_nonces(), DpopNonces::Off);
+        for (text, nonces) in [("off", DpopNonces::Off), ("fapi2", DpopNonces::Fapi2), ("all", DpopNonces::All)] {
+            assert!(with(text).validate().is_ok());
+            assert_eq!(with(text).dpop_nonces(), nonces);
+        }
+        assert!(with("on").validate().is_err());
     }
 
     #[test]

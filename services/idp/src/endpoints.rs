@@ -22,6 +22,9 @@ pub struct Paths {
     pub discovery: &'static str,
     /// RFC 8414, which puts the well-known part before the issuer's path.
     pub metadata: &'static str,
+    /// Where clients of the Model Context Protocol look for the same document too, with the name of discovery and the order of RFC 8414;
+    /// `None` for an issuer without a path.
+    pub inserted_discovery: Option<&'static str>,
     /// RFC 7517.
     pub jwks: &'static str,
     /// RFC 6749 3.1.
@@ -129,6 +132,7 @@ impl EndpointProfile {
             Self::OpenCloud => Paths {
                 discovery: "/.well-known/openid-configuration",
                 metadata: "/.well-known/oauth-authorization-server",
+                inserted_discovery: None,
                 jwks: "/konnect/v1/jwks.json",
                 authorization: "/signin/v1/identifier/_/authorize",
                 token: "/konnect/v1/token",
@@ -144,6 +148,7 @@ impl EndpointProfile {
             Self::Cells => Paths {
                 discovery: "/oidc/.well-known/openid-configuration",
                 metadata: "/.well-known/oauth-authorization-server/oidc",
+                inserted_discovery: Some("/.well-known/openid-configuration/oidc"),
                 jwks: "/oidc/.well-known/jwks.json",
                 authorization: "/oidc/oauth2/auth",
                 token: "/oidc/oauth2/token",

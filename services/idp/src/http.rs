@@ -38,8 +38,9 @@ mod security;
 mod sign_in;
 mod status_code;
 mod token;
+mod transaction_keys;
 mod userinfo;
-mod webfinger;
+pub(crate) mod webfinger;
 
 #[cfg(test)]
 mod tests;
@@ -50,11 +51,15 @@ use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use runtime::Pages;
 
-use self::client_request::{DPOP, DPOP_NONCE, MutualTls};
+use self::client_request::{DPOP, MutualTls};
+use self::error::DPOP_NONCE;
 use crate::engine::provider::Provider;
 
 /// The headers of a refusal that scripts may read.
 const READABLE: [HeaderName; 3] = [WWW_AUTHENTICATE, DPOP_NONCE, RETRY_AFTER];
+
+/// What clients of the Model Context Protocol send with every request for metadata.
+const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// All routes. Pages of other sites may call those that programs do, without credentials, and no others (row I20).
 pub(crate) fn all(provider: &Provider, service: &'static str) -> Router {
@@ -62,7 +67,7 @@ pub(crate) fn all(provider: &Provider, service: &'static str) -> Router {
     let pages = Pages::of(&provider.config.http.cors)
         .without_credentials()
         .may_use([Method::PUT])
-        .may_send([DPOP])
+        .may_send([DPOP, MCP_PROTOCOL_VERSION])
         .may_read(READABLE);
     let all = pages.open(for_programs(provider), service).merge(for_browsers(provider));
     all.layer(from_fn(status_code::add))
@@ -74,6 +79,7 @@ fn for_programs(provider: &Provider) -> Router {
         .merge(discovery::router(provider))
         .merge(webfinger::router(provider))
         .merge(passkey_endpoints::router(provider))
+        .merge(transaction_keys::router(provider))
         .merge(token::router(provider))
         .merge(userinfo::router(provider))
         .merge(revoke::router(provider))

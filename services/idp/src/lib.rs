@@ -33,18 +33,20 @@ use mail::Mailer;
 use outbound::{Authorities, Fetcher, Policy};
 use runtime::{App, Clock, Context, FileSetting, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
+use workload::Workloads;
 
 use crate::account_mail::AccountMail;
 use crate::engine::audit_events::{self, AuditEvents};
 use crate::engine::clients::{self, Clients};
 use crate::engine::keys::{self, Keys, Schedule};
 use crate::engine::provider::Parts;
+use crate::engine::transactions::Transactions;
 use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy};
+pub use self::config::{AccountMailSettings, Config, DpopNonces, MultiFactor, MultiFactorPolicy, Webfinger};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
@@ -68,6 +70,7 @@ impl runtime::Service for Idp {
     }
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Workloads::check(&config.workload_policy, &config.spiffe)?;
         let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
         let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, Random::system());
         clients::warnings_of_file(config, file, &sealer).map_err(Misconfigured::new)
@@ -75,8 +78,8 @@ impl runtime::Service for Idp {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = directory(&config, &context)?;
-        let passwords = passwords(&config, &context)?;
-        app(&open(&config, directory, passwords, &context).await?)
+        let authenticators = (passwords(&config, &context)?, service_accounts(&config, &context)?);
+        app(&open(&config, directory, authenticators, &context).await?)
     }
 
     fn commands() -> Vec<clap::Command> {
@@ -117,6 +120,27 @@ pub fn passwords(config: &Config, context: &Context) -> Result<Passwords, BoxErr
     Ok(Passwords { authenticator, transport: password_service::transport(channel) })
 }
 
+/// The service accounts, in another process; `None` where they are no clients.
+///
+/// # Errors
+/// When the endpoint is none.
+pub fn service_accounts(config: &Config, context: &Context) -> Result<Option<Arc<dyn Authenticator>>, BoxError> {
+    if !config.service_account_clients || config.auth_service_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let channel = runtime::client::channel(&config.auth_service_endpoint, &config.grpc_client_tls, context)?;
+    Ok(Some(Arc::new(authn::provider::Remote::new("auth-service", channel))))
+}
+
+/// Verifies workloads; `None` where there is neither a policy for them nor a trust domain.
+fn workloads(config: &Config, context: &Context) -> Result<Option<Arc<Workloads>>, BoxError> {
+    if config.workload_policy.policy_file.is_none() && config.spiffe.trust_domains.is_empty() {
+        return Ok(None);
+    }
+    let service = <Idp as runtime::Service>::IDENTITY.name;
+    Workloads::open(&config.workload_policy, &config.spiffe, service, context).map(Some)
+}
+
 /// The service with its open database.
 #[derive(Clone)]
 pub struct IdpService {
@@ -125,16 +149,16 @@ pub struct IdpService {
     context: Context,
 }
 
-/// Opens the database, brings its schema up to date, and builds the provider over any directory and any service with
-/// passwords.
+/// Opens the database, brings its schema up to date, and builds the provider over any directory, any service with passwords, and the
+/// service accounts if they are clients.
 ///
 /// # Errors
 /// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, the file with
-/// clients is wrong, or the mail server cannot be used.
+/// clients or the policy for workloads is wrong, or the mail server cannot be used.
 pub async fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
-    passwords: Passwords,
+    (passwords, service_accounts): (Passwords, Option<Arc<dyn Authenticator>>),
     context: &Context,
 ) -> Result<IdpService, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
@@ -170,6 +194,8 @@ pub async fn open(
     let mailer = Mailer::open(&config.mail, context.random.clone(), context.shutdown.clone())?;
     let mail = AccountMail::new(mailer, PasswordService::new(passwords.transport, internal.clone(), clock.clone()));
     let audit_events = AuditEvents::new(&context.metrics, random.clone());
+    let transactions = runtime::transaction_keys::<Idp>(config, |config| config.transactions.clone(), context)?
+        .map(|keys| Transactions::new(keys, &config.transactions.trust_domain, random.clone(), &context.metrics));
     let provider = Provider::new(Parts {
         issuers: config.sites(),
         config: config.clone(),
@@ -183,11 +209,15 @@ pub async fn open(
         fetcher,
         directory,
         passwords: passwords.authenticator,
+        service_accounts,
+        workloads: workloads(config, context)?,
         mail,
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),
         audit_events,
+        transactions,
     });
+    http::webfinger::warn_of_unknown_clients(&provider).await;
     Ok(IdpService { provider, context: context.clone() })
 }
 

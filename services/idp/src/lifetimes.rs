@@ -116,6 +116,8 @@ pub struct ClientLifetimes {
     pub refresh_token_absolute: Option<Duration>,
     /// Of codes.
     pub code: Option<Duration>,
+    /// The longest of codes, whatever is configured.
+    pub code_at_most: Option<Duration>,
 }
 
 /// The lifetimes that apply to one client at one issuer.
@@ -157,7 +159,7 @@ impl Lifetimes {
             id_token: own.id_token.unwrap_or(id_token),
             refresh_token: own.refresh_token.unwrap_or(refresh_token),
             refresh_token_absolute: own.refresh_token_absolute.unwrap_or(self.refresh_token_absolute),
-            code: own.code.unwrap_or(code),
+            code: own.code.unwrap_or(code).min(own.code_at_most.unwrap_or(Duration::MAX)),
         }
     }
 }

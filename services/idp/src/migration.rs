@@ -13,6 +13,7 @@ mod m20261205_000003_links;
 mod m20261206_000001_addresses_of_links;
 mod m20261207_000001_new_addresses_of_links;
 mod m20261209_000001_limits;
+mod m20261210_000001_client_documents;
 
 use sea_orm_migration::prelude::*;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             m20261207_000001_new_addresses_of_links::migration(),
             store::number_transactions("m20261208_000001_transactions", "idp_revocations"),
             m20261209_000001_limits::migration(),
+            m20261210_000001_client_documents::migration(),
         ]
     }
 

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use authn::Actor;
 use authn::grant::is_api_scope;
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::endpoints::EndpointProfile;
@@ -88,7 +89,7 @@ pub struct Grant {
     pub resources: Vec<String>,
     /// Who acts for the person, and for whom that one does (RFC 8693 4.1).
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Map<String, Value>>,
+    pub actor: Option<Actor>,
     /// Whether its tokens do nothing at the API but what their scopes of the API say, whichever client they are issued to: it goes back to a
     /// token of a client that is not the installation's own, or [has lost](loses_api_scopes) the scopes of the API.
     #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
@@ -132,6 +133,9 @@ pub struct Code {
     /// The `DPoP` key that alone may redeem it (RFC 9449 10).
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
+    /// When it was issued; a code of a former version does not say it.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Seconds>,
     /// When it ends.
     #[serde(rename = "e")]
     pub expires: Seconds,
@@ -146,7 +150,7 @@ pub struct Family {
     pub binding: Option<Binding>,
     /// The current generation, from 0.
     pub generation: u32,
-    /// When the current generation began.
+    /// When the current generation began, or was last used where tokens are not rotated.
     pub rotated: SystemTime,
     /// When it was granted.
     pub created: SystemTime,

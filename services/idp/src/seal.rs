@@ -81,11 +81,13 @@ pub enum Tag {
     /// Pairwise subject identifiers (OpenID Connect Core 8.1). They must never change: see
     /// [`Sealer::permanent_tag`].
     PairwiseSubject,
+    /// Nonces for `DPoP` proofs.
+    DpopNonce,
 }
 
 impl Tag {
-    const ALL: [Self; Self::PairwiseSubject as usize + 1] =
-        [Self::RefreshToken, Self::Csrf, Self::Device, Self::PairwiseSubject];
+    const ALL: [Self; Self::DpopNonce as usize + 1] =
+        [Self::RefreshToken, Self::Csrf, Self::Device, Self::PairwiseSubject, Self::DpopNonce];
 
     const fn label(self) -> &'static str {
         match self {
@@ -93,6 +95,7 @@ impl Tag {
             Self::Csrf => "doorward idp csrf",
             Self::Device => "doorward idp device",
             Self::PairwiseSubject => "doorward idp pairwise subject",
+            Self::DpopNonce => "doorward idp dpop nonce",
         }
     }
 }

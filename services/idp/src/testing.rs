@@ -3,19 +3,23 @@
 
 pub(crate) mod authenticator;
 mod directory;
+mod fapi_client;
 mod listener;
 mod mail_box;
 mod passwords;
 mod requests;
+mod service_accounts;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::token::transaction::TransactionKeys;
 use ::token::{KeyRing, Minter, Verifier};
 use authn::{Authenticated, Authenticator, Caller, Directory, Profile, User, UserId, UserType, role};
 use axum::Router;
-use config::Environment;
+use config::{Environment, Transactions as TransactionSettings};
 use mail::Mailer;
+use oidc::jose::Algorithm;
 use outbound::{Fetcher, Policy};
 use runtime::{Clock, Context, Random};
 use secrecy::ExposeSecret;
@@ -23,12 +27,15 @@ use serde_json::{Value, json};
 use store::testing::TestDatabase;
 use uuid::Uuid;
 
+pub(crate) use fapi_client::{FapiClient, dpop_proof};
 pub(crate) use listener::Listener;
 pub(crate) use mail_box::{ADDRESS, MailBox};
 pub(crate) use requests::{Browser, Reply};
+pub(crate) use service_accounts::{ACCOUNT, ACCOUNT_SECRET};
 
 use directory::{MailChanges, TestDirectory};
 use passwords::FakePasswords;
+use service_accounts::FakeServiceAccounts;
 
 use crate::account_mail::AccountMail;
 use crate::endpoints::IssuerEndpoints;
@@ -46,6 +53,7 @@ use crate::engine::proofs::{Header, Proofs};
 use crate::engine::provider::{Parts, Provider};
 use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::{IdTokenBindings, Issue};
+use crate::engine::transactions::Transactions;
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
 use crate::password_service::{self, PasswordService};
 use crate::revocation_sync;
@@ -58,6 +66,8 @@ pub(crate) const SITE: &str = "https://cloud.example";
 pub(crate) const REGISTER: &str = "/konnect/v1/register";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 pub(crate) const EINSTEIN: &str = "u-einstein";
+/// The trust domain of transaction tokens.
+pub(crate) const TRUST_DOMAIN: &str = "cloud.example";
 /// The password of the user `einstein`.
 pub(crate) const PASSWORD: &str = "relativity";
 /// A request that proves nothing by headers or connection.
@@ -67,6 +77,7 @@ pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
     method: "POST",
     certificate: None,
     is_by_mtls: false,
+    caller: None,
 };
 
 /// A provider, and what is around it.
@@ -76,6 +87,8 @@ pub(crate) struct Bench {
     directory: Arc<TestDirectory>,
     /// The passwords that were set by links.
     pub(crate) set_passwords: FakePasswords,
+    /// The service accounts that are clients.
+    pub(crate) service_accounts: Arc<FakeServiceAccounts>,
     /// The keys of internal tokens.
     ring: Arc<KeyRing>,
     router: Router,
@@ -89,14 +102,25 @@ impl Bench {
 
     /// With these settings changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
-        change(&mut config);
-        // boxed: what all parts need while they open is large, and is part of each test
-        Box::pin(Self::open(config)).await
+        Self::at(time_of(1_800_000_000), change).await
     }
 
-    async fn open(config: Config) -> Self {
-        let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
+    /// The same at this time: JWT-SVIDs are held against the time of the system too.
+    pub(crate) async fn at(time: SystemTime, change: impl FnOnce(&mut Config)) -> Self {
+        let transactions = TransactionSettings {
+            secret: SECRET.into(),
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            ..TransactionSettings::default()
+        };
+        let url = SITE.to_owned();
+        let mut config = Config { url, allow_private_addresses: true, transactions, ..Config::default() };
+        change(&mut config);
+        // boxed: what all parts need while they open is large, and is part of each test
+        Box::pin(Self::open(config, time)).await
+    }
+
+    async fn open(config: Config, time: SystemTime) -> Self {
+        let (clock, random) = (Clock::manual(time), Random::system());
         let file = store::testing::database();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
@@ -123,6 +147,10 @@ impl Bench {
         password_service.clone().probe(context.shutdown.clone()).await;
         let mailer = Mailer::open(&config.mail, random.clone(), context.shutdown.clone()).expect("a mail server");
         let mail = AccountMail::new(mailer, password_service);
+        let transactions = config.transactions.is_enabled();
+        let transactions =
+            transactions.then(|| Transactions::new(transaction_keys(), TRUST_DOMAIN, random.clone(), &context.metrics));
+        let service_accounts = Arc::<FakeServiceAccounts>::default();
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -135,14 +163,17 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
+            workloads: crate::workloads(&config, &context).expect("a policy"),
+            service_accounts: Some(Arc::clone(&service_accounts) as Arc<dyn Authenticator>),
             mail,
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
             deliveries: Arc::default(),
             audit_events,
+            transactions,
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, directory, set_passwords, ring, router, database: file }
+        Self { provider, clock, directory, set_passwords, service_accounts, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.
@@ -297,6 +328,11 @@ impl Bench {
     pub(crate) fn admin(&self) -> String {
         self.internal_token("admin", &[role::ADMIN])
     }
+}
+
+/// The keys of transaction tokens, as each process with the secret derives them.
+pub(crate) fn transaction_keys() -> Arc<TransactionKeys> {
+    Arc::new(TransactionKeys::new(&SECRET.into(), None, Algorithm::Es256).expect("a secret"))
 }
 
 /// A form as the engine gets it.

@@ -67,35 +67,43 @@ fn file_of(clients: &[StaticClient]) -> String {
     format!("clients:\n{}", all.concat())
 }
 
+/// Has idp serve HTTPS with this certificate, and clients register themselves; its issuer.
+fn serve(layout: &mut Layout, identity: &Identity) -> String {
+    let folder = layout.folder().to_owned();
+    let (certificate, key) = (folder.join("idp.pem"), folder.join("idp.key"));
+    std::fs::write(&certificate, &identity.certificate).expect("the folder can be written to");
+    write_secret(&key, identity.key.expose_secret());
+    let address = layout.variables()["IDP_HTTP_ADDR"].clone();
+    let port = address.rsplit_once(':').map(|(_, port)| port.to_owned()).expect("an address has a port");
+    let issuer = format!("https://localhost:{port}");
+    let certificate = certificate.display().to_string();
+    for (name, value) in [
+        ("OCIS_HTTP_TLS_ENABLED", "true"),
+        ("OCIS_HTTP_TLS_CERTIFICATE", &certificate),
+        ("OCIS_HTTP_TLS_KEY", &key.display().to_string()),
+        ("IDP_ISS", &issuer),
+        ("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true"),
+        ("IDP_ALLOW_OPEN_CLIENT_REGISTRATION", "true"),
+        ("IDP_REGISTRATIONS_PER_MINUTE", "100000"),
+        ("IDP_OUTBOUND_CACERT", &certificate),
+        ("OCIS_LOG_LEVEL", "info"),
+    ] {
+        layout.set(name, value);
+    }
+    issuer
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_of_every_profile_of_the_process() {
     let receiver = Identity::generate().expect("a certificate is made");
     let mut clients = static_clients();
     let mut layout = Layout::new("conformance", false);
-    let folder = layout.folder().to_owned();
-    let file = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).expect("the folder can be written to");
-        path.display().to_string()
-    };
-    let address = layout.variables()["IDP_HTTP_ADDR"].clone();
-    let port = address.rsplit_once(':').map(|(_, port)| port.to_owned()).expect("an address has a port");
-    let issuer = format!("https://localhost:{port}");
-    let certificate = file("idp.pem", &receiver.certificate);
-    let key = folder.join("idp.key");
-    write_secret(&key, receiver.key.expose_secret());
-    layout.set("OCIS_HTTP_TLS_ENABLED", "true");
-    layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
-    layout.set("OCIS_HTTP_TLS_KEY", &key.display().to_string());
-    layout.set("IDP_ISS", &issuer);
-    layout.set("IDP_CLIENTS_FILE", &file("clients.yaml", &file_of(&clients)));
-    layout.set("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true");
-    layout.set("IDP_ALLOW_OPEN_CLIENT_REGISTRATION", "true");
+    let issuer = serve(&mut layout, &receiver);
+    let file = layout.folder().join("clients.yaml");
+    std::fs::write(&file, file_of(&clients)).expect("the folder can be written to");
+    layout.set("IDP_CLIENTS_FILE", &file.display().to_string());
     layout.set("IDP_ALLOW_UNSIGNED_ID_TOKENS", "true");
-    layout.set("IDP_REGISTRATIONS_PER_MINUTE", "100000");
     layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
-    layout.set("IDP_OUTBOUND_CACERT", &certificate);
-    layout.set("OCIS_LOG_LEVEL", "info");
     let password = layout.password.clone();
     let family = Arc::new(TestFamily::start_with(layout, Mode::OneProcess, |context| context).await);
     let filled = family.command(&PROFILE, "").await;
@@ -116,7 +124,7 @@ async fn conformance_of_every_profile_of_the_process() {
         rotate: Some(rotate),
         receiver: receiver.receiver(),
         // the waits of the certification are for caches; here keys that verify nothing are fetched again at once
-        waits: Waits { code_reuse: Duration::from_secs(2), key_rotation: Duration::ZERO },
+        waits: Waits { code_reuse: Duration::from_secs(2), key_rotation: Duration::ZERO, ..Waits::default() },
         ..Target::new(&issuer, person)
     };
     let report = conformance::run(&target, &Plan::all()).await;
@@ -133,4 +141,43 @@ async fn conformance_of_every_profile_of_the_process() {
     assert!(missing.is_empty(), "every claim of the scopes is returned: {missing:?}");
     let skipped: Vec<_> = report.skipped().iter().map(|entry| entry.check).collect();
     assert!(skipped.is_empty(), "everything is offered, so nothing has a reason to be skipped: {skipped:?}");
+}
+
+/// The profiles of FAPI 2.0, at a process with this setting of nonces; the table.
+async fn fapi2(name: &str, nonces: &str) -> String {
+    let identity = Identity::generate().expect("a certificate is made");
+    let mut layout = Layout::new(name, false);
+    let issuer = serve(&mut layout, &identity);
+    // the checks wait until these are expired
+    layout.set("IDP_CODE_EXPIRATION", "20s");
+    layout.set("IDP_PUSHED_REQUEST_EXPIRATION", "20s");
+    layout.set("IDP_DPOP_NONCES", nonces);
+    let password = layout.password.clone();
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    let filled = family.command(&PROFILE, "").await;
+    assert_eq!(filled.code, 0, "{}", filled.stderr);
+    let person = Person { name: "einstein".to_owned(), password: password.into() };
+    let waits =
+        Waits { code_expiry: Duration::from_secs(22), refresh_reuse: Duration::from_secs(5), ..Waits::default() };
+    let target = Target {
+        authority: Some(identity.certificate.clone()),
+        receiver: identity.receiver(),
+        waits,
+        // a code must not expire before a busy machine redeems it
+        at_a_time: 4,
+        ..Target::new(&issuer, person)
+    };
+    let report = conformance::run(&target, &Plan::fapi()).await;
+    let remarks = report.entries.iter().filter(|entry| entry.outcome != Outcome::Passed);
+    let remarks: Vec<_> = remarks.map(|entry| format!("{} {:?}: {}", entry.check, entry.plan, entry.outcome)).collect();
+    assert!(remarks.is_empty(), "{nonces}: {:?}\n{}", report.counts(), remarks.join("\n"));
+    assert_eq!(report.counts(), [57 + 71, 0, 0, 0]);
+    report.table()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance_of_fapi2_of_the_process() {
+    let (table, _) = tokio::join!(fapi2("conformance-fapi2", "off"), fapi2("conformance-fapi2-nonces", "fapi2"));
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/conformance-fapi2.md");
+    std::fs::write(file, table).expect("the table can be written");
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::gateway::Identified;
-use authn::{AuthError, Caller, Credentials, Gateway, causes, kind};
+use authn::{AuthError, Caller, Credentials, Explanation, Gateway, User, causes, kind};
 use bounded_cache::{HeapSize, Lookups, MIB};
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use moka::sync::Cache;
 use runtime::Clock;
+use secrecy::SecretString;
 use token::{LEEWAY, Verifier};
 
+use crate::config::Config;
 use crate::credential::Credential;
 use crate::identity::Identity;
 use crate::request_info::RequestInfo;
@@ -67,6 +69,24 @@ pub struct CredentialTypes {
     pub basic: bool,
     /// App tokens.
     pub app: bool,
+}
+
+impl CredentialTypes {
+    /// Those of the configuration. At one of several instances there are none: passwords and app tokens do not say whether their user
+    /// belongs to it.
+    pub fn of(config: &Config) -> Self {
+        let is_single = !config.multi_instance_enabled;
+        Self { basic: config.enable_basic_auth && is_single, app: config.enable_app_auth && is_single }
+    }
+}
+
+/// Why the credential of a link is not accepted.
+#[derive(Debug)]
+pub(crate) enum LinkError {
+    /// It is invalid; perhaps with the cause, as the system has stated it that verifies links.
+    Refused(Option<Explanation>),
+    /// No decision was reached.
+    Undecided(Verdict),
 }
 
 impl Authentication {
@@ -132,9 +152,40 @@ impl Authentication {
             Err(AuthError::UnknownUser) => Ok(None),
             Err(error) => {
                 if matches!(error, AuthError::Refused(_) | AuthError::UnknownType { .. }) {
-                    tracing::warn!(%error, "the machine key is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY?");
+                    tracing::warn!(%error, "the machine key, or the token or certificate of the edge in its place, is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY, or with a policy for the edge?");
                 }
                 Err(verdict(&error))
+            }
+        }
+    }
+
+    /// The user of the credential of a link. The identity is not stored: the gateway is asked for each request.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub(crate) async fn identify_link(
+        &self,
+        kind: &str,
+        link: &str,
+        secret: SecretString,
+        info: &RequestInfo<'_>,
+    ) -> Result<Identity, LinkError> {
+        let credentials = Credentials { client_id: link.to_owned(), secret, caller: caller(info) };
+        match self.gateway.token(kind, &credentials).await {
+            Ok(Identified { token, user }) => self.read(&token, &user).map_err(LinkError::Undecided),
+            Err(AuthError::Explained(explanation)) => Err(LinkError::Refused(Some(*explanation))),
+            Err(AuthError::Refused(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => {
+                Err(LinkError::Refused(None))
+            }
+            // a gateway without another one behind it: anybody could fill the log with a warning about it
+            Err(error @ AuthError::UnknownType { .. }) if kind == kind::PUBLIC_SHARES => {
+                tracing::debug!(%error, "the gateway does not verify public links");
+                Err(LinkError::Refused(None))
+            }
+            Err(AuthError::Busy { retry_after }) => Err(LinkError::Undecided(Verdict::Busy { retry_after })),
+            Err(error) => {
+                tracing::warn!(%error, cause = causes(&error), kind, "the gateway does not verify links; does GATEWAY_UPSTREAM_ENDPOINT name that of the installation?");
+                Err(LinkError::Undecided(Verdict::Unavailable))
             }
         }
     }
@@ -167,7 +218,14 @@ impl Authentication {
         if let Some(identity) = self.lookups.counted(self.identities.get(&token).filter(is_live)) {
             return Ok(identity);
         }
-        let mut claims = self.verifier.verify(now, &token.0).map_err(|error| {
+        let identity = Arc::new(self.read(&token.0, &user)?);
+        self.identities.insert(token, Arc::clone(&identity));
+        Ok(identity)
+    }
+
+    /// The same, without asking what was read before.
+    fn read(&self, token: &str, user: &User) -> Result<Identity, Verdict> {
+        let mut claims = self.verifier.verify(self.clock.now(), token).map_err(|error| {
             tracing::error!(%error, "the gateway's token is invalid here; is OCIS_JWT_SECRET the same in both?");
             Verdict::Unavailable
         })?;
@@ -179,10 +237,8 @@ impl Authentication {
             }
             claims.user.groups.clone_from(&user.groups);
         }
-        let header = HeaderValue::from_str(&token.0).map_err(|_| Verdict::Unavailable)?;
-        let identity = Arc::new(Identity::new(header, claims));
-        self.identities.insert(token, Arc::clone(&identity));
-        Ok(identity)
+        let header = HeaderValue::from_str(token).map_err(|_| Verdict::Unavailable)?;
+        Ok(Identity::new(header, claims))
     }
 }
 
@@ -198,9 +254,11 @@ fn caller(info: &RequestInfo<'_>) -> Caller {
 
 fn verdict(error: &AuthError) -> Verdict {
     match error {
-        AuthError::Refused(_) | AuthError::UnknownUser | AuthError::UnknownType { .. } | AuthError::Malformed(_) => {
-            Verdict::Unauthenticated(CredentialError::Invalid)
-        }
+        AuthError::Refused(_)
+        | AuthError::Explained(_)
+        | AuthError::UnknownUser
+        | AuthError::UnknownType { .. }
+        | AuthError::Malformed(_) => Verdict::Unauthenticated(CredentialError::Invalid),
         AuthError::NotPermitted(_) => Verdict::Forbidden,
         AuthError::Busy { retry_after } => Verdict::Busy { retry_after: *retry_after },
         AuthError::Unavailable { .. } | AuthError::Internal(_) => {

@@ -18,7 +18,7 @@ const IDP: [&str; 10] = [
     "/device",
 ];
 /// The API for app tokens, which needs a credential.
-const AUTH_APP: &str = "/auth-app";
+pub(crate) const AUTH_APP: &str = "/auth-app";
 /// Where issuers send logout tokens to auth-bearer, which verifies them.
 pub(crate) const AUTH_BEARER: &str = "/backchannel_logout";
 
@@ -87,10 +87,10 @@ fn claims(route: &Route, path: &str) -> bool {
     let Pattern { host, path: pattern, .. } = &route.pattern;
     match pattern {
         Some(pattern) if host.is_some() => pattern.fits(path),
-        Some(PathPattern::Prefix(own) | PathPattern::Exact(own)) => {
+        Some(PathPattern::Prefix(own) | PathPattern::Exact(own) | PathPattern::Starts(own)) => {
             own.trim_end_matches('/') == path.trim_end_matches('/')
         }
-        Some(regex @ PathPattern::Regex(_)) => regex.fits(path),
+        Some(regex @ (PathPattern::Regex(_) | PathPattern::Search(_))) => regex.fits(path),
         None => true,
     }
 }

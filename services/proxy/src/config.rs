@@ -1,13 +1,19 @@
 mod acme;
+mod csp;
+mod links;
 mod multi_factor;
+mod picture;
+mod protected_resource;
+mod proxy_yaml;
 mod public;
 mod session;
+mod unsupported;
 
 use std::path::PathBuf;
 
 use config::{
-    Debug, Grpc, GrpcClientTls, HttpClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section, TokenManager,
-    Tracing,
+    ClientTls, Debug, Grpc, GrpcClientTls, HttpClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section,
+    TokenManager, Tracing,
 };
 use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
@@ -17,15 +23,23 @@ use web::page::PageSettings;
 
 pub use acme::Acme;
 pub(crate) use acme::{HTTP_01, Plan, is_trustworthy};
+pub use csp::ContentSecurityPolicy;
+pub use links::Links as LinkSettings;
 pub use multi_factor::MultiFactor;
 pub(crate) use multi_factor::SEVERAL;
+pub use picture::ProfilePicture;
+pub use protected_resource::ProtectedResource;
+pub(crate) use proxy_yaml::Product;
+pub use proxy_yaml::ProxyYaml;
 pub use public::Public;
 pub use session::Session;
+pub use unsupported::Unsupported;
 
 use crate::headers::{FilterError, RequestFilter};
 use crate::identity_headers::IdentityHeaders;
 use crate::routes::Backend;
 use crate::site::Site;
+use crate::transactions::TransactionHeader;
 
 /// The configuration of proxy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -77,17 +91,29 @@ pub struct Config {
     /// must be running for this feature to work.
     #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"], "default" = true))]
     pub enable_app_auth: bool,
-    /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
-    /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
+    /// Whether this is one of several instances with common users. Passwords and app tokens are refused then, as they do not
+    /// say whether their user belongs to this instance.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
+    /// Allow OCS to get a signing key to sign requests. It also takes the machine auth API key, or a token or certificate of the edge in
+    /// its place, and the database of `PROXY_SESSION_DATABASE_URL`, where keys are kept.
     #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
     pub enable_presignedurls: bool,
     /// Machine auth API key used to validate internal requests necessary to access resources from other services.
-    /// Without it there are no signed URLs.
+    /// Without it, and without a token or certificate in its place, there are no signed URLs.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"], "x-min-bytes" = 32))]
     pub machine_auth_api_key: Secret,
     /// The machine auth API key that was in use before the current one. The keys of signed URLs that it has sealed still open.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "<P>_MACHINE_AUTH_API_KEY_PREVIOUS"], "x-min-bytes" = 32))]
     pub machine_auth_api_key_previous: Secret,
+    /// Path/File name of a token that proves that the edge is a workload of the policy of auth-machine. It is shown in place of the
+    /// machine auth API key, and read again when it changes.
+    #[schemars(extend("x-env" = ["<P>_WORKLOAD_TOKEN_FILE"]))]
+    pub workload_token_file: Option<PathBuf>,
+    /// Whether the client certificate of the edge is enough for auth-machine: nothing is shown in place of the machine auth API key then,
+    /// and there are signed URLs without it. It needs `OCIS_GRPC_CLIENT_TLS_CERTIFICATE`, and a gateway in another process.
+    #[schemars(extend("x-env" = ["<P>_WORKLOAD_CERTIFICATE"]))]
+    pub workload_certificate: bool,
     /// Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see
     /// different ones.
     #[schemars(extend("x-env" = ["<P>_ALLOW_SEMICOLONS"]))]
@@ -104,6 +130,8 @@ pub struct Config {
     /// it changes.
     #[schemars(extend("x-env" = ["<P>_ROUTES_FILE"]))]
     pub routes_file: Option<PathBuf>,
+    /// The routes of an oCIS or OpenCloud.
+    pub proxy_yaml: ProxyYaml,
     /// The family's own backends.
     pub backends: Backends,
     /// Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https
@@ -113,6 +141,9 @@ pub struct Config {
     /// Disable TLS certificate validation for all HTTP backend connections.
     #[schemars(extend("x-env" = ["<P>_INSECURE_BACKENDS"]))]
     pub insecure_backends: bool,
+    /// What the edge publishes about the resources behind it.
+    #[schemars(extend("x-prefix" = "PROXY_PROTECTED_RESOURCE"))]
+    pub protected_resource: ProtectedResource,
     /// The doors for other proxies.
     pub doors: Doors,
     /// People who sign in with a browser.
@@ -123,6 +154,14 @@ pub struct Config {
     pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
+    /// The pictures of users of an issuer.
+    pub oidc_profile_picture: ProfilePicture,
+    /// The Content Security Policy of what is forwarded.
+    pub csp: ContentSecurityPolicy,
+    /// Credentials of links.
+    pub links: LinkSettings,
+    /// What the edge does not have.
+    pub unsupported: Unsupported,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -164,6 +203,10 @@ pub struct Doors {
     /// The headers that identify the user to other proxies' backends. The README lists those that exist.
     #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"], "default" = ["X-Access-Token"]))]
     pub verify_headers: Vec<String>,
+    /// The scope of the transaction tokens that other proxies' backends get in Txn-Token with the requests of users, by
+    /// /verify and Envoy's external authorization. If empty, they get none.
+    #[schemars(extend("x-env" = ["<P>_TRANSACTION_SCOPE"]))]
+    pub transaction_scope: String,
     /// The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no
     /// /tokenreview.
     #[schemars(extend("x-env" = ["<P>_TOKEN_REVIEW_SECRET"], "x-min-bytes" = 32))]
@@ -183,11 +226,17 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("acme", &self.acme),
+            ("proxy_yaml", &self.proxy_yaml),
             ("backends", &self.backends),
+            ("protected_resource", &self.protected_resource),
             ("doors", &self.doors),
             ("session", &self.session),
             ("", &self.pages),
             ("mfa", &self.mfa),
+            ("oidc_profile_picture", &self.oidc_profile_picture),
+            ("csp", &self.csp),
+            ("links", &self.links),
+            ("unsupported", &self.unsupported),
         ]
     }
 
@@ -207,6 +256,12 @@ impl Section for Config {
         let problem = "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other \
                        address is answered there";
         Invalid::unless(has_proxies || !is_remote, "http.trusted_proxies", problem)?;
+        let seals = !self.machine_auth_api_key.is_empty() || !self.session.secret.is_empty();
+        let problem = "is not set; without a machine auth API key it seals the keys of signed URLs; make one with: openssl rand -base64 32";
+        Invalid::unless(seals || !self.accepts_signed_urls(), "session.secret", problem)?;
+        let shows_certificate = self.grpc_client_tls.mode() != ClientTls::Off && self.grpc_client_tls.cert.is_some();
+        let problem = "is true, and the edge has no client certificate to show; set OCIS_GRPC_CLIENT_TLS_MODE=on, OCIS_GRPC_CLIENT_TLS_CERTIFICATE and OCIS_GRPC_CLIENT_TLS_KEY";
+        Invalid::unless(shows_certificate || !self.workload_certificate, "workload_certificate", problem)?;
         self.validate_acme()?;
         self.validate_session()
     }
@@ -234,7 +289,8 @@ impl Config {
 
     /// Whether URLs may be signed.
     pub fn accepts_signed_urls(&self) -> bool {
-        self.enable_presignedurls && !self.machine_auth_api_key.is_empty()
+        let is_workload = self.workload_token_file.is_some() || self.workload_certificate;
+        self.enable_presignedurls && (is_workload || !self.machine_auth_api_key.is_empty())
     }
 
     /// The port of the URL by which clients reach the edge; `None` for that of https.
@@ -320,6 +376,8 @@ impl Section for Backends {
 
 impl Section for Doors {
     fn validate(&self) -> Result<(), Invalid> {
+        TransactionHeader::check(&self.transaction_scope)
+            .map_err(|problem| Invalid::new("transaction_scope", format!("must be a list of scopes; {problem}")))?;
         IdentityHeaders::parse(&self.verify_headers)
             .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))
             .map(|_| ())

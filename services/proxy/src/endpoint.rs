@@ -2,7 +2,7 @@
 
 use crate::path::below;
 use crate::session::SessionEndpoint;
-use crate::{forward_auth, signing_key, site, token_review};
+use crate::{forward_auth, site, token_review};
 
 /// An endpoint of the edge. No backend ever receives a request for one, whether it is configured or not: clients would take the
 /// backend's response for the edge's.
@@ -35,7 +35,7 @@ impl Endpoint {
         } else if is_below(token_review::PATH) {
             Some(if path == token_review::PATH { Self::TokenReview } else { Self::Unassigned })
         } else {
-            signing_key::PATHS.contains(&path).then_some(Self::SigningKey)
+            site::SIGNING_KEY.contains(&path).then_some(Self::SigningKey)
         }
     }
 

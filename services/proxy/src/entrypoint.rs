@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::USER_AGENT;
 use runtime::FileValue;
 
 use crate::authorizer::Authorizer;
@@ -37,8 +38,12 @@ impl Entrypoint {
 
     /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
     /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
-    /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`).
+    /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`). At a resource that a
+    /// route names, scripts of every site may read the refusal (`docs/security-requirements.md#e62`).
     pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
+        if matches!(verdict, Verdict::Allowed(_)) {
+            return None;
+        }
         if matches!(verdict, Verdict::Unauthenticated(CredentialError::Missing))
             && is_navigation(info)
             && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.login_for(info))
@@ -52,6 +57,17 @@ impl Entrypoint {
         {
             return Some(Refusal::redirect(&login));
         }
-        Refusal::of(verdict, info, self.challenges)
+        let routing = self.routing.current();
+        let resources = &routing.rules.resources;
+        let refusal = Refusal::of(verdict, info, self.challenges_for(&routing, info), resources.metadata_url(info))?;
+        Some(if resources.has_named(info) { refusal.readable_by_scripts() } else { refusal })
+    }
+
+    /// The challenges of a 401 response to a request. A guest has no password, and the browser would ask for one.
+    fn challenges_for(&self, routing: &Routing, info: &RequestInfo<'_>) -> Challenges {
+        if self.authorizer.links.is_of_guest(info.headers) {
+            return Challenges { basic: false, bearer: false };
+        }
+        routing.user_agents.offered(self.challenges, info.header(&USER_AGENT))
     }
 }

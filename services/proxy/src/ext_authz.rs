@@ -29,6 +29,7 @@ use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, is_host};
 use crate::routing::Routing;
 use crate::session::cookie;
+use crate::transactions::TransactionHeader;
 use crate::verdict::Verdict;
 
 /// The gRPC service.
@@ -38,6 +39,8 @@ pub struct ExtAuthz {
     pub entrypoint: Arc<Entrypoint>,
     /// The headers that are added to a permitted request.
     pub identity_headers: Arc<IdentityHeaders>,
+    /// The transaction token that is added to it.
+    pub(crate) transaction_header: TransactionHeader,
 }
 
 #[tonic::async_trait]
@@ -74,15 +77,16 @@ impl ExtAuthz {
         if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {
             return Err(refusal);
         }
-        let set = match &verdict {
-            Verdict::Allowed(Some(identity)) => self.identity_headers.of(identity)?,
-            _ => &[],
-        };
-        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&routing, &verdict, &info, set))))
+        let mut set = Vec::new();
+        if let Verdict::Allowed(Some(identity)) = &verdict {
+            set.extend_from_slice(self.identity_headers.of(identity)?);
+            set.extend(self.transaction_header.of(&info, identity).await?);
+        }
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&routing, &verdict, &info, &set))))
     }
 
     /// The changes to the headers of a permitted request. The identity headers are set. Forged ones are removed, as are the edge's
-    /// cookies, and a credential that an access rule has left unverified, unless the route keeps it.
+    /// cookies and that of guests, and a credential that an access rule has left unverified, unless the route keeps it.
     fn allowed(
         &self,
         routing: &Routing,
@@ -94,6 +98,9 @@ impl ExtAuthz {
         // A request for an endpoint of the edge needs them.
         if !Endpoint::is_reserved(info.path.decoded()) {
             cookie::strip(&mut left, true);
+            if let Some(name) = self.entrypoint.authorizer.links.hidden_cookie(std::iter::once(info.path)) {
+                cookie::remove(&mut left, name);
+            }
         }
         let is_verified = matches!(verdict, Verdict::Allowed(Some(_)));
         if !is_verified && !routing.route(info).is_some_and(|(route, _)| route.keeps_authorization()) {
@@ -105,13 +112,20 @@ impl ExtAuthz {
             is_forged || !left.contains_key(*name)
         };
         let removed = info.headers.keys().filter(is_removed).map(|name| name.as_str().to_owned());
-        let cookies = left.get(COOKIE).filter(|cookies| info.headers.get(COOKIE) != Some(*cookies));
-        let cookies = cookies.map(|cookies| overwriting(&(COOKIE, cookies.clone())));
+        let cookies = changed_cookies(info.headers, &left).map(|cookies| overwriting(&(COOKIE, cookies)));
         OkHttpResponse {
             headers_to_remove: removed.collect(),
             headers: set.iter().map(overwriting).chain(cookies).collect(),
         }
     }
+}
+
+/// The cookies of a request in one line, if some were removed and others are left: the line replaces all those of the client.
+fn changed_cookies(before: &HeaderMap, after: &HeaderMap) -> Option<HeaderValue> {
+    let (before, after) = (before.get_all(COOKIE), after.get_all(COOKIE));
+    let is_same = before.iter().eq(after.iter());
+    let lines: Vec<_> = after.iter().map(HeaderValue::as_bytes).collect();
+    if is_same || lines.is_empty() { None } else { HeaderValue::from_bytes(&lines.join(&b"; "[..])).ok() }
 }
 
 fn denied(refusal: &Refusal) -> CheckResponse {
@@ -132,7 +146,7 @@ fn denied(refusal: &Refusal) -> CheckResponse {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(refusal.status.as_u16()) }),
         headers: headers.collect(),
-        body: refusal.body.to_owned(),
+        body: refusal.body.to_string(),
     };
     response(code, refusal.body.trim_end(), HttpResponse::DeniedResponse(denied))
 }
@@ -172,5 +186,23 @@ fn address_of(address: Address) -> Option<IpAddr> {
     match address.address? {
         address::Address::SocketAddress(socket) => socket.address.parse().ok(),
         address::Address::Pipe(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_that_are_left_replace_all_lines() {
+        let headers = |lines: &[&'static str]| -> HeaderMap {
+            lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line))).collect()
+        };
+        let sent = headers(&["a=1", "__Host-doorward=x; b=2"]);
+        let mut left = sent.clone();
+        cookie::strip(&mut left, true);
+        assert_eq!(changed_cookies(&sent, &left), Some(HeaderValue::from_static("a=1; b=2")));
+        assert_eq!(changed_cookies(&sent, &sent), None);
+        assert_eq!(changed_cookies(&sent, &HeaderMap::new()), None, "the header is removed");
     }
 }

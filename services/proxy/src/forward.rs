@@ -2,25 +2,30 @@
 
 mod client;
 mod connection;
+mod policy;
 mod upgrade;
 mod upload;
+mod user_header;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use authn::trace::record_delegation;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, SET_COOKIE, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use runtime::{AccessDetails, FileValue};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use web::header::single;
 
 pub use client::Clients;
 
+use crate::csp::SecurityHeaders;
 use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
@@ -34,10 +39,11 @@ use crate::request_head;
 use crate::request_info::{RequestInfo, source};
 use crate::route_metrics::RouteMetrics;
 use crate::routes::Route;
-use crate::routing::Routing;
+use crate::routing::{self, Routes, Routing};
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
 use crate::signed_url::{SignedUrls, logout};
+use crate::transactions::{Circumstances, TRANSACTION_TOKEN, Transactions};
 use crate::verdict::Verdict;
 use upload::{Failure, Upload};
 
@@ -53,8 +59,12 @@ pub struct Forwarder {
     pub unmatched: RouteMetrics,
     /// Connections to backends.
     pub clients: Arc<FileValue<Clients>>,
+    /// Headers for browsers that responses of backends may lack; `None` if none are configured.
+    pub(crate) security_headers: Option<Arc<FileValue<SecurityHeaders>>>,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
+    /// Requests and verifies transaction tokens.
+    pub(crate) transactions: Arc<Transactions>,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -63,6 +73,14 @@ pub struct Forwarder {
 struct AccessRecord<'a> {
     route: &'a RouteMetrics,
     identity: Option<Arc<Identity>>,
+}
+
+impl<'a> AccessRecord<'a> {
+    fn take(&mut self, found: Option<&'a (Route, RouteMetrics)>) {
+        if let Some((_, metrics)) = found {
+            self.route = metrics;
+        }
+    }
 }
 
 /// The response to a refused request. The connection is closed after a request that was not read to its end, since the start of
@@ -91,8 +109,11 @@ impl Forwarder {
         let response = self.respond(&routing, &mut parts, body, &mut record).await;
         let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
-        let subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str());
-        AccessDetails::record(&parts.extensions, record.route.name(), subject);
+        let claims = record.identity.as_ref().map(|identity| &identity.claims);
+        let subject = claims.map(|claims| claims.user.id.opaque_id.as_str());
+        let actor = claims.and_then(|claims| claims.actor.as_ref());
+        record_delegation(&Span::current(), subject.unwrap_or_default(), actor, None);
+        AccessDetails::record(&parts.extensions, record.route.name(), subject, actor);
         Ok(response)
     }
 
@@ -113,32 +134,50 @@ impl Forwarder {
         }
         request_head::check_target(&uri)?;
         request_head::check_framing(&parts.headers)?;
-        let (route, target, is_multi_factor, is_logout) = {
+        let (route, target, is_multi_factor, is_logout, policy_cookie) = {
             let info = RequestInfo::received(parts, host, paths.literal(), self.entrypoint.is_https);
-            let route = route_of(routing, &paths, &info)?.map(|(route, metrics)| {
-                record.route = metrics;
-                route
-            });
-            let verdict = match self.decide(routing, &paths, &info, route).await {
+            let (found, ambiguity) = match route_of(routing.routes_for(info.headers), &paths, &info) {
+                Ok(found) => (found, None),
+                // the policy of the user may forward it; without a route, each reading needs a credential
+                Err(refusal) if routing.policies.is_some() => (None, Some(refusal)),
+                Err(refusal) => return Err(refusal),
+            };
+            record.take(found);
+            let verdict = match self.decide(routing, &paths, &info, found.map(|(route, _)| route)).await {
                 Ok(verdict) => verdict,
                 Err(refusal) => {
                     upload::drain(body, parts.version, &parts.headers).await;
                     return Err(refusal);
                 }
             };
-            let route = route.ok_or_else(Refusal::not_found)?;
+            let of_user = self.route_of_user(routing, &paths, &info, &verdict, ambiguity).await?;
+            let (found, cookie) = of_user.map_or((found, None), |of_user| (of_user.route, of_user.cookie));
+            record.take(found);
+            let (route, _) = found.ok_or_else(Refusal::not_found)?;
+            let verdict = if route.unprotected { Verdict::Allowed(None) } else { verdict };
             let target = uri.path_and_query().and_then(|target| route.uri(target).ok());
             let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "invalid path\n"))?;
             let is_multi_factor = self.entrypoint.authorizer.multi_factor.was_done(&info, &verdict).await;
             record.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            (route, target, is_multi_factor, logout::is_one(&info, route))
+            (route, target, is_multi_factor, logout::is_one(&info, route), cookie)
         };
+        if let Some(policies) = &routing.policies {
+            cookie::remove(&mut parts.headers, &policies.selector.cookie);
+        }
+        let hidden_cookie = self.entrypoint.authorizer.links.hidden_cookie(paths.readings());
+        if let Some(name) = hidden_cookie {
+            cookie::remove(&mut parts.headers, name);
+        }
         let (host, identity) = (&host_value, record.identity.as_deref());
-        let permitted = PermittedRequest { parts, body, host, identity, is_multi_factor, route, target };
-        match &self.entrypoint.authorizer.signed_urls {
+        let permitted = PermittedRequest { parts, body, host, identity, is_multi_factor, hidden_cookie, route, target };
+        let mut response = match &self.entrypoint.authorizer.signed_urls {
             Some(signed_urls) if is_logout => self.send_logout(signed_urls, permitted).await,
             _ => self.send(permitted).await,
+        }?;
+        if let Some(cookie) = policy_cookie {
+            response.headers_mut().append(SET_COOKIE, cookie);
         }
+        Ok(response)
     }
 
     /// Forwards a logout token to auth-bearer, and ends the keys of signed URLs that it concerns if auth-bearer accepts it.
@@ -181,20 +220,30 @@ impl Forwarder {
     }
 
     async fn send(&self, request: PermittedRequest<'_>) -> Result<Response, Refusal> {
-        let PermittedRequest { parts, body, host, identity, is_multi_factor, route, target } = request;
+        let PermittedRequest { parts, body, host, identity, is_multi_factor, hidden_cookie, route, target } = request;
         let length = request_head::content_length(&parts.headers);
         if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
             return Err(Refusal::body_too_long());
         }
+        let transaction_token = match self.transaction_token(route, parts, host, identity).await {
+            Ok(token) => token,
+            Err(refusal) => {
+                upload::drain(body, parts.version, &parts.headers).await;
+                return Err(refusal);
+            }
+        };
         let upgrade = upgrade::requested(parts);
-        let (upload, progress) = Upload::new(body, route.max_body, Arc::clone(&self.entrypoint.filter));
+        let (upload, progress) = Upload::new(body, route, Arc::clone(&self.entrypoint.filter));
         let mut request = http::Request::new(upload);
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = target;
         *request.version_mut() = if route.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        *request.headers_mut() = self.request_headers(parts, host, identity, route);
+        *request.headers_mut() = self.request_headers(parts, host, identity, route)?;
         if is_multi_factor && !route.is_builtin {
             request.headers_mut().insert(multi_factor::HEADER, multi_factor::DONE);
+        }
+        if let Some(token) = transaction_token {
+            request.headers_mut().insert(TRANSACTION_TOKEN, token);
         }
         if upgrade.is_some() {
             upgrade::set(request.headers_mut());
@@ -219,11 +268,31 @@ impl Forwarder {
         let mut response = response.map(Body::new);
         strip_hop_by_hop(response.headers_mut());
         cookie::strip_set(response.headers_mut(), route.is_builtin);
+        if let Some(name) = hidden_cookie {
+            cookie::remove_set(response.headers_mut(), name);
+        }
         if upgraded {
             upgrade::set(response.headers_mut());
         }
+        if let Some(security_headers) = self.security_headers.as_ref().filter(|_| !route.is_builtin) {
+            security_headers.current().apply(response.headers_mut());
+        }
         route.response_headers.apply(response.headers_mut());
         Ok(response)
+    }
+
+    /// The transaction token that the backend of a route gets, if it gets one.
+    async fn transaction_token(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        host: &HeaderValue,
+        identity: Option<&Identity>,
+    ) -> Result<Option<HeaderValue>, Refusal> {
+        match &route.transaction_token {
+            Some(wanted) => self.transactions.header(wanted, Circumstances::of(parts, host), identity).await,
+            None => Ok(None),
+        }
     }
 
     /// The headers of the request to the backend: the client's without those of its connection and those that only the edge may set,
@@ -234,7 +303,7 @@ impl Forwarder {
         host: &HeaderValue,
         identity: Option<&Identity>,
         route: &Route,
-    ) -> HeaderMap {
+    ) -> Result<HeaderMap, Refusal> {
         let mut headers = std::mem::take(&mut parts.headers);
         let internal_token = if route.keeps_internal_token { self.internal_token(&headers) } else { None };
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
@@ -248,6 +317,7 @@ impl Forwarder {
         if !route.keeps_authorization() {
             headers.remove(AUTHORIZATION);
         }
+        user_header::remove(&mut headers, route);
         route.request_headers.apply(&mut headers);
         if route.http2 {
             if wants_trailers {
@@ -265,10 +335,11 @@ impl Forwarder {
         if let Some(token) = internal_token {
             headers.insert(ACCESS_TOKEN, token);
         }
-        if let Some(identity) = identity {
+        if let Some(identity) = identity.filter(|_| !route.skips_access_token) {
             headers.insert(ACCESS_TOKEN, identity.token.clone());
         }
-        headers
+        user_header::set(&mut headers, route, identity)?;
+        Ok(headers)
     }
 
     /// The internal token of the client, if it is valid.
@@ -281,11 +352,11 @@ impl Forwarder {
 
 /// The route of a request. An ambiguous path needs one that forwards such paths, and the same for every reading.
 fn route_of<'a>(
-    routing: &'a Routing,
+    routes: &'a Routes,
     paths: &Paths<'_>,
     info: &RequestInfo<'_>,
 ) -> Result<Option<&'a (Route, RouteMetrics)>, Refusal> {
-    let find = |path: &Path<'_>| routing.route(&RequestInfo { path, ..*info });
+    let find = |path: &Path<'_>| routing::route(routes, &RequestInfo { path, ..*info });
     let found = find(paths.literal());
     let is_same = |path: &Path<'_>| match (found, find(path)) {
         (Some(found), Some(route)) => std::ptr::eq(found, route) && route.0.is_opaque(path),
@@ -305,6 +376,8 @@ struct PermittedRequest<'a> {
     identity: Option<&'a Identity>,
     /// Whether its user has signed in with several factors.
     is_multi_factor: bool,
+    /// A cookie that its backend must neither see nor set.
+    hidden_cookie: Option<&'a str>,
     route: &'a Route,
     target: http::Uri,
 }

@@ -21,6 +21,7 @@ use crate::identity_headers::IdentityHeaders;
 use crate::path::Path;
 use crate::refusal::Refusal;
 use crate::request_info::{RequestInfo, is_host, source};
+use crate::transactions::TransactionHeader;
 use crate::verdict::Verdict;
 
 /// The path of this entrypoint.
@@ -109,6 +110,8 @@ pub struct ForwardAuth {
     pub source: RequestSource,
     /// The headers of a positive response.
     pub identity_headers: Arc<IdentityHeaders>,
+    /// The transaction token of a positive response.
+    pub(crate) transaction_header: TransactionHeader,
 }
 
 impl ForwardAuth {
@@ -150,6 +153,8 @@ impl ForwardAuth {
         if let Verdict::Allowed(Some(identity)) = &verdict {
             let headers = self.identity_headers.of(identity).map_err(|refusal| self.source.refused(refusal))?;
             response.headers_mut().extend(headers.iter().cloned());
+            let transaction = self.transaction_header.of(&info, identity).await;
+            response.headers_mut().extend(transaction.map_err(|refusal| self.source.refused(refusal))?);
         }
         Ok(response)
     }

@@ -7,15 +7,17 @@ use http::header::{CONNECTION, HOST, HeaderMap, HeaderName};
 
 pub use names::{EXEMPT, LISTED};
 pub use pattern::NoName;
-use pattern::{Patterns, is_same_name};
+use pattern::Patterns;
+pub(crate) use pattern::is_same_name;
 
 /// The header that carries the internal token to backends.
 pub const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 /// The headers that the edge sets on forwarded requests.
-const SET_BY_EDGE: [&str; 6] = [
+const SET_BY_EDGE: [&str; 7] = [
     "X-Access-Token",
     "X-Multi-Factor-Authentication",
+    "Txn-Token",
     "Forwarded",
     "X-Forwarded-For",
     "X-Forwarded-Host",

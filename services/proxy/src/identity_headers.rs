@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, StatusCode};
 use token::Claims;
 
-use crate::identity::{GroupsTooLarge, Identity};
+use crate::identity::{GroupsTooLarge, Identity, Link};
 use crate::refusal::Refusal;
 
 /// The longest list of groups in a header, in bytes. With it and the internal token, a response fits into the `proxy_buffer_size`
@@ -98,6 +98,8 @@ impl UserAttribute {
         let Identity { token, claims: Claims { user, .. }, .. } = identity;
         let text = match self {
             Self::Token => return Ok(Some(token.clone())),
+            // the user is the owner of what the link shares, and not who has sent the request
+            _ if identity.link == Some(Link::Public) => return Ok(None),
             Self::Login => user.username.clone(),
             Self::Name => user.display_name.clone(),
             Self::Mail => user.mail.clone(),
@@ -152,6 +154,9 @@ mod tests {
         assert_eq!(answered(&["Remote-Groups"]).of(&many).expect_err("they do not").status, StatusCode::FORBIDDEN);
         let without = answered(&["X-Access-Token", "Remote-User"]);
         assert_eq!(without.of(&identity(most + 1)).expect("no header has them").len(), 2);
+        let link = Identity { link: Some(Link::Public), ..identity(1) };
+        let headers = answered(&["X-Access-Token", "Remote-User", "Remote-Groups"]);
+        assert_eq!(headers.of(&link).expect("they fit").len(), 1, "the owner of a link has not sent the request");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod authorizer;
 mod builtin_routes;
 mod config;
 pub mod credential;
+mod csp;
 mod database;
 pub mod destination;
 mod endpoint;
@@ -16,16 +17,22 @@ pub mod forward_auth;
 pub mod headers;
 pub mod identity;
 pub mod identity_headers;
+pub mod links;
 pub mod multi_factor;
 mod pages;
 pub mod path;
 pub mod path_scopes;
 pub mod pattern;
+mod policies_file;
+mod policy_selector;
+pub mod protected_resource;
 pub mod refusal;
 mod request_body;
 mod request_head;
 pub mod request_info;
+mod resource_metadata;
 pub mod route_metrics;
+pub mod route_resource;
 pub mod routes;
 pub mod routes_file;
 pub mod routing;
@@ -39,6 +46,8 @@ mod signing_key;
 pub mod site;
 mod store;
 pub mod token_review;
+mod transactions;
+mod user_agents;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -54,21 +63,26 @@ use crate::acme::Acme;
 pub use crate::acme::report::{AcmeCertificate, AcmeFailures, AcmeReport, acme_report};
 use crate::authentication::{Authentication, CredentialTypes};
 use crate::authorizer::Authorizer;
-pub use crate::config::{Acme as AcmeSettings, Backends, Config, Doors, MultiFactor, Public, Session};
+pub use crate::config::{
+    Acme as AcmeSettings, Backends, Config, ContentSecurityPolicy, Doors, LinkSettings, MultiFactor, ProfilePicture,
+    ProtectedResource, ProxyYaml, Public, Session, Unsupported,
+};
+use crate::csp::SecurityHeaders;
 pub use crate::database::state;
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};
 use crate::forward_auth::{ForwardAuth, RequestSource};
 use crate::identity_headers::IdentityHeaders;
+use crate::links::Links;
 use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
-use crate::routes_file::RoutesFile;
 use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
 use crate::signed_url::SignedUrls;
 use crate::token_review::TokenReviewer;
+use crate::transactions::{TransactionHeader, Transactions};
 
 /// The default limit for a request of Envoy, in bytes: it may hold the beginning of a body.
 const EXT_AUTHZ_LIMIT: usize = 4 * 1024 * 1024;
@@ -90,7 +104,8 @@ impl Service for Proxy {
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         acme::check_files(config).map_err(Misconfigured::new)?;
-        Ok(routes_file(config)?.warnings())
+        csp::check(config)?;
+        routing_file::check(config)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -134,7 +149,8 @@ pub async fn app(
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
     let metrics = route_metrics::Metrics::new(&context.metrics);
     let routing = routing_file::follow(config, metrics.clone(), context)?;
-    let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let types = CredentialTypes::of(config);
+    let transactions = Arc::new(Transactions::new(Arc::clone(&gateway), context.clock.clone()));
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     context.metrics.cache("identities", authentication.lookups());
     let database = Box::pin(database::open(config, context)).await?;
@@ -143,8 +159,8 @@ pub async fn app(
         Some(database) => Sessions::open(database, config, ended_sessions.clone(), context)?,
         None => None,
     };
-    let signed_urls = database.as_ref().and_then(|database| SignedUrls::open(database, config, context));
-    let signed_urls = signed_urls.map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
+    let signed_urls = database.as_ref().map(|database| SignedUrls::open(database, config, context)).transpose()?;
+    let signed_urls = signed_urls.flatten().map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
     let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
     tasks.extend(following.flatten());
     let certificate = acme.as_ref().map(Acme::certificate);
@@ -160,6 +176,7 @@ pub async fn app(
                 config.session.leeway,
                 context.clock.clone(),
             ),
+            links: Links::new(config),
             sessions,
         },
         routing,
@@ -169,8 +186,10 @@ pub async fn app(
         is_https: config.is_https(),
     });
     let identity_headers = Arc::new(IdentityHeaders::parse(&config.doors.verify_headers)?);
-    let edge = edge(config, &entrypoint, &identity_headers, &metrics, context)?;
-    let ext_authz = ExtAuthz { entrypoint, identity_headers };
+    let transaction_header = TransactionHeader::new(&transactions, &config.doors.transaction_scope)?;
+    let tokens = (transactions, transaction_header.clone());
+    let edge = edge(config, &entrypoint, (&identity_headers, tokens), &metrics, context)?;
+    let ext_authz = ExtAuthz { entrypoint, identity_headers, transaction_header };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
     let checks = database.iter().map(::store::Database::check).collect();
@@ -183,20 +202,23 @@ pub async fn app(
 fn edge(
     config: &Config,
     entrypoint: &Arc<Entrypoint>,
-    identity_headers: &Arc<IdentityHeaders>,
+    (identity_headers, tokens): (&Arc<IdentityHeaders>, (Arc<Transactions>, TransactionHeader)),
     metrics: &route_metrics::Metrics,
     context: &Context,
 ) -> Result<Edge, BoxError> {
+    let (transactions, transaction_header) = tokens;
     let forwarder = Arc::new(Forwarder {
         entrypoint: Arc::clone(entrypoint),
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::follow(config, context)?,
+        security_headers: SecurityHeaders::follow(config, context)?,
         pages: Arc::new(Pages::new(&config.pages)),
+        transactions,
         shutdown: context.shutdown.clone(),
     });
     let forward_auth = RequestSource::of(&config.doors.verify_proxy).map(|source| {
         let (entrypoint, identity_headers) = (Arc::clone(entrypoint), Arc::clone(identity_headers));
-        Arc::new(ForwardAuth { entrypoint, source, identity_headers })
+        Arc::new(ForwardAuth { entrypoint, source, identity_headers, transaction_header })
     });
     let token_review = (!config.doors.token_review_secret.is_empty()).then(|| {
         Arc::new(TokenReviewer {
@@ -206,9 +228,4 @@ fn edge(
         })
     });
     Ok(Edge { entrypoint: Arc::clone(entrypoint), forward_auth, token_review, forwarder })
-}
-
-/// The routes and access rules of the file that the configuration names.
-fn routes_file(config: &Config) -> Result<RoutesFile, Misconfigured> {
-    config.routes_file.as_deref().map_or(Ok(RoutesFile::default()), routes_file::read).map_err(Misconfigured::new)
 }

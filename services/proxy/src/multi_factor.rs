@@ -45,10 +45,9 @@ impl MultiFactor {
         if !self.settings.enabled {
             return true;
         }
-        if !matches!(verdict, Verdict::Allowed(Some(_))) {
-            return false;
-        }
-        self.is_sufficient(info).await
+        // an ended session says nothing about the user of a link
+        let is_account = matches!(verdict, Verdict::Allowed(Some(identity)) if identity.link.is_none());
+        is_account && self.is_sufficient(info).await
     }
 
     /// The verdict on a permitted request that demands something of the sign-in, whether or not backends may demand several factors:
@@ -80,7 +79,8 @@ impl MultiFactor {
         self.sign_in(info).await.is_some_and(|sign_in| self.is_enough(&sign_in))
     }
 
-    async fn sign_in(&self, info: &RequestInfo<'_>) -> Option<SignIn> {
+    /// The sign-in of a request's user, as far as the issuer describes it.
+    pub(crate) async fn sign_in(&self, info: &RequestInfo<'_>) -> Option<SignIn> {
         match (Credential::of(info), &self.sessions) {
             (Ok(Some(Credential::Bearer(token))), _) => of_access_token(token.expose_secret()),
             (Ok(None), Some(sessions)) => sessions.sign_in(info.headers).await,

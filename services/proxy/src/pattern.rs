@@ -16,8 +16,12 @@ pub struct Pattern {
     pub host: Option<String>,
     /// The path.
     pub path: Option<PathPattern>,
+    /// Prefixes as in [`PathPattern::Prefix`], of which the path must have one too; any path if empty.
+    pub within: &'static [&'static str],
     /// The methods; any if empty.
     pub methods: Vec<Method>,
+    /// Methods that it does not match.
+    pub except_methods: Vec<Method>,
     /// Query parameters and their values.
     pub query: Vec<(String, String)>,
     /// The networks of clients; any if empty.
@@ -33,6 +37,10 @@ pub enum PathPattern {
     Prefix(String),
     /// Paths that a regular expression matches as a whole.
     Regex(Regex),
+    /// Paths that begin with this text, within a segment too: `/pub` matches `/public`. oCIS's proxy compares so.
+    Starts(String),
+    /// Paths of which a regular expression matches a part.
+    Search(Regex),
 }
 
 impl PathPattern {
@@ -57,15 +65,28 @@ impl PathPattern {
         RegexBuilder::new(&whole).case_insensitive(ignore_case).build().map(Self::Regex)
     }
 
+    /// Paths of which an expression matches a part.
+    ///
+    /// # Errors
+    /// If the expression is invalid.
+    pub fn search(expression: &str) -> Result<Self, regex::Error> {
+        Regex::new(expression).map(Self::Search)
+    }
+
     /// Whether it matches a decoded path.
     pub fn fits(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => path == exact,
-            Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
-            Self::Prefix(prefix) => below(path, prefix).is_some(),
-            Self::Regex(regex) => regex.is_match(path),
+            Self::Prefix(prefix) => is_within(path, prefix),
+            Self::Starts(start) => path.starts_with(start.as_str()),
+            Self::Regex(regex) | Self::Search(regex) => regex.is_match(path),
         }
     }
+}
+
+/// Whether a path has this prefix by whole segments. One that ends with `/` has only what is below.
+pub(crate) fn is_within(path: &str, prefix: &str) -> bool {
+    if prefix.ends_with('/') { path.starts_with(prefix) } else { below(path, prefix).is_some() }
 }
 
 /// Whether a pattern matches a request.
@@ -89,8 +110,10 @@ impl Pattern {
     pub fn fit(&self, info: &RequestInfo<'_>) -> Fit {
         let in_network = |source| self.networks.iter().any(|network| network.contains(&source));
         let fits = self.path.as_ref().is_none_or(|path| path.fits(info.path.decoded()))
+            && (self.within.is_empty() || self.within.iter().any(|prefix| is_within(info.path.decoded(), prefix)))
             && self.host.as_ref().is_none_or(|host| info.is_for(host))
             && (self.methods.is_empty() || self.methods.contains(info.method))
+            && !self.except_methods.contains(info.method)
             && (self.networks.is_empty() || info.source.is_some_and(in_network));
         if !fits {
             return Fit::No;
@@ -134,6 +157,30 @@ mod tests {
         ] {
             assert_eq!(prefix(pattern).fits(path), fits, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn path_may_have_to_be_within_others_too() {
+        let (method, headers) = (Method::GET, http::HeaderMap::new());
+        let path = Some(PathPattern::Starts("/dav".to_owned()));
+        let pattern = Pattern { path, within: &["/dav/ocm/", "/ocs/a"], ..Pattern::default() };
+        let fits = |path: &str| {
+            let path = crate::path::Path::parse(path, crate::path::Leniency::default()).expect("a path");
+            let (host, query, source) = ("cloud.example", None, None);
+            let (method, headers, is_https) = (&method, &headers, true);
+            pattern.fits(&RequestInfo { method, is_https, host, path: &path, query, headers, source })
+        };
+        assert!(fits("/dav/ocm/a") && !fits("/dav/ocm") && !fits("/dav/a") && !fits("/ocs/a"));
+        assert!(is_within("/ocs/a", "/ocs/a") && is_within("/ocs/a/b", "/ocs/a") && !is_within("/ocs/ab", "/ocs/a"));
+    }
+
+    #[test]
+    fn paths_compare_as_in_the_proxy_of_ocis() {
+        let starts = PathPattern::Starts("/status".to_owned());
+        assert!(starts.fits("/status") && starts.fits("/status.php") && !starts.fits("/a/status"));
+        let search = PathPattern::search("/ocs/v[12].php/config").expect("an expression");
+        assert!(search.fits("/ocs/v1.php/config/a") && search.fits("/a/ocs/v2.php/config"));
+        assert!(!search.fits("/ocs/v3.php/config") && PathPattern::search("(").is_err());
     }
 
     #[test]

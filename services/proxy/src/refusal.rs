@@ -1,14 +1,21 @@
 //! Responses of the edge to requests that it refuses.
 
+mod guest;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION,
+    RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::path::PathError;
 use crate::request_info::{RequestInfo, is_host};
 use crate::verdict::{CredentialError, Verdict};
 
+const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 /// Where nginx and `HAProxy` find the address of the sign-in.
 const LOGIN: HeaderName = HeaderName::from_static("x-doorward-login");
@@ -17,7 +24,7 @@ const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xm
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
 
 /// The authentication schemes that a 401 response offers (RFC 9110 11.6.1).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenges {
     /// RFC 7617.
     pub basic: bool,
@@ -30,10 +37,10 @@ pub struct Challenges {
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
+    /// The headers. They are boxed since a refusal is an error, which is returned by value.
+    pub headers: Box<HeaderMap>,
     /// The text.
-    pub body: &'static str,
+    pub body: Cow<'static, str>,
 }
 
 impl Refusal {
@@ -42,7 +49,7 @@ impl Refusal {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, headers, body }
+        Self { status, headers: Box::new(headers), body: Cow::Borrowed(body) }
     }
 
     /// Redirects a browser to the sign-in.
@@ -62,6 +69,11 @@ impl Refusal {
             self.headers.insert(LOGIN, to);
         }
         self
+    }
+
+    /// For a request that its user may not send.
+    pub(crate) fn not_permitted() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not permitted\n")
     }
 
     /// For a path without a route, and for one of the edge's own that has no endpoint.
@@ -94,15 +106,24 @@ impl Refusal {
         }
     }
 
-    /// For a verdict; `None` if the request may pass.
-    pub fn of(verdict: &Verdict, info: &RequestInfo<'_>, challenges: Challenges) -> Option<Self> {
+    /// For a verdict; `None` if the request may pass. `resource_metadata` is the URL of the metadata of the request's resource, which
+    /// challenges for bearer tokens refer to (RFC 9728 5.1).
+    pub fn of(
+        verdict: &Verdict,
+        info: &RequestInfo<'_>,
+        challenges: Challenges,
+        resource_metadata: Option<&str>,
+    ) -> Option<Self> {
+        let metadata = resource_metadata.map(|url| format!(", resource_metadata=\"{url}\"")).unwrap_or_default();
         Some(match verdict {
             Verdict::Allowed(_) => return None,
-            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
-            Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, &metadata),
+            Verdict::Forbidden => Self::not_permitted(),
+            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, &metadata),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
-                Self::insufficient(acr_values.as_deref(), *max_age, info)
+                Self::insufficient(acr_values.as_deref(), *max_age, info, &metadata)
             }
+            Verdict::GuestSession(refusal) => guest::refusal(refusal, is_dav(info)),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
             Verdict::Busy { retry_after } => {
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
@@ -113,11 +134,11 @@ impl Refusal {
         })
     }
 
-    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges) -> Self {
+    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges, metadata: &str) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
         if is_dav(info) {
-            refusal.body = DAV_ERROR;
-            refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+            refusal.body = Cow::Borrowed(DAV_ERROR);
+            refusal.headers.insert(CONTENT_TYPE, XML);
         }
         // With a challenge, browsers show a password dialog for a request of a script.
         if info.header(&REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest")) {
@@ -125,7 +146,8 @@ impl Refusal {
         }
         let realm = realm(info);
         let detail = if error == CredentialError::Invalid { ", error=\"invalid_token\"" } else { "" };
-        let bearer = challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}"));
+        let bearer =
+            challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}{metadata}"));
         let basic = challenges.basic.then(|| format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
         for challenge in [bearer, basic].into_iter().flatten() {
             if let Ok(value) = HeaderValue::try_from(challenge) {
@@ -135,6 +157,16 @@ impl Refusal {
         refusal
     }
 
+    /// The same for scripts of every site, which find the metadata of a resource by its challenge. A browser withholds it from a script
+    /// that sends the browser's credentials, so that no site learns by it who has a session here.
+    #[must_use]
+    pub(crate) fn readable_by_scripts(mut self) -> Self {
+        self.headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After");
+        self.headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        self
+    }
+
     /// Whether it is an error with a plain text, which may be shown to a browser in another form.
     pub(crate) fn is_plain_error(&self) -> bool {
         let is_error = self.status.is_client_error() || self.status.is_server_error();
@@ -142,7 +174,12 @@ impl Refusal {
     }
 
     /// For a user who has to sign in with several factors, or anew (RFC 9470 3).
-    fn insufficient(acr_values: Option<&str>, max_age: Option<Duration>, info: &RequestInfo<'_>) -> Self {
+    fn insufficient(
+        acr_values: Option<&str>,
+        max_age: Option<Duration>,
+        info: &RequestInfo<'_>,
+        metadata: &str,
+    ) -> Self {
         let (body, description) = if acr_values.is_some() {
             ("a sign-in with several factors is required\n", "a sign-in with several factors is required")
         } else {
@@ -154,7 +191,20 @@ impl Refusal {
         let max_age = max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
         let challenge = format!(
             "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
-             error_description=\"{description}\"{acr_values}{max_age}"
+             error_description=\"{description}\"{acr_values}{max_age}{metadata}"
+        );
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            refusal.headers.insert(WWW_AUTHENTICATE, value);
+        }
+        refusal
+    }
+
+    /// For a user who may do this by an access token with these scopes (RFC 6750 3.1).
+    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, metadata: &str) -> Self {
+        let mut refusal = Self::not_permitted();
+        let realm = realm(info);
+        let challenge = format!(
+            "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_scope\", scope=\"{scopes}\"{metadata}"
         );
         if let Ok(value) = HeaderValue::try_from(challenge) {
             refusal.headers.insert(WWW_AUTHENTICATE, value);
@@ -166,7 +216,7 @@ impl Refusal {
     pub fn into_response(self) -> axum::response::Response {
         let mut response = axum::response::Response::new(axum::body::Body::from(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         response
     }
 }
@@ -223,9 +273,19 @@ mod tests {
     }
 
     fn challenges(error: CredentialError, host: &str, headers: &[(&'static str, &'static str)]) -> Vec<String> {
+        challenges_with(None, error, host, headers)
+    }
+
+    fn challenges_with(
+        metadata: Option<&str>,
+        error: CredentialError,
+        host: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Vec<String> {
         with("GET", host, headers, |info| {
             let verdict = Verdict::Unauthenticated(error);
-            let refusal = Refusal::of(&verdict, info, Challenges { basic: true, bearer: true }).expect("a refusal");
+            let challenges = Challenges { basic: true, bearer: true };
+            let refusal = Refusal::of(&verdict, info, challenges, metadata).expect("a refusal");
             assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
             let texts = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
             texts.map(|value| value.to_str().expect("text").to_owned()).collect()
@@ -242,6 +302,43 @@ mod tests {
         assert!(challenges(CredentialError::Missing, "a", &[("x-requested-with", "XMLHttpRequest")]).is_empty());
         let odd = challenges(CredentialError::Missing, "a\", x=\"", &[]);
         assert_eq!(odd[1], "Basic realm=\"doorward\", charset=\"UTF-8\"", "the host does not end the quoted string");
+    }
+
+    /// RFC 9728 5.1.
+    #[test]
+    fn bearer_challenges_refer_to_the_metadata_of_the_resource() {
+        let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
+        let told = challenges_with(Some(url), CredentialError::Invalid, "cloud.example", &[]);
+        let end = format!(", error=\"invalid_token\", resource_metadata=\"{url}\"");
+        assert!(told[0].starts_with("Bearer ") && told[0].ends_with(&end), "{told:?}");
+        assert!(told[1].starts_with("Basic ") && !told[1].contains("resource_metadata"), "{told:?}");
+        let script = [("x-requested-with", "XMLHttpRequest")];
+        assert!(challenges_with(Some(url), CredentialError::Missing, "cloud.example", &script).is_empty());
+
+        let (acr_values, max_age) = (Some("advanced".into()), Some(Duration::from_mins(5)));
+        let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: false };
+        let challenges = Challenges { basic: true, bearer: true };
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = refusal.expect("a refusal");
+        let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        let end = format!("acr_values=\"advanced\", max_age=\"300\", resource_metadata=\"{url}\"");
+        assert!(told.len() == 1 && told[0].to_str().expect("text").ends_with(&end), "{told:?}");
+    }
+
+    /// Row [E62](../../../docs/security-requirements.md#e62).
+    #[test]
+    fn refusal_that_scripts_may_read_has_its_challenge_and_grants_no_credentials() {
+        let verdict = Verdict::Unauthenticated(CredentialError::Missing);
+        let challenges = Challenges { basic: false, bearer: true };
+        let refusal = with("POST", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
+        let closed = refusal.expect("a refusal");
+        assert!(closed.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{closed:?}");
+        let open = closed.readable_by_scripts();
+        assert_eq!(open.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(open.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert_eq!(open.headers[ACCESS_CONTROL_EXPOSE_HEADERS], "WWW-Authenticate, Retry-After");
+        assert!(open.headers.contains_key(WWW_AUTHENTICATE));
+        assert!(!open.headers.contains_key("access-control-allow-credentials"), "{open:?}");
     }
 
     #[test]
@@ -261,7 +358,7 @@ mod tests {
         let acr_values = Some("advanced gold".into());
         let verdict = Verdict::InsufficientAuthentication { acr_values, max_age: None, may_step_up: false };
         let challenges = Challenges { basic: true, bearer: true };
-        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         assert_eq!((refusal.status, told.len()), (StatusCode::UNAUTHORIZED, 1), "no password helps");
@@ -279,17 +376,35 @@ mod tests {
         {
             let max_age = Some(Duration::from_mins(5));
             let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: true };
-            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
             let challenge = refusal.expect("a refusal").headers[WWW_AUTHENTICATE].clone();
             assert!(challenge.to_str().expect("text").ends_with(end), "{challenge:?}");
         }
     }
 
     #[test]
+    fn token_without_the_scope_is_challenged_as_rfc_6750_says() {
+        let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
+        let verdict = Verdict::InsufficientScope { scopes: "path:/notes:rw".into() };
+        let challenges = Challenges { basic: true, bearer: true };
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = refusal.expect("a refusal");
+        let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        let expected = format!(
+            "Bearer realm=\"cloud.example\", charset=\"UTF-8\", error=\"insufficient_scope\", scope=\"path:/notes:rw\", \
+             resource_metadata=\"{url}\""
+        );
+        assert_eq!(refusal.status, StatusCode::FORBIDDEN);
+        assert_eq!(told, [&*expected], "no password helps");
+    }
+
+    #[test]
     fn each_verdict_has_its_status() {
         let status = |verdict: Verdict| {
             let challenges = Challenges { basic: true, bearer: true };
-            with("GET", "a", &[], |info| Refusal::of(&verdict, info, challenges).map(|refusal| refusal.status.as_u16()))
+            with("GET", "a", &[], |info| {
+                Refusal::of(&verdict, info, challenges, None).map(|refusal| refusal.status.as_u16())
+            })
         };
         assert_eq!(status(Verdict::Allowed(None)), None);
         assert_eq!(status(Verdict::Forbidden), Some(403));

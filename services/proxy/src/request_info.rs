@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
@@ -60,10 +61,13 @@ impl<'a> RequestInfo<'a> {
 
     /// Whether it is a CORS preflight.
     pub fn is_preflight(&self) -> bool {
-        *self.method == Method::OPTIONS
-            && self.headers.contains_key("access-control-request-method")
-            && self.headers.contains_key("origin")
+        is_preflight(self.method, self.headers)
     }
+}
+
+/// Whether a request with this method and these headers is a CORS preflight.
+pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) && headers.contains_key(ORIGIN)
 }
 
 /// The address of the client of a request that the edge received, as far as trusted proxies forward it.

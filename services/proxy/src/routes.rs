@@ -1,6 +1,7 @@
 //! Routes to backends.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -10,6 +11,8 @@ use serde::Deserialize;
 use crate::headers::remove_spellings;
 use crate::path::{Path, below};
 use crate::pattern::Pattern;
+use crate::route_resource::RouteResource;
+use crate::transactions::TransactionRoute;
 
 /// A route: the requests that it matches, its backend, and how it forwards them.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Route {
     pub backend: Backend,
     /// Whether requests pass without a credential, because the backend authenticates clients itself.
     pub unprotected: bool,
+    /// The resource of its own that is there; `None` if it belongs to that of its host.
+    pub protected_resource: Option<RouteResource>,
     /// Whether it is built in, so that its backend is a service of Doorward.
     pub is_builtin: bool,
     /// Whether the client's `Authorization` is forwarded although the edge has verified it; `None` means that the setting is absent,
@@ -31,6 +36,8 @@ pub struct Route {
     /// Whether a valid internal token of the client is forwarded. Services of an OpenCloud call each other through the edge with the
     /// token of the user for whom they act.
     pub keeps_internal_token: bool,
+    /// What it does about transaction tokens; `None` where its backend gets none.
+    pub transaction_token: Option<TransactionRoute>,
     /// Whether the backend speaks HTTP/2, which gRPC needs.
     pub http2: bool,
     /// How the path changes.
@@ -45,6 +52,13 @@ pub struct Route {
     pub request_headers: HeaderRules,
     /// Changes to the response's headers.
     pub response_headers: HeaderRules,
+    /// The header in which the backend reads the identifier of the verified user.
+    pub user_header: Option<HeaderName>,
+    /// The headers in which any backend reads it. They are removed from the client's request in every spelling, on every route: a
+    /// backend may be reached by several routes (`docs/security-requirements.md#e45`).
+    pub user_headers: Arc<[HeaderName]>,
+    /// Whether the backend gets no internal token: neither that of the verified user, nor a valid one of the client.
+    pub skips_access_token: bool,
 }
 
 impl Route {
@@ -58,9 +72,11 @@ impl Route {
             pattern: Pattern { path: Some(crate::pattern::PathPattern::Prefix(path.to_owned())), ..Pattern::default() },
             backend,
             unprotected,
+            protected_resource: None,
             is_builtin: true,
             keep_authorization: Some(unprotected),
             keeps_internal_token: false,
+            transaction_token: None,
             http2: false,
             rewrite: Rewrite::default(),
             paths: Some(PathKind::Plain),
@@ -68,6 +84,9 @@ impl Route {
             timeout: Self::TIMEOUT,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
+            user_header: None,
+            user_headers: Arc::default(),
+            skips_access_token: false,
         }
     }
 
@@ -133,6 +152,13 @@ pub struct Backend {
     authority: Authority,
     /// Without trailing `/`.
     path: String,
+}
+
+impl Backend {
+    /// The host and perhaps the port.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
 }
 
 /// The text is not the URL of a backend.

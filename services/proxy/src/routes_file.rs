@@ -1,5 +1,6 @@
 //! The file of `PROXY_ROUTES_FILE`: routes, access rules, and the paths of files.
 
+pub(crate) mod header_fields;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -8,18 +9,20 @@ use std::time::Duration;
 
 use authn::Grants;
 use config::read_yaml_file;
-use http::header::HOST;
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::endpoint::Endpoint;
-use crate::headers::is_reserved;
 use crate::path_scopes::PathScopes;
 use crate::pattern::{PathPattern, Pattern};
+use crate::protected_resource::Resources;
 use crate::request_info::{canonical_host, is_host};
-use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
+use crate::route_resource::RouteResource;
+use crate::routes::{Backend, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
+use crate::transactions::TransactionEntry;
+use header_fields::{HeaderEntry, request_rules, response_rules, user_header};
 
 /// The least age of a sign-in that a rule can demand.
 const MIN_AGE: Duration = Duration::from_mins(1);
@@ -76,9 +79,11 @@ struct RouteEntry {
     backend: String,
     #[serde(default)]
     unprotected: bool,
+    protected_resource: Option<RouteResource>,
     keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
+    transaction_token: Option<TransactionEntry>,
     #[serde(default)]
     http2: bool,
     strip: Option<String>,
@@ -90,15 +95,11 @@ struct RouteEntry {
     request_headers: HeaderEntry,
     #[serde(default)]
     response_headers: HeaderEntry,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeaderEntry {
     #[serde(default)]
-    set: BTreeMap<String, String>,
+    additional_headers: BTreeMap<String, String>,
+    remote_user_header: Option<String>,
     #[serde(default)]
-    remove: Vec<String>,
+    skip_x_access_token: bool,
 }
 
 #[derive(Deserialize)]
@@ -146,7 +147,7 @@ pub fn read(file: &FilePath) -> Result<RoutesFile, FileError> {
 }
 
 /// Parses the file's text; an error names the place and the problem.
-fn parse(text: &str) -> Result<RoutesFile, String> {
+pub(crate) fn parse(text: &str) -> Result<RoutesFile, String> {
     let Document { routes, access, trees } = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
     let numbered = |kind: &'static str| move |(at, problem): (usize, String)| format!("{kind} {}: {problem}", at + 1);
     let each = |(at, entry): (usize, RouteEntry)| route(entry).map_err(|problem| (at, problem));
@@ -158,7 +159,7 @@ fn parse(text: &str) -> Result<RoutesFile, String> {
         Some(trees) => PathScopes::new(trees.iter().map(template).collect::<Result<_, _>>()?),
         None => PathScopes::default(),
     };
-    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes } })
+    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes, resources: Resources::default() } })
 }
 
 fn route(entry: RouteEntry) -> Result<Route, String> {
@@ -176,25 +177,36 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         }
         other => Ok(other.unwrap_or_default()),
     };
+    if entry.skip_x_access_token && entry.internal_token == InternalToken::Verify {
+        return Err("skip_x_access_token and internal_token: verify exclude each other".to_owned());
+    }
+    let pattern = pattern(fields)?;
+    if let Some(resource) = &entry.protected_resource {
+        resource.check(&pattern, entry.unprotected)?;
+    }
+    let request_headers = request_rules(&entry.request_headers, entry.additional_headers, entry.http2)?;
+    let user_header = entry.remote_user_header.map(|name| user_header(&name, &request_headers)).transpose()?;
     Ok(Route {
         name,
-        pattern: pattern(fields)?,
-        backend: entry
-            .backend
-            .parse::<Backend>()
-            .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
+        pattern,
+        // it is not shown: it may hold a password
+        backend: entry.backend.parse::<Backend>().map_err(|problem| format!("backend {problem}"))?,
         unprotected: entry.unprotected,
+        protected_resource: entry.protected_resource,
         is_builtin: false,
         keep_authorization: entry.keep_authorization,
         keeps_internal_token: entry.internal_token == InternalToken::Verify,
+        transaction_token: entry.transaction_token.map(|tokens| tokens.read(entry.unprotected)).transpose()?,
         http2: entry.http2,
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
         paths: entry.paths,
         max_body: entry.max_body,
         timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
-        request_headers: request_header_rules(&entry.request_headers, entry.http2)?,
-        response_headers: header_rules(&entry.response_headers)
-            .map_err(|problem| format!("response_headers: {problem}"))?,
+        user_headers: user_header.iter().cloned().collect(),
+        user_header,
+        skips_access_token: entry.skip_x_access_token,
+        request_headers,
+        response_headers: response_rules(&entry.response_headers)?,
     })
 }
 
@@ -262,42 +274,11 @@ fn pattern(fields: MatchFields) -> Result<Pattern, String> {
     Ok(Pattern {
         host: fields.host.map(|host| canonical_host(&host).into_owned()),
         path,
+        within: &[],
         methods: fields.methods.iter().map(method).collect::<Result<_, _>>()?,
+        except_methods: Vec::new(),
         query: fields.query.into_iter().collect(),
         networks: fields.networks.iter().map(network).collect::<Result<_, _>>()?,
-    })
-}
-
-fn request_header_rules(entry: &HeaderEntry, http2: bool) -> Result<HeaderRules, String> {
-    let rules = header_rules(entry).map_err(|problem| format!("request_headers: {problem}"))?;
-    let names = rules.set.iter().map(|(name, _)| name).chain(&rules.remove);
-    if let Some(name) = names.clone().find(|name| is_reserved(name.as_str())) {
-        return Err(format!("request_headers: {name} is set by the edge alone"));
-    }
-    if rules.remove.contains(&HOST) {
-        return Err("request_headers: Host cannot be removed, as every request has one; set it instead".to_owned());
-    }
-    match rules.set.iter().find(|(name, _)| *name == HOST) {
-        Some(_) if http2 => {
-            Err("request_headers: Host cannot be set where http2 is: HTTP/2 has the host in its target, that of the backend".to_owned())
-        }
-        Some((_, host)) if !host.to_str().is_ok_and(is_host) => {
-            Err(format!("request_headers: Host must be a name or an address, and perhaps a port; {host:?} is not"))
-        }
-        _ => Ok(rules),
-    }
-}
-
-fn header_rules(entry: &HeaderEntry) -> Result<HeaderRules, String> {
-    let name =
-        |text: &str| HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} is not a header name"));
-    let set = |(key, value): (&String, &String)| {
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of {key} is not valid in a header"))?;
-        Ok::<_, String>((name(key)?, value))
-    };
-    Ok(HeaderRules {
-        set: entry.set.iter().map(set).collect::<Result<_, _>>()?,
-        remove: entry.remove.iter().map(|text| name(text)).collect::<Result<_, _>>()?,
     })
 }
 

@@ -1,13 +1,15 @@
 //! The access rules, which apply at every entrypoint.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use authn::{Grants, Scopes, role};
+use authn::{Grants, Scopes, User, role};
 
 use crate::destination::Destination;
 use crate::identity::Identity;
 use crate::path_scopes::PathScopes;
 use crate::pattern::{Fit, Pattern};
+use crate::protected_resource::Resources;
 use crate::request_info::RequestInfo;
 
 /// A rule: the requests that it matches, and its action.
@@ -56,13 +58,15 @@ pub struct SignInDemand {
 
 impl Demands {
     fn are_met_by(&self, identity: &Identity, info: &RequestInfo<'_>, path_scopes: &PathScopes) -> bool {
-        let user = &identity.claims.user;
+        self.admit(&identity.claims.user) && self.reach(&identity.claims.scopes, || path_scopes.permit(identity, info))
+    }
+
+    /// Whether the user has one of the groups and one of the roles.
+    fn admit(&self, user: &User) -> bool {
         let is_in = |wanted: &[String], has: &[String], id: fn(&str) -> &str| {
             wanted.is_empty() || wanted.iter().any(|one| has.iter().any(|own| own == id(one)))
         };
-        is_in(&self.groups, &user.groups, |name| name)
-            && is_in(&self.roles, &user.roles, role::id)
-            && self.reach(&identity.claims.scopes, || path_scopes.permit(identity, info))
+        is_in(&self.groups, &user.groups, |name| name) && is_in(&self.roles, &user.roles, role::id)
     }
 
     fn reach(&self, scopes: &Scopes, otherwise: impl Fn() -> bool) -> bool {
@@ -73,13 +77,15 @@ impl Demands {
     }
 }
 
-/// All rules, and the paths of files.
+/// All rules, the paths of files, and the resources at which only tokens for them count.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// The rules, in order.
     pub rules: Vec<Rule>,
     /// The paths of files.
     pub path_scopes: PathScopes,
+    /// The resources.
+    pub resources: Resources,
 }
 
 /// The outcome of the rules for a request.
@@ -150,11 +156,65 @@ impl Rules {
         }
     }
 
+    /// Whether nothing is demanded beyond a credential.
+    pub fn demand_nothing(demands: &[Option<&Demands>]) -> bool {
+        let is_none = |demands: &&Demands| {
+            let Demands { groups, roles, scopes, multi_factor, max_age } = demands;
+            groups.is_empty() && roles.is_empty() && scopes.is_empty() && !multi_factor && max_age.is_none()
+        };
+        demands.iter().flatten().all(is_none)
+    }
+
     /// Whether the user and the credential meet the demands, apart from those on the sign-in.
     pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, info: &RequestInfo<'_>) -> bool {
-        demands.iter().all(|demands| match demands {
+        demands.iter().all(|demands| self.is_met(*demands, identity, info))
+    }
+
+    /// The scopes that the credential lacks where the user meets all demands otherwise: the first of each rule, in the form of a quoted
+    /// string's text. `None` if no scope helps, or if none is named.
+    pub fn missing_scopes(
+        &self,
+        demands: &[Option<&Demands>],
+        identity: &Identity,
+        info: &RequestInfo<'_>,
+    ) -> Option<String> {
+        let unmet = demands.iter().copied().filter(|demands| !self.is_met(*demands, identity, info));
+        let first = |demands: Option<&Demands>| {
+            let demands = demands.filter(|demands| demands.admit(&identity.claims.user))?;
+            demands.scopes.first().map(|grants| grants.words().join(" "))
+        };
+        let scopes: Vec<String> = unmet.map(first).collect::<Option<BTreeSet<_>>>()?.into_iter().collect();
+        let scopes = scopes.join(" ");
+        let is_plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+        (!scopes.is_empty() && scopes.bytes().all(is_plain)).then_some(scopes)
+    }
+
+    /// Whether the demands of one rule are met; `None` are those where no rule matches.
+    fn is_met(&self, demands: Option<&Demands>, identity: &Identity, info: &RequestInfo<'_>) -> bool {
+        match demands {
             Some(demands) => demands.are_met_by(identity, info, &self.path_scopes),
             None => self.path_scopes.permit(identity, info),
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_demanded_where_no_rule_demands_more_than_a_credential() {
+        let nothing = Demands::default();
+        assert!(Rules::demand_nothing(&[None, Some(&nothing)]) && Rules::demand_nothing(&[]));
+        let one = vec!["a".to_owned()];
+        for demands in [
+            Demands { groups: one.clone(), ..Demands::default() },
+            Demands { roles: one, ..Demands::default() },
+            Demands { scopes: vec![Grants::parse(["user"]).expect("a scope")], ..Demands::default() },
+            Demands { multi_factor: true, ..Demands::default() },
+            Demands { max_age: Some(Duration::from_mins(1)), ..Demands::default() },
+        ] {
+            assert!(!Rules::demand_nothing(&[None, Some(&demands)]), "{demands:?}");
+        }
     }
 }

@@ -17,8 +17,8 @@ use crate::forward::Forwarder;
 use crate::forward_auth::{self, ForwardAuth};
 use crate::pages::Viewer;
 use crate::refusal::Refusal;
-use crate::signing_key;
 use crate::token_review::TokenReviewer;
+use crate::{protected_resource, resource_metadata, signing_key};
 
 /// What the runtime's metrics call the route of forwarded requests. The edge's own metrics count them by the route they take.
 const FORWARDED: &str = "/*";
@@ -55,6 +55,10 @@ impl Service<Request> for EdgeService {
         let path = request.uri().path();
         match (Endpoint::of(path), forward_auth, token_review, sessions, signed_urls) {
             (None, ..) => {
+                if let Some(document) = resource_metadata::document(entrypoint, &request) {
+                    MatchedRoute::record(&request, protected_resource::PATH);
+                    return Box::pin(ready(Ok(resource_metadata::respond(&request, document))));
+                }
                 MatchedRoute::record(&request, FORWARDED);
                 Box::pin(Arc::clone(forwarder).forward(request))
             }

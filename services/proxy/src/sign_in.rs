@@ -15,7 +15,13 @@ pub struct SignIn {
     /// When the user has signed in (`auth_time`), in seconds since the epoch.
     #[serde(default)]
     pub at: Option<u64>,
+    /// The policy of routes that applies to the user, as the proxy of an oCIS or OpenCloud reads it.
+    #[serde(default)]
+    pub policy: Option<String>,
 }
+
+/// The claims with the policy of routes: that of an oCIS, and that of an OpenCloud.
+const POLICIES: [&str; 2] = ["ocis.routing.policy", "opencloud.routing.policy"];
 
 impl SignIn {
     /// Whether it was at most so long ago, where the issuer's clock may differ by `leeway`: after a sign-in that is just recent enough for
@@ -33,6 +39,8 @@ impl SignIn {
             acr: claims.get("acr").and_then(text),
             amr: claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
             at: claims.get("auth_time").and_then(Value::as_u64),
+            // a provider may send an empty one for a user without the attribute
+            policy: POLICIES.iter().filter_map(|name| text(claims.get(*name)?)).find(|policy| !policy.is_empty()),
         }
     }
 }
@@ -44,6 +52,20 @@ mod tests {
     #[test]
     fn claims_without_acr_and_amr_have_no_level_and_no_methods() {
         assert_eq!(SignIn::of(&Map::new()), SignIn::default());
+    }
+
+    #[test]
+    fn policy_of_routes_is_a_text_with_a_dotted_name() {
+        let of = |claims: Value| SignIn::of(claims.as_object().expect("claims")).policy;
+        assert_eq!(of(serde_json::json!({ "ocis.routing.policy": "a" })).as_deref(), Some("a"));
+        assert_eq!(of(serde_json::json!({ "ocis": { "routing": { "policy": "a" } } })), None);
+        assert_eq!(of(serde_json::json!({ "ocis.routing.policy": ["a"] })), None);
+        assert_eq!(of(serde_json::json!({ "ocis.routing.policy": "" })), None, "the default policy applies");
+        assert_eq!(of(serde_json::json!({ "opencloud.routing.policy": "a" })).as_deref(), Some("a"));
+        let both = serde_json::json!({ "ocis.routing.policy": "", "opencloud.routing.policy": "a" });
+        assert_eq!(of(both).as_deref(), Some("a"));
+        let before: SignIn = serde_json::from_value(serde_json::json!({ "acr": null, "amr": [] })).expect("is read");
+        assert_eq!(before, SignIn::default(), "a session that was stored before");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::store::Database;
-use authn::{Caller, Credentials, EndedSessions, UserId};
+use authn::{BoxError, Caller, Credentials, EndedSessions, UserId};
 use aws_lc_rs::pbkdf2;
 use http::Method;
 use runtime::{Clock, Context, Random, Task};
@@ -75,11 +75,15 @@ struct Current {
 
 impl SignedUrls {
     /// With keys in this database, whose schema is up to date; `None` if signed URLs are off.
-    pub fn open(database: &Database, config: &Config, context: &Context) -> Option<Self> {
-        config.accepts_signed_urls().then(|| {
-            let machine_key = MachineKey::follow(config, context);
-            Self::new(database.clone(), machine_key, context.random.clone())
-        })
+    ///
+    /// # Errors
+    /// When the token that is shown in place of the machine key cannot be read.
+    pub fn open(database: &Database, config: &Config, context: &Context) -> Result<Option<Self>, BoxError> {
+        if !config.accepts_signed_urls() {
+            return Ok(None);
+        }
+        let machine_key = MachineKey::follow(config, context)?;
+        Ok(Some(Self::new(database.clone(), machine_key, context.random.clone())))
     }
 
     /// With keys in this database, which the machine key seals, and by which the gateway looks up their users.

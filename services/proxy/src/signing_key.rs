@@ -18,10 +18,8 @@ use crate::refusal::Refusal;
 use crate::request_head;
 use crate::request_info::RequestInfo;
 use crate::signed_url::keys::Key;
+use crate::site::SIGNING_KEY;
 use crate::verdict::Verdict;
-
-/// Its paths.
-pub(crate) const PATHS: [&str; 2] = ["/ocs/v1.php/cloud/user/signing-key", "/ocs/v2.php/cloud/user/signing-key"];
 
 /// The message of a refusal.
 const REFUSAL: &str =
@@ -62,7 +60,7 @@ async fn answer(entrypoint: &Entrypoint, parts: &Parts) -> Result<Response, Refu
 
 /// The response with a key, as JSON if the client asks for it, else as XML.
 fn success(key: &Key, info: &RequestInfo<'_>) -> Response {
-    let code = if info.path.decoded() == PATHS[0] { 100 } else { 200 };
+    let code = if info.path.decoded() == SIGNING_KEY[0] { 100 } else { 200 };
     let (login, secret) = (&key.login, key.secret.expose_secret());
     let data = if wants_json(info) {
         json!({ "user": login, "signing-key": secret }).to_string()

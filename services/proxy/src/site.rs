@@ -17,6 +17,8 @@ pub(crate) const LOGOUT: &str = "/_doorward/logout";
 pub(crate) const STATIC: &str = "/_doorward/static";
 /// Receives logout tokens.
 pub(crate) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
+/// Where clients fetch the key that signs URLs, as OCS defines it.
+pub(crate) const SIGNING_KEY: [&str; 2] = ["/ocs/v1.php/cloud/user/signing-key", "/ocs/v2.php/cloud/user/signing-key"];
 
 /// The longest path and query to return to, in bytes: sealed with the longest host, it fits into the 4,096 bytes of a cookie.
 const MAX_TARGET: usize = 2560;

@@ -127,6 +127,10 @@ impl TokenReviewer {
     async fn review(&self, spec: TokenReviewSpec, source: Option<IpAddr>) -> Result<TokenReviewStatus, Verdict> {
         let audiences = self.common_audiences(&spec.audiences).ok_or(Verdict::Forbidden)?;
         let token = SecretString::from(spec.token);
+        // the cluster is no resource of the edge (docs/security-requirements.md#e61)
+        if self.entrypoint.routing.current().rules.resources.is_confined(token.expose_secret()) {
+            return Err(Verdict::Forbidden);
+        }
         let (path, headers) =
             (Path::parse(PATH, Leniency::default()).map_err(|_| Verdict::Forbidden)?, HeaderMap::new());
         let (method, host) = (&Method::POST, "");

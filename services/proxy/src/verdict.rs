@@ -14,6 +14,11 @@ pub enum Verdict {
     Unauthenticated(CredentialError),
     /// The user may not do this, or no user may.
     Forbidden,
+    /// The user may do this, but not by this bearer token (RFC 6750 3.1).
+    InsufficientScope {
+        /// The scopes that it lacks.
+        scopes: Arc<str>,
+    },
     /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).
     CrossSite,
     /// The user may do this after signing in anew, or with several factors (RFC 9470).
@@ -30,8 +35,19 @@ pub enum Verdict {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The session of a guest is not accepted. No other credential is asked for (`docs/security-requirements.md#e49`).
+    GuestSession(GuestRefusal),
     /// The gateway or the store does not answer.
     Unavailable,
+}
+
+/// Why the session of a guest is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestRefusal {
+    /// The name of the cookie, which the response deletes.
+    pub cookie: Arc<str>,
+    /// The share whose session has expired; `None` if the session is invalid for another reason.
+    pub expired: Option<String>,
 }
 
 /// Whether a credential is accepted.

@@ -66,6 +66,8 @@ pub struct Config {
     pub self_service_attributes: Vec<String>,
     /// The LDAP server, for the driver `ldap`.
     pub ldap: Ldap,
+    /// Tenants in it, for services that look them up.
+    pub tenants: ldap::Tenants,
 }
 
 config::impl_default!(Config);
@@ -95,6 +97,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("", &self.database_pool),
             ("ldap", &self.ldap),
+            ("tenants", &self.tenants),
         ]
     }
 
@@ -106,6 +109,12 @@ impl Section for Config {
         if self.is_ldap() {
             self.ldap.validate_in_use("ldap")?;
         }
+        let has_tenants = self.is_ldap() || !self.ldap.multi_tenant_enabled;
+        Invalid::unless(
+            has_tenants,
+            "driver",
+            "must be ldap where every user belongs to a tenant (OCIS_MULTI_TENANT_ENABLED)",
+        )?;
         store::validate_url(&self.database_url)?;
         store::validate_listen_url(&self.database_listen_url)
     }

@@ -48,6 +48,21 @@ impl LdapDirectory {
         }
         Ok(user)
     }
+
+    /// The users with the times of their password changes.
+    async fn all_dated(&self, mut users: Vec<Arc<User>>) -> Result<Vec<Arc<User>>, DirectoryError> {
+        if let Some(changes) = &self.changes {
+            let ids: Vec<_> = users.iter().map(|user| user.id.opaque_id.clone()).collect();
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            let mut times = changes.of_all(&ids).await.map_err(unread)?;
+            for user in &mut users {
+                if let Some(changed) = times.remove(&user.id.opaque_id) {
+                    Arc::make_mut(user).password_changed = Some(changed);
+                }
+            }
+        }
+        Ok(users)
+    }
 }
 
 fn unread(error: StoreError) -> DirectoryError {
@@ -73,18 +88,17 @@ impl Directory for LdapDirectory {
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        let mut users = self.ldap.find(filters, groups, token).await?;
-        if let Some(changes) = &self.changes {
-            let ids: Vec<_> = users.iter().map(|user| user.id.opaque_id.clone()).collect();
-            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-            let mut times = changes.of_all(&ids).await.map_err(unread)?;
-            for user in &mut users {
-                if let Some(changed) = times.remove(&user.id.opaque_id) {
-                    Arc::make_mut(user).password_changed = Some(changed);
-                }
-            }
-        }
-        Ok(users)
+        self.all_dated(self.ldap.find(filters, groups, token).await?).await
+    }
+
+    async fn find_in_tenant(
+        &self,
+        tenant: &str,
+        filters: &[Filter],
+        groups: Groups,
+        token: &str,
+    ) -> Result<Vec<Arc<User>>, DirectoryError> {
+        self.all_dated(self.ldap.find_in_tenant(tenant, filters, groups, token).await?).await
     }
 
     async fn note_password_change(&self, id: &UserId, at: SystemTime, _token: &str) -> Result<(), DirectoryError> {

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::{Environment, Identity};
-use authn::{Access, BoxError, Directory, directory::MaySearch};
-use runtime::{App, Check, Context, Listeners, Service, Task};
+use authn::directory::{MayLookUp, MaySearch, Searchable};
+use authn::{Access, BoxError, Directory};
+use runtime::{App, Check, Clock, Context, Listeners, Service, Task};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
@@ -176,12 +177,8 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
 fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &Context) -> App {
     let limit = config.grpc.max_received_message_size;
     let verifier = Verifier::new(keys);
-    let (clock, searchers) = (context.clock.clone(), verifier.clone());
-    // not by a credential that is for something else, like one folder
-    let may_search: MaySearch = Arc::new(move |token: &str| {
-        searchers.verify(clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
-    });
-    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
+    let permissions = permissions(&verifier, &context.clock, config.ldap.multi_tenant_enabled);
+    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), permissions, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
     let group_names = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
@@ -199,11 +196,35 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     routes = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
         (None, Backend::Ldap(directory, _)) => {
-            routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
+            let (directory, settings) = (directory.clone(), config.tenants.clone());
+            let tenants =
+                service::tenants::Tenants { directory: directory.ldap.clone(), settings, authority: authority.clone() };
+            let routes = routes.add_service(service::tenants::serve(tenants, limit));
+            routes.add_service(service::read_only::serve(directory, authority, limit))
         }
         (None, Backend::Sql(..)) => routes,
     };
     App { checks: checks(&opened.backend), tasks: tasks(&opened.backend, context), ..App::grpc(routes) }
+}
+
+/// Which users the bearers of internal tokens may search and look up (`docs/security-requirements.md#d43`).
+fn permissions(verifier: &Verifier, clock: &Clock, is_multi_tenant: bool) -> (MaySearch, MayLookUp) {
+    let (verifier, clock) = (verifier.clone(), clock.clone());
+    let claims_of = move |token: &str| verifier.verify_caller(clock.now(), token).ok();
+    let of_searcher = claims_of.clone();
+    // not by a credential that is for something else, like one folder
+    let may_search: MaySearch = Arc::new(move |token: &str| {
+        let claims = of_searcher(token)?;
+        let searchable = if is_multi_tenant { Searchable::by(&claims.user) } else { Searchable::All };
+        claims.scopes.allow(&Access::Other).then_some(searchable)
+    });
+    let may_look_up: MayLookUp = Arc::new(move |token: &str| {
+        if !is_multi_tenant {
+            return Some(Searchable::All);
+        }
+        claims_of(token).map(|claims| Searchable::by(&claims.user))
+    });
+    (may_search, may_look_up)
 }
 
 fn tasks(backend: &Backend, context: &Context) -> Vec<Task> {

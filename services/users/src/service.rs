@@ -3,6 +3,7 @@
 mod convert;
 pub(crate) mod profiles;
 pub(crate) mod read_only;
+pub(crate) mod tenants;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use authn::directory::Searchable;
 use authn::{Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, directory::Remote, role};
 use config::{Environment, Secret};
 use proto::{
@@ -257,8 +258,12 @@ async fn password_change_is_rejected_by_a_read_only_directory() {
     let service = Service::start().await;
     let token = service.token(&[role::ADMIN], Scopes::full_user());
     // as with people in LDAP: no administration is served
-    let without =
-        channel(Routes::new(authn::directory::serve(service.directory.clone(), Arc::new(|_| true), None))).await;
+    let without = channel(Routes::new(authn::directory::serve(
+        service.directory.clone(),
+        (Arc::new(|_| Some(Searchable::All)), Arc::new(|_| Some(Searchable::All))),
+        None,
+    )))
+    .await;
     for directory in [Remote::users(without.clone()), Remote::gateway(without)] {
         let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, &token).await;
         assert!(matches!(outcome, Err(DirectoryError::ReadOnly)), "{outcome:?}");

@@ -50,7 +50,8 @@ impl Service {
         let mut config = Config { database_url: Secret::from(database.url()), ..config };
         config.token_manager.jwt_secret = Secret::from(SECRET);
         let context = Context::new(Environment::default());
-        let opened = users::open(&config, &context).await.expect("the database opens");
+        // boxed: what the service needs while it opens is large, and is part of each test
+        let opened = Box::pin(users::open(&config, &context)).await.expect("the database opens");
         let app = users::app(&opened, &config, &context).expect("the service is built");
         let directory = opened.directory.clone();
         Self { routes: app.grpc.expect("it speaks gRPC"), directory, context, _database: database }

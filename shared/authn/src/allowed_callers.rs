@@ -11,7 +11,11 @@ const ANY_BELOW: &str = "/*";
 
 /// The callers that may authenticate: those whose client certificate has one of these names. Without a name every caller may.
 #[derive(Debug, Clone, Default)]
-pub struct AllowedCallers(Arc<[Name]>);
+pub struct AllowedCallers(Arc<[CallerName]>);
+
+/// A name of callers, as settings write it: a DNS name, a URI, or a URI that ends in `/*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerName(Name);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
@@ -29,7 +33,7 @@ impl AllowedCallers {
     /// # Errors
     /// What is wrong with the first name that is none.
     pub fn parse(names: &[String]) -> Result<Self, String> {
-        names.iter().map(|name| Name::parse(name.trim())).collect::<Result<_, _>>().map(Self)
+        names.iter().map(|name| CallerName::parse(name.trim())).collect::<Result<_, _>>().map(Self)
     }
 
     /// Checks that a caller may authenticate. A caller without a verified certificate has no name.
@@ -37,12 +41,18 @@ impl AllowedCallers {
     /// # Errors
     /// [`AuthError::NotPermitted`].
     pub fn check(&self, caller: &Caller) -> Result<(), AuthError> {
-        let has_name = |allowed: &Name| caller.names.iter().any(|name| allowed.fits(name));
+        let has_name = |allowed: &CallerName| caller.names.iter().any(|name| allowed.fits(name));
         if self.0.is_empty() || self.0.iter().any(has_name) {
             Ok(())
         } else {
             Err(AuthError::NotPermitted(Reason::Caller))
         }
+    }
+
+    /// The first name in the certificate of a caller that is one of these names; `None` also if there are none.
+    pub fn name_of<'a>(&self, caller: &'a Caller) -> Option<&'a str> {
+        let is_allowed = |name: &&String| self.0.iter().any(|allowed| allowed.fits(name));
+        caller.names.iter().find(is_allowed).map(String::as_str)
     }
 
     /// The same authenticator for these callers only. `setting` names them, for the log.
@@ -54,8 +64,12 @@ impl AllowedCallers {
     }
 }
 
-impl Name {
-    fn parse(text: &str) -> Result<Self, String> {
+impl CallerName {
+    /// Reads a name as a setting has it. A URI that ends in `/*` stands for all that begin with what precedes the `*`.
+    ///
+    /// # Errors
+    /// Why no certificate has such a name; completes the sentence "the setting ...".
+    pub fn parse(text: &str) -> Result<Self, String> {
         let problem =
             || format!("must hold DNS names and URIs (a URI may end in /*), as they are in certificates; not {text:?}");
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*' && byte != b',');
@@ -64,19 +78,20 @@ impl Name {
                 .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.starts_with(['/', '*']) && !rest.is_empty())
         };
         let name = match (text.strip_suffix('*'), has_authority(text)) {
-            (Some(start), true) if text.ends_with(ANY_BELOW) && is_plain(start) => Self::UriBelow(start.to_owned()),
-            (None, true) if is_plain(text) => Self::Uri(text.to_owned()),
-            (None, false) if is_dns_name(text) => Self::Dns(text.to_ascii_lowercase()),
+            (Some(start), true) if text.ends_with(ANY_BELOW) && is_plain(start) => Name::UriBelow(start.to_owned()),
+            (None, true) if is_plain(text) => Name::Uri(text.to_owned()),
+            (None, false) if is_dns_name(text) => Name::Dns(text.to_ascii_lowercase()),
             _ => return Err(problem()),
         };
-        Ok(name)
+        Ok(Self(name))
     }
 
-    fn fits(&self, name: &str) -> bool {
-        match self {
-            Self::Dns(allowed) => name.eq_ignore_ascii_case(allowed),
-            Self::Uri(allowed) => name == allowed,
-            Self::UriBelow(start) => {
+    /// Whether a name from a certificate is this one, or one of those that it stands for.
+    pub fn fits(&self, name: &str) -> bool {
+        match &self.0 {
+            Name::Dns(allowed) => name.eq_ignore_ascii_case(allowed),
+            Name::Uri(allowed) => name == allowed,
+            Name::UriBelow(start) => {
                 let rest = name.strip_prefix(start.as_str());
                 // other readers may resolve such parts, and escapes of them, before they compare
                 let is_odd =
@@ -159,6 +174,19 @@ mod tests {
             assert!(!is_allowed(&callers, names), "{names:?}");
         }
         assert!(is_allowed(&AllowedCallers::default(), &[]), "without a list every caller may authenticate");
+    }
+
+    #[test]
+    fn first_name_that_is_listed_is_the_caller_s() {
+        let callers = allowed(&["spiffe://example.org/ns/*", "files.example.org"]);
+        let of = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            callers.name_of(&Caller { names, ..Caller::default() }).map(str::to_owned)
+        };
+        let both = ["other.example.org", "FILES.example.org", "spiffe://example.org/ns/a"];
+        assert_eq!(of(&both).as_deref(), Some("FILES.example.org"));
+        assert_eq!((of(&["other.example.org"]), of(&[])), (None, None));
+        assert_eq!(AllowedCallers::default().name_of(&Caller::default()), None, "without a list none is named");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Event<'a> {
     pub kind: &'a dyn Value,
     /// The right by which an app token was changed.
     pub right: &'a dyn Value,
+    /// How a service has proved who it is: `key`, `certificate`, `jwt_svid`, `kubernetes`, `oidc`.
+    pub proof: &'a dyn Value,
     /// The issuer of the token.
     pub issuer: &'a dyn Value,
     /// The user whom it concerns.
@@ -25,8 +27,10 @@ pub struct Event<'a> {
     pub caller: &'a dyn Value,
     /// The service that has made the request, by its certificate.
     pub peer: &'a dyn Value,
-    /// The service that acts for the caller (RFC 8693 `act`).
+    /// The service that acts for the caller (RFC 8693 `act`), and those that acted before it.
     pub act: &'a dyn Value,
+    /// The transaction of a transaction token.
+    pub txn: &'a dyn Value,
     /// The role that was assigned.
     pub role: &'a dyn Value,
     /// The file or database that was worked with.
@@ -41,7 +45,7 @@ pub struct Event<'a> {
     pub source: &'a dyn Value,
     /// The trace of the request.
     pub trace_id: &'a dyn Value,
-    /// The identifier of the app token, or of the secret of a service account.
+    /// The identifier of the app token, of the secret of a service account, or of the token of a workload (`jti`).
     pub token: &'a dyn Value,
     /// The identifier of the signing key.
     pub kid: &'a dyn Value,
@@ -62,11 +66,13 @@ impl<'a> Event<'a> {
             reason: &Empty,
             kind: &Empty,
             right: &Empty,
+            proof: &Empty,
             issuer: &Empty,
             subject: &Empty,
             caller: &Empty,
             peer: &Empty,
             act: &Empty,
+            txn: &Empty,
             role: &Empty,
             object: &Empty,
             session: &Empty,
@@ -91,11 +97,13 @@ impl<'a> Event<'a> {
             reason = self.reason,
             kind = self.kind,
             right = self.right,
+            proof = self.proof,
             issuer = self.issuer,
             subject = self.subject,
             caller = self.caller,
             peer = self.peer,
             act = self.act,
+            txn = self.txn,
             role = self.role,
             object = self.object,
             session = self.session,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bounded_cache::HeapSize;
 use status::Kind;
 
-use crate::{Caller, Credentials, Scopes, User};
+use crate::{Actor, Caller, Credentials, Explanation, Scopes, User};
 
 /// An error of whatever kind, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,8 +23,8 @@ pub struct Authenticated {
     pub not_after: Option<SystemTime>,
     /// How it was proven (RFC 8176 where a value fits: `pwd`; else our own: `app`, `machine`, `service`, `oidc`).
     pub amr: Cow<'static, str>,
-    /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
-    pub actor: Option<String>,
+    /// Who acts in the user's name, if another party does (RFC 8693 `act`).
+    pub actor: Option<Actor>,
     /// The session at the installation's own OpenID Provider that the credential came from (`sid`), if it came from one.
     pub sid: Option<String>,
     /// Lets a caller check that this answer is still valid without authenticating again; `None` if only that shows it.
@@ -70,6 +70,8 @@ pub enum Reason {
     WrongSecret,
     /// The credential has ended.
     Expired,
+    /// The token is valid for longer than the tokens of its issuer may be.
+    TooLongLived,
     /// The credential was revoked.
     Revoked,
     /// The user is disabled.
@@ -86,6 +88,12 @@ pub enum Reason {
     Policy,
     /// The caller's certificate has no name that may authenticate here.
     Caller,
+    /// The user belongs to no tenant, or to another one than the credential says.
+    Tenant,
+    /// The user is neither a member nor a guest of this instance.
+    NotMember,
+    /// Credentials of this type do not count at one of several instances.
+    MultiInstance,
     /// The authenticator gave no reason.
     Unstated,
 }
@@ -99,6 +107,7 @@ impl Reason {
             Self::UnknownUser => "unknown_user",
             Self::WrongSecret => "wrong_secret",
             Self::Expired => "expired",
+            Self::TooLongLived => "too_long_lived",
             Self::Revoked => "revoked",
             Self::Disabled => "disabled",
             Self::OwnerMismatch => "owner_mismatch",
@@ -107,6 +116,9 @@ impl Reason {
             Self::TooManyGroups => "too_many_groups",
             Self::Policy => "policy",
             Self::Caller => "caller",
+            Self::Tenant => "tenant",
+            Self::NotMember => "not_member",
+            Self::MultiInstance => "multi_instance",
             Self::Unstated => "unstated",
         }
     }
@@ -118,6 +130,9 @@ pub enum AuthError {
     /// The credential is not valid. The text is the same for every reason.
     #[error("invalid credentials")]
     Refused(Reason),
+    /// The credential is not valid, and the gateway of another system has stated the cause for its clients.
+    #[error("invalid credentials")]
+    Explained(Box<Explanation>),
     /// The key is valid but the user does not exist; only auth-machine may return this.
     #[error("user not found")]
     UnknownUser,
@@ -159,7 +174,7 @@ impl AuthError {
     /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Refused(_) => Kind::Unauthenticated,
+            Self::Refused(_) | Self::Explained(_) => Kind::Unauthenticated,
             Self::UnknownUser => Kind::NotFound,
             Self::NotPermitted(_) => Kind::PermissionDenied,
             Self::UnknownType { .. } | Self::Malformed(_) => Kind::InvalidArgument,
@@ -173,6 +188,7 @@ impl AuthError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Refused(reason) | Self::NotPermitted(reason) => reason.code(),
+            Self::Explained(_) => "explained",
             Self::UnknownUser => Reason::UnknownUser.code(),
             Self::UnknownType { .. } => "unknown_type",
             Self::Malformed(_) => Reason::Malformed.code(),

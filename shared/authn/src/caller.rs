@@ -1,5 +1,7 @@
 //! The circumstances of a call, and how they travel from service to service.
 
+mod propagated;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use tonic::{
     metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue},
 };
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+pub use self::propagated::Propagated;
 
 /// Metadata key under which a trusted peer sends the address that a credential came from.
 pub const SOURCE_KEY: &str = "x-doorward-source";
@@ -64,6 +68,8 @@ pub struct Caller {
     pub trace_id: String,
     /// The client program, as it names itself.
     pub user_agent: String,
+    /// What goes along with the calls that this one causes.
+    pub propagated: Propagated,
 }
 
 impl Caller {
@@ -81,7 +87,24 @@ impl Caller {
                 .or_else(|| text(metadata, "user-agent"))
                 .unwrap_or_default()
                 .into(),
+            propagated: Propagated::default(),
         }
+    }
+
+    /// The same circumstances, with what goes along with the calls that this one causes. It is only taken from calls by gRPC.
+    #[must_use]
+    pub fn with_propagated(self, metadata: &MetadataMap) -> Self {
+        Self { propagated: Propagated::of(metadata), ..self }
+    }
+
+    /// The name of the caller that counts: the one in its certificate, or behind one of these gateways the one that the gateway forwards. A
+    /// peer that is no gateway and forwards a name is not asking for itself, so that it has none.
+    pub fn name(&self, gateways: &[String]) -> Option<&str> {
+        let peer = self.identity.as_ref();
+        if peer.is_some_and(|peer| gateways.contains(peer)) {
+            return self.forwarded.as_deref();
+        }
+        peer.filter(|_| self.forwarded.is_none()).map(String::as_str)
     }
 
     /// Passes the circumstances on to the next service, and the current span so that both stand in one trace.
@@ -102,6 +125,7 @@ impl Caller {
         if !self.user_agent.is_empty() {
             set(metadata, MetadataKey::from_static(USER_AGENT_KEY), &self.user_agent);
         }
+        self.propagated.write(metadata);
         propagate_trace(metadata);
     }
 }
@@ -171,6 +195,7 @@ mod tests {
             forwarded: Some("spiffe://doorward/elsewhere".to_owned()),
             trace_id: "req-1".to_owned(),
             user_agent: "rclone/1.60".to_owned(),
+            propagated: Propagated::default(),
         };
         let mut metadata = MetadataMap::new();
         sent.propagate(&mut metadata);
@@ -190,6 +215,40 @@ mod tests {
         let mut extensions = Extensions::default();
         extensions.insert(Peer { is_trusted: true, ..Peer::default() });
         assert_eq!(Caller::of(&metadata, &extensions).device, sent.device);
+    }
+
+    /// `docs/security-requirements.md#g22`.
+    #[test]
+    fn propagated_metadata_is_taken_from_calls_by_grpc_alone() {
+        let mut received = MetadataMap::new();
+        received.insert("autoprop-mfa-authenticated", MetadataValue::from_static("true"));
+        let passed_on = |caller: Caller| {
+            let mut metadata = MetadataMap::new();
+            caller.propagate(&mut metadata);
+            metadata.contains_key("autoprop-mfa-authenticated")
+        };
+        // services read the headers of browsers as metadata, too
+        let caller = Caller::of(&received, &Extensions::default());
+        assert!(!passed_on(caller.clone()) && passed_on(caller.with_propagated(&received)));
+    }
+
+    /// Row [M7](../../../docs/security-requirements.md#m7).
+    #[test]
+    fn caller_is_named_by_what_a_trusted_gateway_forwards() {
+        let (gateway, proxy, other) =
+            (Some("spiffe://doorward/gateway"), Some("spiffe://doorward/proxy"), Some("other"));
+        let gateways = ["spiffe://doorward/gateway".to_owned()];
+        let name = |identity: Option<&str>, forwarded: Option<&str>, gateways: &[String]| {
+            let [identity, forwarded] = [identity, forwarded].map(|name| name.map(str::to_owned));
+            Caller { identity, forwarded, ..Caller::default() }.name(gateways).map(str::to_owned)
+        };
+        assert_eq!(name(gateway, proxy, &gateways).as_deref(), proxy);
+        assert_eq!(name(gateway, None, &gateways), None, "its caller has shown no certificate");
+        assert_eq!(name(proxy, None, &gateways).as_deref(), proxy);
+        assert_eq!(name(other, proxy, &gateways), None, "it is no gateway");
+        assert_eq!(name(gateway, proxy, &[]), None, "no setting names it");
+        assert_eq!(name(None, proxy, &gateways), None);
+        assert_eq!(name(None, None, &gateways), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod remote;
+mod searchable;
 mod serve;
 
 use std::{sync::Arc, time::SystemTime};
@@ -10,7 +11,8 @@ use async_trait::async_trait;
 use status::Kind;
 
 pub use remote::Remote;
-pub use serve::{MaySearch, Users, searcher, serve};
+pub use searchable::Searchable;
+pub use serve::{MayLookUp, MaySearch, Users, may_look_up, searcher, serve};
 
 use crate::{AuthError, BoxError, Login, Profile, User, UserId, UserType};
 
@@ -106,6 +108,19 @@ pub trait Directory: Send + Sync {
     /// The users that match every filter, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
+    /// The users of a tenant that match every filter, as [`find`](Self::find) finds them. A directory that stores tenants looks only
+    /// for these.
+    async fn find_in_tenant(
+        &self,
+        tenant: &str,
+        filters: &[Filter],
+        groups: Groups,
+        token: &str,
+    ) -> Result<Vec<Arc<User>>, DirectoryError> {
+        let mut users = self.find(filters, groups, token).await?;
+        users.retain(|user| user.id.tenant_id == tenant);
+        Ok(users)
+    }
     /// Whether users may change their own mail address by a link that is sent to the new one. They may not where the directory is
     /// only read.
     async fn may_change_mail(&self) -> Result<bool, DirectoryError> {

@@ -11,5 +11,12 @@ pub const MACHINE: &str = "machine";
 /// A service account.
 pub const SERVICE: &str = "serviceaccounts";
 
+/// The session of a guest who has opened a link; only an upstream gateway answers it.
+pub const GUEST_LINKS: &str = "guestlinks";
+/// A public link; only an upstream gateway answers it.
+pub const PUBLIC_SHARES: &str = "publicshares";
+/// A share of another installation (Open Cloud Mesh); only an upstream gateway answers it.
+pub const OCM_SHARES: &str = "ocmshares";
+
 /// The kinds that this family understands.
 pub const ALL: [&str; 5] = [APP, BASIC, BEARER, MACHINE, SERVICE];

@@ -27,6 +27,17 @@ pub mod role {
             other => other,
         }
     }
+
+    /// The everyday name of a role; another identifier stays itself.
+    pub fn name(id: &str) -> &str {
+        match id {
+            ADMIN => "admin",
+            SPACE_ADMIN => "spaceadmin",
+            USER => "user",
+            GUEST => "guest",
+            other => other,
+        }
+    }
 }
 
 /// What kind of subject a user is (CS3 `UserType`, same numbers).

@@ -40,9 +40,9 @@ pub use schema::defaults;
 pub use secret::Secret;
 pub use secret_file::{PrivateKeyFile, SecretFileError, read_secret_file};
 pub use sections::{
-    ANY, Audit, ClientTls, Collector, Cors, Debug, DebugTls, Grpc, GrpcClientTls, GrpcTls, Http, HttpClientTls,
-    HttpTls, Log, MAX_HEADER_SIZE, Mtls, OtlpProtocol, Reva, Sampling, SecretFiles, Signal, SyslogAddress,
-    TlsVariables, TokenManager, Tracing,
+    ANY, Audit, BundleSource, ClientTls, Collector, Cors, Debug, DebugTls, Grpc, GrpcClientTls, GrpcTls, Http,
+    HttpClientTls, HttpTls, Log, MAX_HEADER_SIZE, Mtls, OtlpProtocol, Reva, Sampling, SecretFiles, Signal, Spiffe,
+    SyslogAddress, TlsVariables, TokenManager, Tracing, Transactions, TrustDomainSource, WorkloadPolicy,
 };
 pub use yaml::{missing_list, read_yaml_file};
 

@@ -9,6 +9,8 @@ mod http;
 mod mtls;
 mod observe;
 mod tracing;
+mod transactions;
+mod workload;
 
 pub use audit::{Audit, SyslogAddress};
 pub use connect::{ClientTls, GrpcClientTls, HttpClientTls, Reva, TokenManager};
@@ -18,6 +20,8 @@ pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
 pub use observe::{Debug, DebugTls, Log};
 pub use tracing::{Collector, OtlpProtocol, Sampling, Signal, Tracing};
+pub use transactions::Transactions;
+pub use workload::{BundleSource, Spiffe, TrustDomainSource, WorkloadPolicy};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

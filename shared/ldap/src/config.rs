@@ -12,6 +12,7 @@ use crate::filter::configured;
 use crate::profile::ProfileSchema;
 
 /// How to reach an LDAP server, and how people and groups are kept there.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
     /// The LDAP server: `ldaps://host:port`, `ldap://host:port` or `ldapi://socket`.
@@ -88,6 +89,16 @@ pub struct Ldap {
         "default" = "cn=DisabledUsersGroup,ou=groups,o=libregraph-idm",
     ))]
     pub disabled_users_group_dn: String,
+    /// Whether this is one of several instances with common users.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_ENABLED"]))]
+    pub multi_instance_enabled: bool,
+    /// The value of the attribute of members (`user_schema.member`) or guests (`user_schema.guest`) that makes users belong to every
+    /// instance: they are found whatever the filter of users says, which has to be set then.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_INSTANCE_MASTER_ID"]))]
+    pub multi_instance_master_id: String,
+    /// Whether every user belongs to a tenant, which `user_schema.tenant_id` names.
+    #[schemars(extend("x-env" = ["OCIS_MULTI_TENANT_ENABLED"]))]
+    pub multi_tenant_enabled: bool,
     /// The attributes of people.
     pub user_schema: UserSchema,
     /// The attributes of users that their profiles are made of.
@@ -128,6 +139,15 @@ pub struct UserSchema {
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
     #[schemars(extend("default" = "ownCloudUserType"))]
     pub user_type: String,
+    /// The attribute that names the instances of which a user is a member, where several have common users.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_MEMBER_ATTRIBUTE", "<P>_LDAP_USER_MEMBER_ATTRIBUTE"]))]
+    pub member: String,
+    /// The attribute that names the instances of which a user is a guest.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_GUEST_ATTRIBUTE", "<P>_LDAP_USER_GUEST_ATTRIBUTE"]))]
+    pub guest: String,
+    /// The attribute with the identifier of a user's tenant. It is set where every user belongs to a tenant, and nowhere else.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_TENANT_ID", "<P>_LDAP_USER_SCHEMA_TENANT_ID"]))]
+    pub tenant_id: String,
 }
 
 /// `group_schema`: which attribute of a group holds what.
@@ -161,11 +181,24 @@ impl Ldap {
     pub fn validate_in_use(&self, at: &str) -> Result<(), Invalid> {
         let can_bind = self.bind_dn.is_empty() || !self.bind_password.is_empty();
         let problem = "is not set; LDAP is in use and needs the password of the service's DN";
-        Invalid::unless(can_bind, &format!("{at}.bind_password"), problem)
+        Invalid::unless(can_bind, &format!("{at}.bind_password"), problem)?;
+        // without a filter every user is found, of whichever instance
+        let has_master = self.multi_instance_enabled && !self.multi_instance_master_id.is_empty();
+        let is_filtered = !has_master || configured(&self.user_filter).is_some();
+        let problem = "is not set; with OCIS_MULTI_INSTANCE_MASTER_ID it has to find the users of this instance";
+        Invalid::unless(is_filtered, &format!("{at}.user_filter"), problem)?;
+        let problem = match (self.multi_tenant_enabled, self.user_schema.tenant_id.is_empty()) {
+            (true, true) => "is not set; OCIS_MULTI_TENANT_ENABLED needs the attribute with a user's tenant",
+            (false, false) => {
+                "is set, but OCIS_MULTI_TENANT_ENABLED is not: users of all tenants would find each other"
+            }
+            _ => return Ok(()),
+        };
+        Err(Invalid::new(format!("{at}.user_schema.tenant_id"), problem))
     }
 }
 
-const SCOPES: [&str; 3] = ["base", "one", "sub"];
+pub(crate) const SCOPES: [&str; 3] = ["base", "one", "sub"];
 
 /// The scope with this name, which [`SCOPES`] has.
 pub(crate) fn scope(name: &str) -> Scope {
@@ -207,7 +240,13 @@ impl Section for UserSchema {
             ("user_name", &self.user_name),
             ("user_enabled", &self.enabled),
         ])?;
-        if self.user_type.is_empty() { Ok(()) } else { names(&[("user_type", &self.user_type)]) }
+        let optional = [
+            ("user_type", &self.user_type),
+            ("member", &self.member),
+            ("guest", &self.guest),
+            ("tenant_id", &self.tenant_id),
+        ];
+        optional.iter().filter(|(_, name)| !name.is_empty()).try_for_each(|setting| names(&[*setting]))
     }
 }
 
@@ -218,7 +257,7 @@ impl Section for GroupSchema {
 }
 
 /// These settings become part of filters, so they must be names and nothing else.
-fn names(settings: &[(&str, &String)]) -> Result<(), Invalid> {
+pub(crate) fn names(settings: &[(&str, &String)]) -> Result<(), Invalid> {
     let problem = "must be the name of an LDAP attribute or object class";
     settings.iter().try_for_each(|(key, name)| Invalid::unless(is_name(name), key, problem))
 }

@@ -110,6 +110,29 @@ impl Directory {
         Ok(Some(Listing { entries: self.users.users_of(&members).await?, next: page.next }))
     }
 
+    async fn found(
+        &self,
+        tenant: Option<&str>,
+        filters: &[Filter],
+        groups: Groups,
+    ) -> Result<Vec<Arc<User>>, DirectoryError> {
+        let mut wanted: Vec<_> = tenant.map(|tenant| self.users.of_tenant(tenant)).into_iter().collect();
+        for filter in filters {
+            match filter {
+                Filter::Query(text) => wanted.extend(self.users.query(text)),
+                Filter::Type(kind) => match self.users.of_type(*kind) {
+                    Some(filter) => wanted.push(filter),
+                    None => return Ok(Vec::new()),
+                },
+            }
+        }
+        let mut users = Vec::new();
+        for entry in self.users.search(wanted, Limit::AtMost(PAGE)).await? {
+            users.extend(self.users.person(&entry, groups).await?);
+        }
+        Ok(users)
+    }
+
     async fn entry(&self, filter: Option<String>) -> Result<Entry, DirectoryError> {
         let filter = filter.ok_or(DirectoryError::NotFound)?;
         only(self.users.search(vec![filter], Limit::AtMost(2)).await?)
@@ -173,20 +196,19 @@ impl authn::Directory for Directory {
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        let mut wanted = Vec::new();
-        for filter in filters {
-            match filter {
-                Filter::Query(text) => wanted.extend(self.users.query(text)),
-                Filter::Type(kind) => match self.users.of_type(*kind) {
-                    Some(filter) => wanted.push(filter),
-                    None => return Ok(Vec::new()),
-                },
-            }
-        }
-        let mut users = Vec::new();
-        for entry in self.users.search(wanted, Limit::AtMost(PAGE)).await? {
-            users.extend(self.users.person(&entry, groups).await?);
-        }
+        self.found(None, filters, groups).await
+    }
+
+    async fn find_in_tenant(
+        &self,
+        tenant: &str,
+        filters: &[Filter],
+        groups: Groups,
+        _token: &str,
+    ) -> Result<Vec<Arc<User>>, DirectoryError> {
+        let mut users = self.found(Some(tenant), filters, groups).await?;
+        // the server compares more loosely than we do
+        users.retain(|user| user.id.tenant_id == tenant);
         Ok(users)
     }
 

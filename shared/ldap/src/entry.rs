@@ -31,6 +31,15 @@ impl Entry {
         std::str::from_utf8(self.bytes(name)?).ok()
     }
 
+    /// The value of an attribute, which is empty without one; `None` if it has several values, or one that is no text.
+    pub(crate) fn single_text(&self, name: &str) -> Option<&str> {
+        match self.values.get(&name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default() {
+            [] => Some(""),
+            [one] => std::str::from_utf8(one).ok(),
+            _ => None,
+        }
+    }
+
     /// The values of an attribute that are text, and where the rest begins if the server gives only a range of them
     /// (`member;range=0-1499`).
     pub(crate) fn ranged_texts(&self, name: &str) -> (Vec<String>, Option<usize>) {
@@ -69,6 +78,15 @@ mod tests {
         let bytes = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         let values = values.iter().map(|(name, texts)| ((*name).to_owned(), bytes(texts))).collect();
         Entry { dn: String::new(), values }
+    }
+
+    #[test]
+    fn several_values_are_none() {
+        let two = entry(&[("tenant", &["a", "b"]), ("other", &["a"])]);
+        assert_eq!(
+            (two.single_text("Tenant"), two.single_text("OTHER"), two.single_text("none")),
+            (None, Some("a"), Some(""))
+        );
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl Directory {
             ("name", &schema.display_name),
             ("enabled", &schema.enabled),
             ("user type", &schema.user_type),
+            ("tenant", &schema.tenant_id),
         ];
         let profile = profile.attributes().into_iter().map(|(_, name, attribute)| (attribute.name(), name));
         let texts = named.into_iter().chain(profile).filter(|(_, name)| !name.is_empty());

@@ -11,11 +11,12 @@ use crate::attribute::IdAttribute;
 use crate::config::scope;
 use crate::entry::Entry;
 use crate::failure::Failure;
-use crate::filter::{all, any, configured, contains, equals, not};
+use crate::filter::{all, any, contains, equals, not};
 use crate::pool::{Limit, Pool, Search};
 use crate::server::Server;
 use crate::tls::Tls;
 use crate::{Ldap, UserSchema};
+use crate::{multi_instance, tenants};
 
 /// What the directory and the binder share.
 #[derive(Debug)]
@@ -95,6 +96,11 @@ impl UserSearch {
         }
     }
 
+    /// A filter for users of a tenant.
+    pub(crate) fn of_tenant(&self, tenant: &str) -> String {
+        equals(&self.config.user_schema.tenant_id, tenant)
+    }
+
     /// The entries of users that match all these filters and the configured ones.
     pub(crate) async fn search(&self, filters: Vec<String>, limit: Limit) -> Result<Vec<Entry>, Failure> {
         self.search_for(filters, limit, &self.attributes).await
@@ -107,7 +113,7 @@ impl UserSearch {
         limit: Limit,
         attributes: &[String],
     ) -> Result<Vec<Entry>, Failure> {
-        let configured = configured(&self.config.user_filter);
+        let configured = multi_instance::user_filter(&self.config);
         let class = equals("objectClass", &self.config.user_object_class);
         let filter = all(&configured.into_iter().chain([class]).chain(filters).collect::<Vec<_>>());
         let search = Search {
@@ -121,7 +127,7 @@ impl UserSearch {
         self.pool.search(&search).await
     }
 
-    /// The user that an entry describes; `None` if the entry has no identifier.
+    /// The user that an entry describes; `None` if the entry has no identifier, or several tenants.
     pub(crate) async fn person(&self, entry: &Entry, groups: Groups) -> Result<Option<Arc<User>>, Failure> {
         let Some(opaque_id) = entry.bytes(&self.id.name).and_then(|value| self.id.decode(value)) else {
             tracing::warn!(
@@ -132,11 +138,18 @@ impl UserSearch {
             return Ok(None);
         };
         let schema = &self.config.user_schema;
+        let Some(tenant) = tenants::of(entry, schema) else { return Ok(None) };
         let text = |name: &str| entry.text(name).unwrap_or_default().to_owned();
         let is_guest = !schema.user_type.is_empty() && text(&schema.user_type).eq_ignore_ascii_case(GUEST);
         let kind = if is_guest { UserType::Guest } else { UserType::Primary };
         let mut user = User {
-            id: UserId { idp: normal_issuer(&self.config.idp).to_owned(), opaque_id, kind, ..UserId::default() },
+            id: UserId {
+                idp: normal_issuer(&self.config.idp).to_owned(),
+                opaque_id,
+                kind,
+                tenant_id: tenant.to_owned(),
+                ..UserId::default()
+            },
             username: text(&schema.user_name),
             mail: text(&schema.mail),
             display_name: text(&schema.display_name),
@@ -219,8 +232,8 @@ impl UserSearch {
 const GUEST: &str = "Guest";
 
 fn wanted(schema: &UserSchema, login_attributes: &[String]) -> Vec<String> {
-    let UserSchema { id, mail, display_name, user_name, enabled, user_type, .. } = schema;
-    let named = [id, mail, display_name, user_name, enabled, user_type].map(String::as_str);
+    let UserSchema { id, mail, display_name, user_name, enabled, user_type, tenant_id, .. } = schema;
+    let named = [id, mail, display_name, user_name, enabled, user_type, tenant_id].map(String::as_str);
     let all = named.into_iter().chain(["uidNumber", "gidNumber"]).chain(login_attributes.iter().map(String::as_str));
     let mut wanted: Vec<String> = Vec::new();
     for name in all.filter(|name| !name.is_empty()) {

@@ -1,6 +1,9 @@
 //! TLS, and what happens when the server does not do what it should.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use authn::{Claim, Directory as _, DirectoryError, Groups};
@@ -116,6 +119,33 @@ async fn a_port_that_never_answers_is_given_up() {
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
+/// Answers a TLS handshake as a server that speaks TLS 1.1 does, and returns what the client has sent after that.
+fn answer_with_tls_1_1(listener: &TcpListener) -> Vec<u8> {
+    let (mut connection, _) = listener.accept().expect("a connection");
+    connection.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let mut hello = [0; 16 * 1024];
+    assert!(connection.read(&mut hello).expect("a ClientHello") > 0);
+    // a record of a handshake (22) with a ServerHello (2): version 3.2, random, no session, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+    let record = [&[22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
+    connection.write_all(&record).expect("is sent");
+    let mut rest = Vec::new();
+    // the client may close the connection with bytes unread
+    let _ = connection.read_to_end(&mut rest);
+    rest
+}
+
+#[tokio::test]
+async fn server_that_answers_with_tls_1_1_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("ldaps://{}", listener.local_addr().expect("its address"));
+    let server = tokio::task::spawn_blocking(move || answer_with_tls_1_1(&listener));
+    let config = Ldap { uri, insecure: true, bind_password: "x".into(), ..Ldap::default() };
+    look(&directory(&config)).await.expect_err("no connection");
+    let sent = server.await.expect("the server ends");
+    // a fatal alert (2) `protocol_version` (70), RFC 5246 7.2
+    assert!(sent.ends_with(&[2, 70]), "{sent:?}");
+}
+
 #[tokio::test]
 async fn faults_of_the_configuration_are_internal() {
     let Some(slapd) = Slapd::start() else { return };
@@ -125,10 +155,31 @@ async fn faults_of_the_configuration_are_internal() {
     assert_eq!(kind(&directory(&no_base)).await, Some(Kind::Internal));
 }
 
+/// A server that passes connections on to this address: its own address, and how many connections it has accepted.
+async fn counting(address: String) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let own = listener.local_addr().expect("its address");
+    let accepted = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let address = address.clone();
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(address).await.expect("the server accepts");
+                // either side may end the connection
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (own, accepted)
+}
+
 #[tokio::test]
 async fn many_at_once_share_a_few_connections() {
     let Some(slapd) = Slapd::start() else { return };
-    let directory = directory(&slapd.config());
+    let (address, accepted) = counting(slapd.uri().replace("ldap://", "")).await;
+    let directory = directory(&Ldap { uri: format!("ldap://{address}"), ..slapd.config() });
     let lookups: Vec<_> = (0..200)
         .map(|_| {
             let directory = directory.clone();
@@ -138,4 +189,6 @@ async fn many_at_once_share_a_few_connections() {
     for lookup in lookups {
         lookup.await.expect("the task ends").expect("an answer");
     }
+    let connections = accepted.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&connections), "{connections} connections for 200 lookups at once");
 }

@@ -190,6 +190,67 @@ async fn binary_identifiers_have_microsofts_byte_order_only_where_they_are_micro
     assert_eq!((user.username.as_str(), user.groups.len()), ("einstein", 1));
 }
 
+/// `docs/security-requirements.md#d43`
+#[tokio::test]
+async fn search_of_a_tenant_finds_its_users_alone() {
+    let Some(slapd) = Slapd::start() else { return };
+    let of = |attribute: &str| {
+        let mut config = Ldap { multi_tenant_enabled: true, ..slapd.config() };
+        config.user_schema.tenant_id = attribute.to_owned();
+        directory(&config)
+    };
+    // the attribute that is Guest for the visitor and Member for all others
+    let tenants = of("ownCloudUserType");
+    let find = async |tenant: &str, filters: &[Filter]| {
+        let found = tenants.find_in_tenant(tenant, filters, Groups::Skip, "").await.expect("a page");
+        found.iter().map(|user| user.username.clone()).collect::<Vec<_>>()
+    };
+    let office = [Filter::Query("office@".into())];
+    assert_eq!(find("Member", &office).await, ["lise"]);
+    assert_eq!(find("Guest", &office).await, ["visitor"]);
+    assert_eq!(find("Guest", &[]).await, ["visitor"]);
+    for other in ["guest", "*", "Gue*", "Guest)(uid=*", "nothing"] {
+        assert!(find(other, &[]).await.is_empty(), "{other:?}");
+    }
+    let einstein = tenants.user(&id(&EINSTEIN), Groups::Skip).await.expect("he is there");
+    assert_eq!(einstein.id.tenant_id, "Member");
+
+    let several = of("objectClass").user(&id(&EINSTEIN), Groups::Skip).await;
+    assert!(matches!(several, Err(DirectoryError::NotFound)), "{several:?}");
+    let none = of("departmentNumber").user(&id(&EINSTEIN), Groups::Skip).await.expect("he is there");
+    assert_eq!(none.id.tenant_id, "", "the gateway refuses users without one");
+}
+
+/// `docs/security-requirements.md#d44`
+#[tokio::test]
+async fn users_of_every_instance_are_found_whatever_the_filter_says() {
+    let Some(slapd) = Slapd::start() else { return };
+    let of = |master: &str| {
+        let mut config = Ldap {
+            user_filter: "(uid=marie)".to_owned(),
+            multi_instance_enabled: true,
+            multi_instance_master_id: master.to_owned(),
+            ..slapd.config()
+        };
+        // the attribute that is Guest for the visitor and Member for all others
+        config.user_schema.guest = "ownCloudUserType".to_owned();
+        directory(&config)
+    };
+    let found = async |master: &str| {
+        let users = of(master).find(&[], Groups::Skip, "").await.expect("a page");
+        let mut names: Vec<String> = users.iter().map(|user| user.username.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(found("Guest").await, ["marie", "visitor"]);
+    for other in ["", "*", "Gue*", "Guest)(uid=*"] {
+        assert_eq!(found(other).await, ["marie"], "{other:?}");
+    }
+    assert_eq!(by_name(&of("Guest"), "visitor").await.expect("a guest of every instance"), GUEST.id);
+    let outcome = by_name(&of("Guest"), "einstein").await;
+    assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn searches_find_a_page_of_people() {
     let Some(slapd) = Slapd::start() else { return };
@@ -210,6 +271,16 @@ async fn searches_find_a_page_of_people() {
     assert_eq!(find(&[Filter::Query(String::new())]).await.len(), 6);
     let guest = directory.user(&id(&GUEST), Groups::Skip).await.expect("the guest");
     assert_eq!(guest.id.kind, UserType::Guest);
+}
+
+#[tokio::test]
+async fn groups_that_name_logins_are_those_of_a_user() {
+    let Some(slapd) = Slapd::start() else { return };
+    let mut config = Ldap { group_object_class: "posixGroup".into(), ..slapd.config() };
+    config.group_schema.member = "memberUid".into();
+    let directory = directory(&config);
+    assert_eq!(directory.groups(&id(&MARIE)).await.expect("her groups"), [STAFF]);
+    assert!(directory.groups(&id(&EINSTEIN)).await.expect("his groups").is_empty());
 }
 
 #[tokio::test]

@@ -87,3 +87,14 @@ fn invalid_setting_is_refused_with_its_name() {
     read(AUTH_BASIC, &[("AUTH_BASIC_LDAP_BIND_PASSWORD", ""), ("AUTH_BASIC_LDAP_BIND_DN", "")])
         .expect("anonymous is possible");
 }
+
+#[test]
+fn attribute_of_the_tenant_is_set_with_tenants_and_not_without() {
+    let (enabled, attribute) = (("OCIS_MULTI_TENANT_ENABLED", "true"), ("OCIS_LDAP_USER_SCHEMA_TENANT_ID", "tenant"));
+    assert_eq!(read(USERS, &[enabled, attribute]).expect("valid").user_schema.tenant_id, "tenant");
+    assert_eq!(read(USERS, &[]).expect("valid").user_schema.tenant_id, "");
+    for one in [enabled, attribute] {
+        let problem = read(USERS, &[one]).expect_err("one without the other");
+        assert!(problem.contains("OCIS_LDAP_USER_SCHEMA_TENANT_ID"), "{problem}");
+    }
+}

@@ -127,6 +127,17 @@ impl<'a> Assertion<'a> {
         check(self.jwt.claims(), audiences, MAX_CLIENT_LIFETIME, now)
     }
 
+    /// Validates the claims as FAPI 2.0 does (Security Profile 5.3.2.1): `aud` is the issuer, as a text and not as a list.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn check_for_issuer(&self, issuer: &str, now: SystemTime) -> Result<(), AssertionError> {
+        if self.jwt.claims().get("aud").and_then(Value::as_str) != Some(issuer) {
+            return Err(AssertionError::Audience);
+        }
+        self.check(&[issuer], now)
+    }
+
     /// Checks the signature with the client's keys: `private_key_jwt`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::{KeyUsage, SubjectAltName};
 
 pub use name::{CertificateName, NameError};
 
@@ -52,6 +52,13 @@ impl Certificate {
     /// Whether the name of its issuer is that of the other's subject. Says nothing of the signature.
     pub fn is_issued_by(&self, other: &Self) -> bool {
         self.0.tbs_certificate().issuer() == other.0.tbs_certificate().subject()
+    }
+
+    /// Whether its key may sign, and sign neither certificates nor lists of revoked ones (RFC 5280 4.2.1.3), as X.509-SVIDs of workloads
+    /// have to say (SPIFFE X509-SVID 4.3).
+    pub fn is_for_digital_signatures(&self) -> bool {
+        let usage = self.0.tbs_certificate().get_extension::<KeyUsage>().ok().flatten();
+        usage.is_some_and(|(_, usage)| usage.digital_signature() && !usage.key_cert_sign() && !usage.crl_sign())
     }
 
     /// Its subject alternative names; none if they cannot be read.

@@ -16,6 +16,9 @@ pub const CLIENT_AHEAD: Duration = Duration::from_secs(10);
 /// A claim of our own in access tokens and introspection: whether the client is one of the installation's own (built in, or `trusted`),
 /// so that its tokens act as the user as a whole.
 pub const FIRST_PARTY: &str = "first_party";
+/// A claim of our own in access tokens that clients get for themselves: the client is a service account, so that the token may be used
+/// where the installation expects one.
+pub const SERVICE_ACCOUNT: &str = "service_account";
 /// The longest identifier, in bytes: `OpenID` Connect Core 2 allows that for `sub`.
 const MAX_IDENTIFIER: usize = 255;
 /// The end of the year 9999, in seconds: nothing that is added to a time later can overflow.

@@ -10,8 +10,10 @@
 //!
 //! A client that has registered `require_signed_request_object` wants nothing from outside what it signed: there the
 //! service goes on with the result of [`parameters`] alone.
+//!
+//! The objects of clients that follow FAPI 2.0 also have to pass [`check_message_signing`].
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
@@ -27,6 +29,8 @@ const CONSUMED: [&str; 7] = ["aud", "iss", "sub", "exp", "nbf", "iat", "jti"];
 const NESTED: [&str; 2] = ["request", "request_uri"];
 /// The longest `iss` and `client_id`, in bytes.
 const MAX_NAME: usize = 512;
+/// How long `nbf` may be ago, and how long after it `exp` may be (FAPI 2.0 Message Signing 5.3.1).
+pub const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Why a request object is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +50,12 @@ pub enum ObjectError {
     /// It is for another server.
     #[error("aud of the request object does not name this server")]
     Audience,
+    /// It was made too long ago.
+    #[error("nbf of the request object is more than 60 minutes ago")]
+    TooOld,
+    /// It is valid for too long.
+    #[error("exp of the request object is not within 60 minutes after nbf")]
+    LivesTooLong,
     /// It leads to another request.
     #[error("a request object has neither request nor request_uri")]
     Nested,
@@ -97,6 +107,24 @@ pub fn parameters(
         }
     }
     Ok(parameters)
+}
+
+/// Checks that a request object says for whom and for which time it is, as FAPI 2.0 Message Signing 5.3.1 asks for. That these claims
+/// fit this server and the present, [`parameters`] checks.
+///
+/// # Errors
+/// [`ObjectError::Claim`] for a claim that is missing, [`ObjectError::TooOld`] and [`ObjectError::LivesTooLong`].
+pub fn check_message_signing(claims: &Map<String, Value>, now: SystemTime) -> Result<(), ObjectError> {
+    if !claims.contains_key("aud") {
+        return Err(ClaimError::Missing("aud").into());
+    }
+    let needed = |name| claims::time(claims, name)?.ok_or(ClaimError::Missing(name));
+    let (begins, expires) = (needed("nbf")?, needed("exp")?);
+    if begins + MAX_AGE < now {
+        return Err(ObjectError::TooOld);
+    }
+    let is_within = begins < expires && expires <= begins + MAX_AGE;
+    if is_within { Ok(()) } else { Err(ObjectError::LivesTooLong) }
 }
 
 fn parameter(name: &str, value: &Value) -> Result<String, ObjectError> {

@@ -140,7 +140,7 @@ impl FromStr for ResponseType {
 }
 
 /// How the client asks for the answer to travel: the parameter `response_mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResponseMode {
     /// `query`
     Query,

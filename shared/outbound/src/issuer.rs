@@ -2,17 +2,22 @@
 //! is not itself, make us wait, or fill our memory.
 
 pub mod cache;
+mod key_requests;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use config::read_secret_file;
 use oidc::jose::{KeyError, KeySet};
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
 use crate::{Authorities, ClientIdentity, FetchError, Fetcher, IssuerResponse, Policy, Question};
+pub use key_requests::KeyRequests;
 
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -76,6 +81,7 @@ pub struct Source {
     own: Fetcher,
     others: Fetcher,
     backend: Option<Backend>,
+    bearer: Option<PathBuf>,
 }
 
 /// The internal address of an issuer.
@@ -100,7 +106,7 @@ impl Source {
         let discovery = discovery_of(name, insecure).map_err(PrepareError::Address)?;
         let fetcher = |allow_private| Fetcher::new(user_agent, Policy { allow_private, insecure }, authorities);
         let (own, others) = (fetcher(true), fetcher(allow_private));
-        Ok(Self { name: name.to_owned(), discovery, own: own?, others: others?, backend: None })
+        Ok(Self { name: name.to_owned(), discovery, own: own?, others: others?, backend: None, bearer: None })
     }
 
     /// Calls addresses at the issuer's own scheme, host and port at this backend (`http://127.0.0.1:9130`) instead. The path and
@@ -122,6 +128,14 @@ impl Source {
         let policy = Policy { allow_private: true, insecure };
         let fetcher = Fetcher::with_certificate(user_agent, policy, authorities, identity)?;
         Ok(Self { backend: Some(Backend { origin, fetcher }), ..self })
+    }
+
+    /// Shows the token in this file to the issuer, as a bearer (RFC 6750), when its discovery document and its keys are fetched. The file is
+    /// read each time, since such tokens are short-lived. The token is shown at the issuer's own scheme, host and port alone, so that
+    /// its keys are fetched there too, at the path that its document names: API servers of Kubernetes name another address.
+    #[must_use]
+    pub fn with_bearer(self, file: PathBuf) -> Self {
+        Self { bearer: Some(file), ..self }
     }
 
     /// The issuer's name.
@@ -167,8 +181,28 @@ impl Source {
     }
 
     async fn get(&self, address: &str) -> Result<Bytes, FetchError> {
-        let (fetcher, address) = self.route(address);
-        fetcher.get(&address).await
+        let Some(bearer) = &self.bearer else {
+            let (fetcher, address) = self.route(address);
+            return fetcher.get(&address).await;
+        };
+        let address = self.at_own_origin(address)?;
+        let authorization = authorization(bearer).await?;
+        let question = Question { authorization: Some(&authorization), ..Question::default() };
+        let response = self.own.ask(address.as_str(), &question).await?;
+        if response.status == 200 {
+            Ok(response.body)
+        } else {
+            Err(FetchError::new(format!("it answers {}", response.status)))
+        }
+    }
+
+    /// The path and query of an address at the issuer's own scheme, host and port.
+    fn at_own_origin(&self, address: &str) -> Result<Url, FetchError> {
+        let named = Url::parse(address).map_err(|_| FetchError::new("is not a URL"))?;
+        let mut own = self.discovery.clone();
+        own.set_path(named.path());
+        own.set_query(named.query());
+        Ok(own)
     }
 
     /// What calls an address, and where it is called.
@@ -187,6 +221,19 @@ impl Source {
             (None, _) => (&self.others, address.into()),
         }
     }
+}
+
+/// The header with the bearer token of a file. Files of Kubernetes are readable for all accounts of their container.
+async fn authorization(file: &Path) -> Result<HeaderValue, FetchError> {
+    let (path, shown) = (file.to_owned(), file.display());
+    // reading a file blocks
+    let read = tokio::task::spawn_blocking(move || read_secret_file(&path, true)).await;
+    let token = read.map_err(|error| FetchError::new(error.to_string()))?;
+    let token = token.map_err(|error| FetchError::new(format!("its token is in the file {shown}, {error}")))?;
+    let header = HeaderValue::from_str(&format!("Bearer {}", token.expose().trim()));
+    let mut header = header.map_err(|_| FetchError::new(format!("its token in the file {shown} is not one")))?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// The URL of a backend: a scheme, a host and perhaps a port; the error completes the sentence "the backend ...".
@@ -283,6 +330,16 @@ mod tests {
         for bad in ["", "127.0.0.1:9130", "http://a/b", "http://a:b@c", "unix:///run/idp", "http://a?b"] {
             assert!(backend_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn bearer_is_shown_at_the_own_origin_alone() {
+        let source = Source::new("https://cluster.example:6443", "test", false, false, None).expect("can be called");
+        let called = |address| source.at_own_origin(address).map(String::from).map_err(|error| error.to_string());
+        for other in ["https://10.0.0.1/openid/v1/jwks?a=b", "http://evil.example:80/openid/v1/jwks?a=b"] {
+            assert_eq!(called(other).as_deref(), Ok("https://cluster.example:6443/openid/v1/jwks?a=b"), "{other}");
+        }
+        assert!(called("openid/v1/jwks").is_err());
     }
 
     #[test]

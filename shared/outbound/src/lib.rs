@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect;
 use reqwest::{Client, RequestBuilder, Response, Url};
 use time::OffsetDateTime;
@@ -84,6 +84,19 @@ pub struct IssuerResponse {
     pub media_type: String,
     /// The time of the server, by its `Date` header (RFC 9110 6.6.1); whole seconds.
     pub date: Option<SystemTime>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A document by which something describes itself, or the answer in its place.
+#[derive(Debug)]
+pub struct Document {
+    /// The status.
+    pub status: u16,
+    /// The media type, without parameters and in lower case; empty if there is none.
+    pub media_type: String,
+    /// How long it may be used without asking again (`max-age` of RFC 9111 5.2.2.1); `None` if the answer does not say.
+    pub max_age: Option<Duration>,
     /// The body.
     pub body: Bytes,
 }
@@ -225,6 +238,22 @@ impl Fetcher {
         tokio::time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(FetchError::slow()))
     }
 
+    /// GET of a JSON document of at most so many bytes. Every status is an answer; redirects are not followed.
+    ///
+    /// # Errors
+    /// [`FetchError`] for an address that is not called, and when there is no answer within the limits.
+    pub async fn get_document(&self, url: &str, most_bytes: usize) -> Result<Document, FetchError> {
+        let accept = HeaderValue::from_static("application/json");
+        let request = self.client()?.get(self.allowed(url)?).header(ACCEPT, accept);
+        let fetched = async {
+            let response = self.send(request).await?;
+            let status = response.status().as_u16();
+            let (media_type, max_age) = (media_type(response.headers()), max_age(response.headers()));
+            Ok(Document { status, media_type, max_age, body: body(response, most_bytes).await? })
+        };
+        tokio::time::timeout(self.timeout, fetched).await.unwrap_or_else(|_| Err(FetchError::slow()))
+    }
+
     /// POST of a form; the status. Nothing is read of the answer's body.
     ///
     /// # Errors
@@ -306,18 +335,38 @@ impl Http {
 }
 
 /// The answer, unless it is longer than what is read.
-async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
+async fn read(response: Response) -> Result<IssuerResponse, FetchError> {
     let status = response.status().as_u16();
-    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
-    let date = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()).map(SystemTime::from);
+    let media_type = media_type(response.headers());
+    let date = text(response.headers(), &DATE);
+    let date = OffsetDateTime::parse(date, &Rfc2822).ok().map(SystemTime::from);
+    Ok(IssuerResponse { status, media_type, date, body: body(response, MAX_BYTES).await? })
+}
+
+/// The body, unless it is longer than so many bytes.
+async fn body(mut response: Response, most_bytes: usize) -> Result<Bytes, FetchError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_BYTES {
-            return Err(FetchError::new(format!("its answer is longer than {MAX_BYTES} bytes")));
+        if body.len() + chunk.len() > most_bytes {
+            return Err(FetchError::new(format!("its answer is longer than {most_bytes} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(IssuerResponse { status, media_type, date, body: body.freeze() })
+    Ok(body.freeze())
+}
+
+/// A header; empty if there is none that is a text.
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    text(headers, &CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let directives = text(headers, &CACHE_CONTROL).split(',').filter_map(|directive| directive.trim().split_once('='));
+    let mut ages = directives.filter(|(name, _)| name.eq_ignore_ascii_case("max-age"));
+    let (_, seconds) = ages.next()?;
+    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
 }

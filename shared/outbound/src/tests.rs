@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use config::{Environment, HttpClientTls};
-use runtime::{Context, FileSetting};
+use runtime::{Clock, Context, FileSetting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use super::*;
+use crate::issuer::Source;
+use crate::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 
 /// A listener that counts who comes, and what it answers.
 struct Target {
@@ -263,4 +266,56 @@ async fn a_question_goes_with_its_credential_and_every_status_is_an_answer() {
     assert_eq!(answer.body, r#"{"error":"invalid_token"}"#);
     strict().ask(&url, &question).await.expect_err("is not called, whatever is sent along");
     assert_eq!(target.hits(), 1);
+}
+
+#[tokio::test]
+async fn document_has_its_status_type_and_age_and_at_most_so_many_bytes() {
+    let headers = "content-type: Application/JSON; charset=utf-8\r\ncache-control: public, Max-Age=\"300\"\r\n";
+    let target = Target::start(text("200 OK", headers, "{\"a\":1}")).await;
+    let url = target.url("127.0.0.1");
+    let document = lenient().get_document(&url, 7).await.expect("it answers");
+    assert_eq!(
+        (document.status, &*document.media_type, &document.body[..]),
+        (200, "application/json", &b"{\"a\":1}"[..])
+    );
+    assert_eq!(document.max_age, Some(Duration::from_mins(5)));
+    let error = lenient().get_document(&url, 6).await.expect_err("it is longer").to_string();
+    assert!(error.contains("longer than 6 bytes"), "{error}");
+    assert!(strict().get_document(&url, 7).await.is_err(), "it is on this machine");
+
+    let elsewhere = Target::start(text("200 OK", "", "elsewhere")).await;
+    let location = format!("location: {}\r\n", elsewhere.url("127.0.0.1"));
+    let target = Target::start(text("302 Found", &location, "")).await;
+    let document = lenient().get_document(&target.url("127.0.0.1"), 100).await.expect("it answers");
+    assert_eq!((document.status, document.max_age, elsewhere.hits()), (302, None, 0), "redirects are not followed");
+}
+
+#[tokio::test]
+async fn callers_that_stop_waiting_for_an_issuer_leave_no_tasks() {
+    let target = Target::start(Answer::Stuck).await;
+    let source = Source::new(&format!("http://127.0.0.1:{}", target.port), "test", true, true, None);
+    let options = CacheOptions { refresh: Refresh::First, needs_keys: true, on_fetch: Box::new(|_| {}) };
+    let cache = IssuerCache::new(source.expect("can be called"), Clock::system(), options);
+    let give_up = async || {
+        tokio::select! {
+            biased;
+            _ = cache.get() => {}
+            () = tokio::task::yield_now() => {}
+        }
+    };
+    give_up().await;
+    let is_asked = async {
+        while target.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_asked).await.expect("the fetch goes on");
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..100 {
+        give_up().await;
+    }
+    // the connection has some
+    assert!(tasks() < before + 20, "{before} tasks became {}", tasks());
+    assert_eq!(target.hits(), 1, "one fetch for all");
 }

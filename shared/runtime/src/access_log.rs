@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use authn::Actor;
 use http::{Extensions, HeaderValue};
 
 use config::Log;
@@ -58,14 +59,16 @@ pub struct AccessDetails(Arc<OnceLock<Details>>);
 struct Details {
     route: String,
     subject: Option<String>,
+    act: Option<String>,
 }
 
 impl AccessDetails {
-    /// Adds the name of the configured route that the request takes, and the identifier of its user. Only the first call counts; a request
-    /// without a line costs nothing.
-    pub fn record(extensions: &Extensions, route: &str, subject: Option<&str>) {
+    /// Adds the name of the configured route that the request takes, the identifier of its user, and who acts for the user. Only the
+    /// first call counts; a request without a line costs nothing.
+    pub fn record(extensions: &Extensions, route: &str, subject: Option<&str>, actor: Option<&Actor>) {
         if let Some(Self(recorded)) = extensions.get() {
-            let _ = recorded.set(Details { route: route.to_owned(), subject: subject.map(str::to_owned) });
+            let (subject, act) = (subject.map(str::to_owned), actor.map(Actor::to_string));
+            let _ = recorded.set(Details { route: route.to_owned(), subject, act });
         }
     }
 }
@@ -115,6 +118,7 @@ impl AccessLine {
             request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
             trace_id = self.trace_id.as_deref(),
             subject = details.and_then(|details| details.subject.as_deref()),
+            act = details.and_then(|details| details.act.as_deref()),
             source = self.source.map(tracing::field::display),
         );
     }

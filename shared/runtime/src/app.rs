@@ -6,7 +6,7 @@ use std::future::Future;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::{Check, HttpService, IssuedCertificate};
+use crate::{Check, HttpService, IssuedCertificate, SpiffeAuthorities};
 
 /// A service that is built and not yet served.
 #[derive(Default)]
@@ -27,6 +27,9 @@ pub struct App {
     /// The certificate that the service obtains for its HTTP listener while it runs. Until there is one, the listener shows the
     /// configured or a generated one.
     pub certificate: Option<IssuedCertificate>,
+    /// The authorities of the trust domains whose X.509-SVIDs clients of the gRPC listener show, where the setting
+    /// `OCIS_GRPC_TLS_CLIENT_SPIFFE` has them show one.
+    pub client_authorities: Option<SpiffeAuthorities>,
     /// The port of the URLs to which the listener for plain HTTP redirects; that of https if there is none.
     pub redirect_port: Option<u16>,
 }
@@ -48,6 +51,7 @@ impl fmt::Debug for App {
             .field("checks", &self.checks)
             .field("streaming", &self.streaming)
             .field("certificate", &self.certificate.is_some())
+            .field("client_authorities", &self.client_authorities.is_some())
             .field("redirect_port", &self.redirect_port)
             .finish()
     }

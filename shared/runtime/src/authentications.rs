@@ -83,7 +83,9 @@ impl Authentications {
 fn outcome<T>(result: &Result<T, AuthError>) -> &'static str {
     match result {
         Ok(_) => "accepted",
-        Err(AuthError::Refused(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => "refused",
+        Err(AuthError::Refused(_) | AuthError::Explained(_) | AuthError::UnknownUser | AuthError::NotPermitted(_)) => {
+            "refused"
+        }
         Err(AuthError::UnknownType { .. } | AuthError::Malformed(_)) => "invalid",
         Err(AuthError::Busy { .. }) => "busy",
         Err(AuthError::Unavailable { .. }) => "unavailable",
@@ -126,6 +128,9 @@ impl Measured {
             otel.name = %format_args!("authenticate {kind}"),
             otel.status_code = tracing::field::Empty,
             outcome = tracing::field::Empty,
+            // of a program that proves who it is: `authn::trace`
+            workload.identity = tracing::field::Empty,
+            workload.proof = tracing::field::Empty,
         )
     }
 }
@@ -147,6 +152,7 @@ impl Authenticator for Measured {
 
 #[cfg(test)]
 mod tests {
+    use authn::trace::record_workload;
     use authn::{Reason, User};
 
     use super::*;
@@ -194,5 +200,26 @@ mod tests {
         assert_eq!(recorder.values("outcome"), ["accepted", "accepted", "refused", "unavailable"]);
         assert!(recorder.values("otel.name").iter().all(|name| name == "authenticate basic"));
         assert!(!recorder.has("secret") && !recorder.has("marie"));
+    }
+
+    /// Refuses a program that has proved who it is.
+    struct OfWorkloads;
+
+    #[async_trait]
+    impl Authenticator for OfWorkloads {
+        async fn authenticate(&self, _credentials: &Credentials) -> Result<Authenticated, AuthError> {
+            record_workload(&Span::current(), "spiffe://example.org/indexer", "jwt_svid");
+            Err(AuthError::NotPermitted(Reason::Policy))
+        }
+    }
+
+    #[tokio::test]
+    async fn span_names_the_workload_and_its_proof() {
+        let (recorder, _guard) = Recorder::here();
+        let authenticator = measured(Arc::new(OfWorkloads), "auth-machine", "machine", &Metrics::default());
+        let _ = authenticator.authenticate(&Credentials::new("einstein", "secret")).await;
+        assert_eq!(recorder.values("workload.identity"), ["spiffe://example.org/indexer"]);
+        assert_eq!(recorder.values("workload.proof"), ["jwt_svid"]);
+        assert!(!recorder.has("secret") && !recorder.has("einstein"));
     }
 }

@@ -181,6 +181,12 @@ impl<S> Stack<S> {
             otel.status_code = tracing::field::Empty,
             http.response.status_code = tracing::field::Empty,
             rpc.grpc.status_code = tracing::field::Empty,
+            // of requests in which one party acts for another, of transactions, and of programs that prove who they are: `authn::trace`
+            user.id = tracing::field::Empty,
+            doorward.act = tracing::field::Empty,
+            doorward.txn = tracing::field::Empty,
+            workload.identity = tracing::field::Empty,
+            workload.proof = tracing::field::Empty,
         );
         if telemetry::is_exporting() {
             telemetry::continue_trace(&span, request.headers());

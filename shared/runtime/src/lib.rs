@@ -48,6 +48,7 @@ mod staged_file;
 mod start;
 pub mod telemetry;
 mod tls;
+mod transaction_requests;
 
 #[cfg(test)]
 mod testing;
@@ -78,7 +79,7 @@ pub use host::{block_on, health, host, report, usage};
 pub use http_service::HttpService;
 pub use inherited_listeners::{InheritedError, InheritedListeners};
 pub use insecure::{is_plaintext_allowed, is_unverified_database_allowed};
-pub use keys::{CHANGEOVER, key_ring};
+pub use keys::{CHANGEOVER, key_ring, transaction_keys};
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
 pub use metrics::{MetricLabels, Metrics};
 pub use misconfigured::Misconfigured;
@@ -93,9 +94,10 @@ pub use service::{Listeners, Service};
 pub use staged_file::StagedFile;
 pub use start::{Running, StartError, check_inherited, launch, start};
 pub use tls::{
-    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate, TlsError,
-    keep_certificate,
+    CertificateReport, ChallengeRequest, ClientCertificate, IssuedCertificate, KeepError, KeptCertificate,
+    SpiffeAuthorities, TlsError, keep_certificate,
 };
+pub use transaction_requests::TransactionRequests;
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]

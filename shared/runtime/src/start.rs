@@ -21,9 +21,10 @@ use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::serving::Serving;
-use crate::{App, Background, Context, telemetry};
+use crate::tls::TlsError;
+use crate::{App, Background, Context, SpiffeAuthorities, telemetry};
 use authn::BoxError;
-use config::{Identity, load};
+use config::{Grpc, Identity, load};
 use running::Lifecycle;
 use sockets::{Sockets, listener_names};
 
@@ -86,6 +87,18 @@ pub fn check_inherited<'a>(
     Ok(context.inherited.check(names.collect())?)
 }
 
+/// Fails where the gRPC server would refuse all clients, as nothing verifies their certificates.
+fn check_client_authorities(app: &App, listeners: &Listeners<'_>) -> Result<(), TlsError> {
+    let verifies_none = app.client_authorities.as_ref().is_none_or(SpiffeAuthorities::is_empty);
+    let relies_on_them = |grpc: &Grpc| grpc.tls.client_spiffe && grpc.tls.client_ca.is_none();
+    if !verifies_none || !listeners.grpc.is_some_and(relies_on_them) {
+        return Ok(());
+    }
+    let known = if app.client_authorities.is_some() { "set OCIS_SPIFFE_TRUST_DOMAINS, or" } else { "set" };
+    let problem = format!("this service has no trust domain to verify its clients by; {known} OCIS_GRPC_TLS_CLIENT_CA");
+    Err(TlsError::Unusable { variable: "OCIS_GRPC_TLS_CLIENT_SPIFFE", problem })
+}
+
 /// A service about to be started.
 pub(crate) struct Launch {
     pub(crate) identity: Identity,
@@ -124,6 +137,7 @@ impl Launch {
 
         let result = draining.run_until_cancelled(build(context.clone())).await;
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
+        check_client_authorities(&app, &listeners)?;
         let shutdown = serving.app(app, sockets, &listeners, &readiness, &draining).await;
         parent.reload.poll_until(parent.shutdown.clone(), &parent.background);
         parent.certificates.check_until(parent.shutdown.clone(), parent.clock.clone(), &parent.background);

@@ -175,7 +175,14 @@ pub fn init(service: &str, settings: Settings<'_>) -> Result<(), TelemetryError>
         opentelemetry::global::set_tracer_provider(provider.clone());
         let _ = PROVIDER.set(provider);
     }
-    std::panic::set_hook(Box::new(log_panic));
+    let (on_stderr, is_in_a_file) = (std::panic::take_hook(), log.file.is_some());
+    std::panic::set_hook(Box::new(move |panic| {
+        log_panic(panic);
+        // who waits for the process need not know the file, as a test that fails
+        if is_in_a_file {
+            on_stderr(panic);
+        }
+    }));
     Ok(())
 }
 

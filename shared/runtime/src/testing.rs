@@ -208,6 +208,16 @@ impl Authority {
         Self { folder, issuer }
     }
 
+    /// Signs what the other functions do not.
+    pub(crate) fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.issuer
+    }
+
+    /// Its certificate, in DER.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -218,7 +228,18 @@ impl Authority {
     }
 
     /// The same, valid from the first day of one year to the first day of another.
-    pub(crate) fn sign_for(&self, name: &str, subject: &str, (from, to): (i32, i32)) -> (PathBuf, PrivateKeyFile) {
+    pub(crate) fn sign_for(&self, name: &str, subject: &str, years: (i32, i32)) -> (PathBuf, PrivateKeyFile) {
+        self.sign_key(name, subject, years, &KeyPair::generate().expect("a key"))
+    }
+
+    /// The same, for this key.
+    pub(crate) fn sign_key(
+        &self,
+        name: &str,
+        subject: &str,
+        (from, to): (i32, i32),
+        key: &KeyPair,
+    ) -> (PathBuf, PrivateKeyFile) {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         let text = || subject.try_into().expect("ASCII");
         params.subject_alt_names =
@@ -226,8 +247,7 @@ impl Authority {
         params.not_before = rcgen::date_time_ymd(from, 1, 1);
         params.not_after = rcgen::date_time_ymd(to, 1, 1);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("signs");
+        let certificate = params.signed_by(key, &self.issuer).expect("signs");
         let (cert_file, key_file) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
         fs::write(&cert_file, certificate.pem()).expect("writes");
         fs::write(&key_file, key.serialize_pem()).expect("writes");

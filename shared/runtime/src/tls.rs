@@ -2,11 +2,15 @@
 
 mod any_certificate;
 mod certificate_on_request;
+mod cipher_suites;
 mod client_config;
+mod clients;
 mod file_authorities;
 mod issued;
 mod kept;
 mod optional;
+mod spiffe_authorities;
+mod spiffe_clients;
 #[cfg(test)]
 mod tests;
 pub(crate) mod validity;
@@ -23,7 +27,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 use tokio::sync::watch;
@@ -34,13 +38,17 @@ use crate::{CertificateExpiry, Clock};
 use config::{DebugTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+use cipher_suites::server_provider;
 pub(crate) use client_config::{client, client_dated, https_rereading};
 pub use client_config::{https, https_expiries, https_with_certificate};
+use clients::Clients;
 pub(crate) use issued::challenged_host;
 pub use issued::{ChallengeRequest, IssuedCertificate};
 pub use kept::{KeepError, KeptCertificate, keep_certificate};
 pub use optional::ClientCertificate;
 use optional::OptionalVerifier;
+pub use spiffe_authorities::SpiffeAuthorities;
+use spiffe_clients::{AttachedAuthorities, SpiffeClients, spiffe_id};
 use validity::Dated;
 
 /// How errors of certificates end that were not put to use.
@@ -110,31 +118,6 @@ pub(crate) struct ServerFiles {
     alpn: Vec<Vec<u8>>,
 }
 
-/// What is asked of clients.
-#[derive(Clone, Debug)]
-enum Clients {
-    Nothing,
-    /// A certificate that these have signed; with the setting that names the file.
-    Certificate(&'static str, PathBuf),
-    /// An optional certificate of any signer, verified with these authorities, if there are any.
-    MayHaveCertificate(Option<PathBuf>),
-}
-
-impl Clients {
-    /// A certificate is required where a file of authorities is set.
-    fn of(setting: &'static str, authorities: Option<&PathBuf>) -> Self {
-        authorities.map_or(Self::Nothing, |file| Self::Certificate(setting, file.clone()))
-    }
-
-    fn authorities(&self) -> Option<&Path> {
-        match self {
-            Self::Nothing => None,
-            Self::Certificate(_, file) => Some(file),
-            Self::MayHaveCertificate(file) => file.as_deref(),
-        }
-    }
-}
-
 const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
 const DEBUG: TlsVariables = TlsVariables { cert: "OCIS_DEBUG_TLS_CERTIFICATE", key: "OCIS_DEBUG_TLS_KEY" };
 const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
@@ -149,7 +132,7 @@ impl ServerFiles {
     pub(crate) fn of_grpc(tls: &GrpcTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            clients: Clients::of(GRPC_CLIENT_CA, tls.client_ca.as_ref()),
+            clients: Clients::of_grpc(tls),
             variables: GRPC,
             alpn: vec![b"h2".into()],
         })
@@ -233,12 +216,18 @@ impl ServerFiles {
             variable: self.variables.cert,
             problem: format!("the certificate and its key cannot be used: {problem}"),
         };
-        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = ServerConfig::builder_with_provider(server_provider());
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let (builder, optional) = match &self.clients {
             Clients::Nothing => (builder.with_no_client_auth(), None),
             Clients::Certificate(setting, file) => {
                 (builder.with_client_cert_verifier(client_verifier(setting, file)?), None)
+            }
+            Clients::Spiffe(authorities, file) => {
+                let others = file.as_ref().map(|file| client_verifier(GRPC_CLIENT_CA, file)).transpose()?;
+                let authorities = Arc::clone(authorities);
+                let verifier = SpiffeClients { authorities, others, provider: provider() };
+                (builder.with_client_cert_verifier(Arc::new(verifier)), None)
             }
             Clients::MayHaveCertificate(file) => {
                 let verifier = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
@@ -252,15 +241,21 @@ impl ServerFiles {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols.clone_from(&self.alpn);
-        Ok(Accepting { config: Arc::new(config), optional, dated: self.dated()? })
+        let spiffe = self.clients.attached().cloned();
+        if spiffe.is_some() {
+            // a client that is known from before would not be verified by the authorities in force
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+        }
+        Ok(Accepting { config: Arc::new(config), optional, spiffe, dated: self.dated()? })
     }
 
     /// What has to be valid.
     fn dated(&self) -> Result<Vec<Dated>, TlsError> {
         let own = self.cert.as_ref().map(|(cert, _)| Dated::own(self.variables.cert, cert));
         let authorities = match &self.clients {
-            Clients::Nothing | Clients::MayHaveCertificate(None) => None,
+            Clients::Nothing | Clients::Spiffe(_, None) | Clients::MayHaveCertificate(None) => None,
             Clients::Certificate(setting, file) => Some(Dated::authorities(setting, file)),
+            Clients::Spiffe(_, Some(file)) => Some(Dated::authorities(GRPC_CLIENT_CA, file)),
             Clients::MayHaveCertificate(Some(file)) => Some(Dated::authorities(MTLS_CLIENT_CA, file)),
         };
         own.into_iter().chain(authorities).collect()
@@ -279,7 +274,28 @@ pub(crate) struct Accepting {
     pub(crate) config: Arc<ServerConfig>,
     /// Verifies client certificates where they are optional.
     pub(crate) optional: Option<OptionalVerifier>,
+    /// The trust domains of X.509-SVIDs, where those are accepted.
+    spiffe: Option<AttachedAuthorities>,
     dated: Vec<Dated>,
+}
+
+/// The names that a verified client certificate proves.
+#[derive(Debug, Default)]
+pub(crate) struct CertificateNames {
+    /// The SPIFFE id, if its trust domain has verified it, else the URIs and then the DNS names.
+    pub(crate) names: Arc<[String]>,
+    /// Whether a SPIFFE trust domain has verified it.
+    pub(crate) is_svid: bool,
+}
+
+impl Accepting {
+    /// The names that a verified client certificate proves.
+    pub(crate) fn names(&self, certificate: &CertificateDer<'_>) -> CertificateNames {
+        match self.spiffe.as_ref().and_then(|authorities| spiffe_id(certificate, authorities)) {
+            Some(id) => CertificateNames { names: [id].into(), is_svid: true },
+            None => CertificateNames { names: names(certificate), is_svid: false },
+        }
+    }
 }
 
 /// A server's TLS configuration, which can be read again while connections are served.
@@ -309,6 +325,14 @@ impl ServerTls {
     pub(crate) fn attach(&self, issued: IssuedCertificate) {
         // a service is built once
         let _ = self.issued.set(issued);
+    }
+
+    /// Verifies X.509-SVIDs of clients by these authorities, where clients show such. A server has them at most once.
+    pub(crate) fn attach_authorities(&self, authorities: SpiffeAuthorities) {
+        if let Some(attached) = self.files.clients.attached() {
+            // a service is built once
+            let _ = attached.set(authorities);
+        }
     }
 
     /// The certificate that the service obtains while it runs.
@@ -455,7 +479,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The URIs and then the DNS names that a certificate is for.
-pub(crate) fn names(certificate: &CertificateDer<'_>) -> Arc<[String]> {
+fn names(certificate: &CertificateDer<'_>) -> Arc<[String]> {
     let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return Arc::default() };
     certificate.valid_uri_names().chain(certificate.valid_dns_names()).map(str::to_owned).collect()
 }

@@ -4,6 +4,7 @@ mod kind;
 
 pub use kind::Kind;
 use proto::cs3::rpc::v1beta1::{Code, Status};
+use proto::cs3::types::v1beta1::OpaqueEntry;
 
 /// The metadata of a failed call that has done what it was asked to.
 const PARTLY_DONE: &str = "x-doorward-partly-done";
@@ -16,6 +17,11 @@ pub fn ok() -> Status {
 /// The CS3 status of a call that failed; `trace` is the trace id (hex) or request id of the call, empty if there is none.
 pub fn failure(kind: Kind, message: impl Into<String>, trace: impl Into<String>) -> Status {
     Status { code: kind.cs3().into(), message: message.into(), trace: trace.into(), ..Status::default() }
+}
+
+/// The same status with its cause for clients (`InnerError`), in the encoding that `decoder` names.
+pub fn explained(failure: Status, decoder: impl Into<String>, value: impl Into<Vec<u8>>) -> Status {
+    Status { inner_error: Some(OpaqueEntry { decoder: decoder.into(), value: value.into() }), ..failure }
 }
 
 /// The gRPC status of a call that failed: the only place where one is made.
@@ -58,6 +64,17 @@ mod tests {
         assert_eq!(status.code, 6);
         assert_eq!(status.message, "user not found");
         assert_eq!(status.trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
+
+    #[test]
+    fn cause_does_not_change_the_status() {
+        let plain = failure(Kind::Unauthenticated, "invalid credentials", "req-1");
+        let status = explained(plain.clone(), "json", *b"{}");
+        assert_eq!(
+            status.inner_error.as_ref().map(|entry| (entry.decoder.as_str(), &*entry.value)),
+            Some(("json", &b"{}"[..]))
+        );
+        assert_eq!(Status { inner_error: None, ..status }, plain);
     }
 
     #[test]

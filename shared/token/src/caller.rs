@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
+use authn::trace::record_delegation;
 use tonic::metadata::MetadataMap;
+use tracing::Span;
 
 use crate::{Claims, TokenError, Verifier};
 
@@ -15,12 +17,25 @@ pub fn from_metadata(metadata: &MetadataMap) -> Option<&str> {
     values.find(|value| !value.is_empty())
 }
 
-/// Who calls, by the token in the metadata.
+impl Verifier {
+    /// Who calls, by the token of a request whose span is the current one: that says who acts for the user, if another party does
+    /// (`docs/security-requirements.md#x11`).
+    ///
+    /// # Errors
+    /// [`TokenError::Invalid`] with the defect, for the log.
+    pub fn verify_caller(&self, now: SystemTime, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.verify(now, token)?;
+        record_delegation(&Span::current(), &claims.user.id.opaque_id, claims.actor.as_ref(), None);
+        Ok(claims)
+    }
+}
+
+/// Who calls, by the token in the metadata, see [`Verifier::verify_caller`].
 ///
 /// # Errors
 /// [`TokenError::Missing`] without a token, [`TokenError::Invalid`] with a bad one.
 pub fn authorize(verifier: &Verifier, now: SystemTime, metadata: &MetadataMap) -> Result<Claims, TokenError> {
-    verifier.verify(now, from_metadata(metadata).ok_or(TokenError::Missing)?)
+    verifier.verify_caller(now, from_metadata(metadata).ok_or(TokenError::Missing)?)
 }
 
 /// Who calls an administration API: an administrator in person, or the operator; see [`Claims::is_admin`] and [`Claims::is_in_person`].

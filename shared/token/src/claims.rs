@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use authn::{Scopes, User, amr};
+use authn::{Actor, Scopes, User, amr};
 use bounded_cache::HeapSize;
 
 /// What a verified token says.
@@ -21,8 +21,8 @@ pub struct Claims {
     /// How the user was authenticated (RFC 8176). Tokens of Go gateways say it only where the authenticator marked the scopes, see
     /// [`Scopes::with_amr`].
     pub amr: Vec<String>,
-    /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
-    pub actor: Option<String>,
+    /// Who acts in the user's name, if another party does (RFC 8693 `act`).
+    pub actor: Option<Actor>,
     /// The session at the installation's own OpenID Provider that the credential came from, if it came from one.
     pub sid: Option<String>,
     /// Whether the user's groups were left out, so that an empty list says nothing. Tokens of Go gateways leave them out without saying so.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use authn::{ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType};
+use authn::{Actor, ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{
     Deserialize, Deserializer,
@@ -32,7 +32,7 @@ pub(crate) struct Payload {
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) amr: Vec<String>,
     #[serde(default)]
-    pub(crate) act: Option<ActorJson>,
+    pub(crate) act: Option<Actor>,
     #[serde(default)]
     pub(crate) sid: Option<String>,
     #[serde(default)]
@@ -45,11 +45,6 @@ impl Payload {
         let scopes = std::mem::take(&mut self.scope);
         Scopes(scopes.into_iter().map(|(key, scope)| (key, scope.unwrap_or_default().into())).collect())
     }
-}
-
-#[derive(Deserialize)]
-pub(crate) struct ActorJson {
-    pub(crate) sub: String,
 }
 
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use authn::{Authenticated, ExternalIdentity, OpaqueEntry, Scope, Scopes, User, UserId};
+use authn::{Actor, Authenticated, ExternalIdentity, OpaqueEntry, Scope, Scopes, User, UserId};
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use serde::{
     Serialize, Serializer,
@@ -30,8 +30,8 @@ pub(crate) struct Payload<'a> {
     jti: &'a str,
     #[serde(skip_serializing_if = "AmrJson::is_empty")]
     amr: AmrJson<'a>,
-    #[serde(skip_serializing_if = "empty")]
-    act: Option<ActorJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "empty")]
@@ -61,7 +61,7 @@ impl<'a> Payload<'a> {
             scope: ScopesJson(&answer.scopes),
             jti: stamp.jti,
             amr: AmrJson([&answer.amr]),
-            act: answer.actor.as_deref().map(|sub| ActorJson { sub }),
+            act: answer.actor.as_ref(),
             sid: answer.sid.as_deref(),
             groups_omitted: stamp.omits_groups,
         }
@@ -76,11 +76,6 @@ impl AmrJson<'_> {
     fn is_empty(&self) -> bool {
         self.0[0].is_empty()
     }
-}
-
-#[derive(Serialize, PartialEq)]
-struct ActorJson<'a> {
-    sub: &'a str,
 }
 
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// Shortest secret that is accepted, in bytes: the size of the hash (RFC 7518 section 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// A secret that must not be used. Never shows it.
+/// A secret or an algorithm that must not be used. Never shows the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A secret that could be guessed.
@@ -19,13 +19,16 @@ pub enum KeyError {
         /// Its length, in bytes.
         length: usize,
     },
+    /// An algorithm that transaction tokens are not signed with.
+    #[error("transaction tokens are signed with ES256 or EdDSA, not with {0}")]
+    Algorithm(&'static str),
 }
 
 impl KeyError {
     /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
     pub fn kind(&self) -> status::Kind {
         match self {
-            Self::TooShort { .. } => status::Kind::FailedPrecondition,
+            Self::TooShort { .. } | Self::Algorithm(_) => status::Kind::FailedPrecondition,
         }
     }
 }
@@ -52,7 +55,8 @@ impl Keys {
     }
 }
 
-fn bytes<'a>(secret: &'a SecretString, variable: &'static str) -> Result<&'a [u8], KeyError> {
+/// The bytes of a secret that is long enough; `variable` sets it.
+pub(crate) fn bytes<'a>(secret: &'a SecretString, variable: &'static str) -> Result<&'a [u8], KeyError> {
     let bytes = secret.expose_secret().as_bytes();
     if bytes.len() < MIN_SECRET_BYTES {
         return Err(KeyError::TooShort { variable, length: bytes.len() });

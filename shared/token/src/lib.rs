@@ -9,6 +9,7 @@ mod header;
 mod keys;
 mod mint;
 mod provisioning;
+pub mod transaction;
 mod verify;
 
 pub use caller::{METADATA_KEY, authorize, authorize_admin, from_metadata};

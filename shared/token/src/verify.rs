@@ -83,7 +83,7 @@ fn accept(mut payload: Payload, now: SystemTime) -> Result<Claims, Defect> {
         expires_at,
         jti: payload.jti,
         amr,
-        actor: payload.act.map(|actor| actor.sub),
+        actor: payload.act,
         sid: payload.sid,
         groups_omitted: payload.groups_omitted,
     })

@@ -1,6 +1,7 @@
 //! What the browser may do with a page (Content Security Policy Level 3).
 
 use std::fmt::Write;
+use std::net::Ipv6Addr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -139,10 +140,15 @@ fn source(address: &str) -> Option<String> {
     Some(host.map_or_else(|| format!("{scheme}:"), |host| format!("{scheme}://{host}")))
 }
 
-/// Host and port of what follows the scheme of a web address, if a source expression can name them.
-fn host_and_port(rest: &str) -> Option<String> {
+/// Host and port of what follows the scheme of a web address, in lower case.
+fn authority(rest: &str) -> Option<String> {
     let authority = rest.strip_prefix("//")?.split(['/', '?', '#', '\\']).next()?;
-    let host = authority.rsplit('@').next()?.to_ascii_lowercase();
+    Some(authority.rsplit('@').next()?.to_ascii_lowercase())
+}
+
+/// The same, if a source expression can name them.
+fn host_and_port(rest: &str) -> Option<String> {
+    let host = authority(rest)?;
     let (name, port) = host.split_once(':').unwrap_or((&host, "443"));
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -154,10 +160,21 @@ pub fn is_destination(address: &str) -> bool {
     source(address).is_some()
 }
 
-/// The host that a browser opens, with its port if it has one; `None` for an address of another scheme than the web's.
+/// The host that a browser opens, with its port if it has one, also where a source expression cannot name it (an IPv6 address, a name with
+/// `_`); `None` for an address of another scheme than the web's, and for a host with other characters.
 pub fn destination(address: &str) -> Option<String> {
-    let source = source(address)?;
-    source.split_once("://").map(|(_, host)| host.to_owned())
+    let (scheme, rest) = address.split_once(':')?;
+    let is_web = ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    let host = authority(rest).filter(|_| is_web)?;
+    let end = host.find(']').map_or_else(|| host.find(':').unwrap_or(host.len()), |end| end + 1);
+    let (name, port) = host.split_at(end);
+    let is_name = match name.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+    };
+    let is_number = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+    (is_name && is_port).then_some(host)
 }
 
 #[cfg(test)]
@@ -191,9 +208,27 @@ mod tests {
 
     #[test]
     fn destination_is_the_host_of_a_web_address() {
-        assert_eq!(destination("https://app.example/cb").as_deref(), Some("app.example"));
-        assert_eq!(destination("http://127.0.0.1:49152/").as_deref(), Some("127.0.0.1:49152"));
-        assert_eq!(destination("oc://android.opencloud.eu"), None);
+        for (address, expected) in [
+            ("https://app.example/cb", Some("app.example")),
+            ("HTTPS://user@App.Example:8443?x", Some("app.example:8443")),
+            ("http://127.0.0.1:49152/", Some("127.0.0.1:49152")),
+            ("http://[::1]:49152/", Some("[::1]:49152")),
+            ("https://[2606:4700::1]", Some("[2606:4700::1]")),
+            ("https://a_b.evil.example/cb", Some("a_b.evil.example")),
+            ("oc://android.opencloud.eu", None),
+            ("javascript://app.example/%0aalert(1)", None),
+            ("https:app.example", None),
+            ("https://", None),
+            ("https://app.example; script-src *", None),
+            ("https://*/", None),
+            ("https://[::1", None),
+            ("https://a]b", None),
+            ("https://[app.example]", None),
+            ("https://app.example:", None),
+            ("https://app.example:8443:1", None),
+        ] {
+            assert_eq!(destination(address).as_deref(), expected, "{address}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 // Starts oidc-provider with what the checks need: node server.mjs PORT FOLDER
 // FOLDER holds certificate.pem and key.pem for localhost. POST /rotate adds a signing key and makes it the first.
+// FAPI=1 makes it a provider of FAPI 2.0; with NONCES=1 it demands DPoP nonces then.
 
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { faults } from './faults.mjs';
 const [port, folder] = process.argv.slice(2);
 const issuer = `https://localhost:${port}`;
 const fault = process.env.FAULT ? faults[process.env.FAULT] : {};
+const isFapi = process.env.FAPI === '1';
 
 const address = {
   formatted: '1 Main Street\nAnytown', street_address: '1 Main Street', locality: 'Anytown', postal_code: '12345', country: 'XX',
@@ -56,6 +58,7 @@ class Memory {
   key(id) { return `${this.model}:${id}`; }
   async upsert(id, payload, expiresIn) {
     const key = this.key(id);
+    for (const name of fault.dropped?.[this.model] ?? []) delete payload[name];
     store.set(key, { payload, ends: expiresIn ? Date.now() + expiresIn * 1000 : Infinity });
     if (payload.uid) store.set(`${this.model}:uid:${payload.uid}`, { link: id });
     if (payload.userCode) store.set(`${this.model}:code:${payload.userCode}`, { link: id });
@@ -69,7 +72,9 @@ class Memory {
   }
   async findByUid(uid) { return this.find(store.get(`${this.model}:uid:${uid}`)?.link); }
   async findByUserCode(code) { return this.find(store.get(`${this.model}:code:${code}`)?.link); }
-  async consume(id) { store.get(this.key(id)).payload.consumed = Math.floor(Date.now() / 1000); }
+  async consume(id) {
+    if (this.model !== fault.unconsumed) store.get(this.key(id)).payload.consumed = Math.floor(Date.now() / 1000);
+  }
   async destroy(id) {
     if (!(fault.keepSessions && ['Session', 'Grant'].includes(this.model))) store.delete(this.key(id));
   }
@@ -103,11 +108,47 @@ function fixed(id, authMethod) {
   };
 }
 
+// What differs where all clients keep to FAPI 2.0.
+function ofFapi({ features, ...common }) {
+  const algorithms = ['PS256', 'ES256'];
+  return {
+    ...common,
+    clientAuthMethods: ['private_key_jwt'],
+    clients: [],
+    enabledJWA: {
+      authorizationSigningAlgValues: algorithms,
+      clientAuthSigningAlgValues: algorithms,
+      dPoPSigningAlgValues: algorithms,
+      idTokenSigningAlgValues: algorithms,
+      requestObjectSigningAlgValues: algorithms,
+      userinfoSigningAlgValues: algorithms,
+      ...fault.algorithms,
+    },
+    features: {
+      ...features,
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => process.env.NONCES === '1', ...fault.dPoP },
+      fapi: { enabled: true, profile: '2.0' },
+      jwtResponseModes: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+      ...fault.features,
+    },
+    pkce: { required: () => true },
+    responseTypes: ['code'],
+    rotateRefreshToken: false,
+    ttl: { ...common.ttl, AuthorizationCode: 60, ...fault.ttl },
+    ...fault.configuration,
+  };
+}
+
+// The cipher suites that BCP 195 recommends.
+const ciphers = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'];
+
 const keys = [rsa(), ec()];
 const cookieKeys = [randomUUID()];
 
 function start() {
-  const provider = new Provider(issuer, {
+  const configuration = {
     adapter: Memory,
     claims: {
       address: ['address'],
@@ -146,7 +187,8 @@ function start() {
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: (ctx, accountId, client) => `${accountId}-${client.sectorIdentifier}`,
     ttl: { AccessToken: 3600, AuthorizationCode: 600, Grant: 7200, IdToken: 3600, Interaction: 3600, RefreshToken: 7200, Session: 7200 },
-  });
+  };
+  const provider = new Provider(issuer, isFapi ? ofFapi(configuration) : configuration);
   fault.provider?.(provider);
   if (fault.use) provider.use(fault.use);
   provider.on('server_error', (ctx, error) => process.stderr.write(`${error.stack}\n`));
@@ -156,7 +198,8 @@ function start() {
 let answer = start();
 
 const read = (name) => readFileSync(join(folder, name));
-createServer({ cert: read('certificate.pem'), key: read('key.pem') }, (request, response) => {
+const tls = { cert: read('certificate.pem'), key: read('key.pem'), ...(isFapi && !fault.anyCipher && { ciphers: ciphers.join(':') }) };
+createServer(tls, (request, response) => {
   if (request.method === 'POST' && request.url === '/rotate') {
     if (fault.dropKeys) keys.length = 0;
     keys.unshift(rsa());

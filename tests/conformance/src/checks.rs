@@ -3,6 +3,7 @@
 mod assertions;
 mod codes;
 mod discovery;
+mod fapi;
 mod hints;
 mod logout;
 mod logout_channels;
@@ -93,5 +94,7 @@ pub fn all() -> Vec<Check> {
         logout_channels::CHECKS,
         session::CHECKS,
     ];
-    topics.concat()
+    let mut checks = topics.concat();
+    checks.extend(fapi::all());
+    checks
 }

@@ -1,6 +1,7 @@
 //! Signs a person in by a provider's own forms, whatever they are called.
 
 use secrecy::ExposeSecret;
+use url::Url;
 
 use crate::{
     browser::{
@@ -50,6 +51,38 @@ pub(crate) async fn walk(browser: &Browser, person: &Person, visit: Visit) -> Ve
     }
 }
 
+/// Opens a visit, and answers by the first button that says no, on whichever page one is.
+pub(crate) async fn walk_rejecting(browser: &Browser, person: &Person, visit: Visit) -> Verdict<Arrival> {
+    let mut end = browser.open(visit).await?;
+    for _ in 0..=ASKED {
+        let Arrival::Page(page) = &end else { return Ok(end) };
+        let found = page.elements.forms.iter().find_map(|form| Some((form, saying_no(form)?)));
+        let next = match (found, link_saying_no(page)) {
+            (Some((form, button)), _) => Some(submit(page, form, Some(button), None)?),
+            (None, Some(url)) => Some(Visit { url, form: None, from: Site::Provider }),
+            (None, None) => answer(page, person)?.map(|(visit, _)| visit),
+        };
+        let Some(visit) = next else { break };
+        end = browser.open(visit).await?;
+    }
+    Ok(end)
+}
+
+/// The target of a link that says no.
+fn link_saying_no(page: &Page) -> Option<Url> {
+    let says_no = |link: &&String| ["abort", "cancel", "deny"].iter().any(|word| link.contains(word));
+    page.elements.links.iter().find(says_no).and_then(|link| page.url.join(link).ok())
+}
+
+fn saying_no(form: &Form) -> Option<&Button> {
+    form.buttons.iter().find(|button| says(button, &NO))
+}
+
+fn says(button: &Button, words: &[&str]) -> bool {
+    let text = format!("{} {}", button.text, button.value).to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word))
+}
+
 /// What a person does on a page, and whether it is to give the password. Nothing on a page without a form to answer.
 fn answer(page: &Page, person: &Person) -> Verdict<Option<(Visit, bool)>> {
     let forms = &page.elements.forms;
@@ -64,10 +97,6 @@ fn answer(page: &Page, person: &Person) -> Verdict<Option<(Visit, bool)>> {
 
 /// The button that says yes; of a form with one button that does not say no, that one.
 fn saying_yes(form: &Form) -> Option<&Button> {
-    let says = |button: &Button, words: &[&str]| {
-        let text = format!("{} {}", button.text, button.value).to_ascii_lowercase();
-        words.iter().any(|word| text.contains(word))
-    };
     let mut fit = form.buttons.iter().filter(|button| !says(button, &NO));
     fit.clone().find(|button| says(button, &YES)).or_else(|| if form.is_post { fit.next() } else { None })
 }

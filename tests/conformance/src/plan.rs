@@ -93,11 +93,25 @@ pub enum Profile {
     Session,
     /// 3rd Party-Init OP.
     ThirdParty,
+    /// FAPI 2.0 Security Profile Final, with `private_key_jwt` and `DPoP`.
+    Fapi2Security,
+    /// The same with FAPI 2.0 Message Signing Final: signed requests and responses.
+    Fapi2MessageSigning,
 }
 
 impl Profile {
-    /// All ten.
-    pub const ALL: [Self; 10] = [
+    /// All twelve.
+    pub const ALL: [Self; 12] = {
+        let [basic, implicit, hybrid, config, dynamic, rp_logout, back, front, session, third] = Self::OPENID;
+        let [security, signing] = Self::FAPI;
+        [basic, implicit, hybrid, config, dynamic, rp_logout, back, front, session, third, security, signing]
+    };
+
+    /// Those of FAPI 2.0.
+    pub const FAPI: [Self; 2] = [Self::Fapi2Security, Self::Fapi2MessageSigning];
+
+    /// Those of `OpenID` Connect.
+    pub const OPENID: [Self; 10] = [
         Self::Basic,
         Self::Implicit,
         Self::Hybrid,
@@ -123,12 +137,19 @@ impl Profile {
             Self::FrontChannel => "front-channel",
             Self::Session => "session",
             Self::ThirdParty => "third-party",
+            Self::Fapi2Security => "fapi2-security",
+            Self::Fapi2MessageSigning => "fapi2-message-signing",
         }
     }
 
     fn response_types(self) -> &'static [ResponseType] {
         match self {
-            Self::Basic | Self::Config | Self::Dynamic | Self::ThirdParty => &[ResponseType::Code],
+            Self::Basic
+            | Self::Config
+            | Self::Dynamic
+            | Self::ThirdParty
+            | Self::Fapi2Security
+            | Self::Fapi2MessageSigning => &[ResponseType::Code],
             Self::Implicit => &[ResponseType::IdToken, ResponseType::IdTokenToken],
             Self::Hybrid => &[ResponseType::CodeIdToken, ResponseType::CodeToken, ResponseType::CodeIdTokenToken],
             Self::RpLogout | Self::BackChannel | Self::FrontChannel | Self::Session => &ResponseType::ALL,
@@ -161,9 +182,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every plan.
+    /// Every plan of `OpenID` Connect. A provider whose clients keep to FAPI 2.0 is walked by [`Plan::fapi`].
     pub fn all() -> Vec<Self> {
-        Profile::ALL.into_iter().flat_map(Self::of).collect()
+        Profile::OPENID.into_iter().flat_map(Self::of).collect()
+    }
+
+    /// Every plan of FAPI 2.0.
+    pub fn fapi() -> Vec<Self> {
+        Profile::FAPI.into_iter().flat_map(Self::of).collect()
     }
 
     /// Every plan of a profile.

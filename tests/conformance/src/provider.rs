@@ -81,12 +81,14 @@ pub(crate) struct Call<'a> {
     url: &'a str,
     bearer: Option<&'a str>,
     basic: Option<String>,
+    authorization: Option<String>,
+    dpop: Vec<String>,
     body: Option<(&'static str, String)>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(http: &'a Client, method: Method, url: &'a str) -> Self {
-        Self { http, method, url, bearer: None, basic: None, body: None }
+        Self { http, method, url, bearer: None, basic: None, authorization: None, dpop: Vec::new(), body: None }
     }
 
     pub(crate) fn bearer(mut self, token: Option<&'a str>) -> Self {
@@ -97,6 +99,18 @@ impl<'a> Call<'a> {
     /// The credentials, already as they stand in the header.
     pub(crate) fn basic(mut self, credentials: String) -> Self {
         self.basic = Some(credentials);
+        self
+    }
+
+    /// `Authorization`, with its scheme.
+    pub(crate) fn authorization(mut self, value: Option<String>) -> Self {
+        self.authorization = value;
+        self
+    }
+
+    /// Proofs of possession (RFC 9449 4), each in a header of its own.
+    pub(crate) fn dpop(mut self, proofs: impl IntoIterator<Item = String>) -> Self {
+        self.dpop.extend(proofs);
         self
     }
 
@@ -118,6 +132,12 @@ impl<'a> Call<'a> {
         }
         if let Some(credentials) = self.basic {
             request = request.header(header::AUTHORIZATION, format!("Basic {credentials}"));
+        }
+        if let Some(authorization) = self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        for proof in self.dpop {
+            request = request.header("DPoP", proof);
         }
         if let Some((content_type, body)) = self.body {
             request = request.header(header::CONTENT_TYPE, content_type).body(body);

@@ -1,8 +1,10 @@
 //! The relying party: its clients, its requests, and how it judges what comes back.
 
 pub(crate) mod client;
+pub(crate) mod fapi;
 pub(crate) mod flow;
 pub(crate) mod id_token;
+pub(crate) mod jwt;
 pub(crate) mod keys;
 pub(crate) mod request;
 pub(crate) mod userinfo;

@@ -95,11 +95,20 @@ pub struct Waits {
     pub code_reuse: Duration,
     /// After the relying party changed its keys; 60 s.
     pub key_rotation: Duration,
+    /// Until a code of FAPI 2.0 is expired; 62 s.
+    pub code_expiry: Duration,
+    /// Before a refresh token of FAPI 2.0 is used again; 30 s.
+    pub refresh_reuse: Duration,
 }
 
 impl Default for Waits {
     fn default() -> Self {
-        Self { code_reuse: Duration::from_secs(30), key_rotation: Duration::from_mins(1) }
+        Self {
+            code_reuse: Duration::from_secs(30),
+            key_rotation: Duration::from_mins(1),
+            code_expiry: Duration::from_secs(62),
+            refresh_reuse: Duration::from_secs(30),
+        }
     }
 }
 

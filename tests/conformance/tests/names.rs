@@ -85,6 +85,83 @@ const NAMES: [&str; 77] = [
     "oidcc-3rd_party-init-login-nohttps",
 ];
 
+/// The modules of the plans for FAPI 2.0 Security Profile Final and Message Signing Final, without their common beginning.
+const FAPI_NAMES: [&str; 71] = [
+    "discovery-end-point-verification",
+    "happy-flow",
+    "user-rejects-authentication",
+    "ensure-request-object-with-multiple-aud-succeeds",
+    "ensure-authorization-request-without-state-success",
+    "ensure-authorization-request-without-nonce-success",
+    "ensure-authorization-request-with-64-char-nonce-success",
+    "ensure-other-scope-order-succeeds",
+    "test-claims-parameter-identity-claims",
+    "access-token-type-header-case-sensitivity",
+    "ensure-request-object-with-nbf-8-seconds-in-the-future-is-accepted",
+    "check-dpop-proof-nbf-exp",
+    "ensure-dpopproof-with-iat-10seconds-before-succeeds",
+    "ensure-dpopproof-with-iat-10seconds-after-succeeds",
+    "ensure-mismatched-dpop-jkt-fails",
+    "ensure-token-endpoint-fails-with-mismatched-dpop-proof-jkt",
+    "ensure-token-endpoint-fails-with-mismatched-dpop-jkt",
+    "ensure-dpopproof-at-par-endpoint-binding-success",
+    "ensure-dpop-auth-code-binding-success",
+    "ensure-different-nonce-inside-and-outside-request-object",
+    "ensure-different-state-inside-and-outside-request-object",
+    "ensure-authorization-request-with-long-nonce",
+    "ensure-authorization-request-with-long-state",
+    "ensure-request-object-without-exp-fails",
+    "ensure-request-object-without-nbf-fails",
+    "state-only-outside-request-object-not-used",
+    "ensure-request-object-without-redirect-uri-fails",
+    "ensure-expired-request-object-fails",
+    "ensure-request-object-with-bad-aud-fails",
+    "ensure-request-object-with-exp-over-60-fails",
+    "ensure-request-object-with-nbf-over-60-fails",
+    "ensure-signed-request-object-with-RS256-fails",
+    "ensure-request-object-signature-algorithm-is-not-none",
+    "ensure-request-object-with-invalid-signature-fails",
+    "ensure-matching-key-in-authorization-request",
+    "ensure-unsigned-request-at-par-endpoint-fails",
+    "plain-fapi-tolerate-unregistered-redirect-uri",
+    "ensure-unsigned-authorization-request-without-using-par-fails",
+    "ensure-redirect-uri-in-authorization-request",
+    "ensure-response-type-code-idtoken-fails",
+    "ensure-response-type-token-fails",
+    "ensure-client-id-in-token-endpoint",
+    "ensure-holder-of-key-required",
+    "ensure-authorization-code-is-bound-to-client",
+    "attempt-reuse-authorization-code-after-one-second",
+    "ensure-token-endpoint-fails-with-expired-auth-code",
+    "ensure-signed-client-assertion-with-RS256-fails",
+    "ensure-client-assertion-in-token-endpoint",
+    "ensure-client-assertion-with-exp-is-5-minutes-in-past-fails",
+    "ensure-client-assertion-with-wrong-aud-fails",
+    "ensure-client-assertion-with-no-sub-fails",
+    "ensure-invalid-client-assertions-fail",
+    "dpop-negative-tests",
+    "refresh-token",
+    "par-ensure-reused-request-uri-prior-to-auth-completion-succeeds",
+    "par-attempt-reuse-request_uri",
+    "par-attempt-to-use-expired-request_uri",
+    "par-ensure-jwt-client-assertions-nbf-8-seconds-in-the-future-is-accepted",
+    "par-ensure-jwt-client-assertions-nbf-over-60-seconds-in-the-future-fails",
+    "par-attempt-to-use-request_uri-for-different-client",
+    "par-authorization-request-containing-request_uri-form-param",
+    "par-attempt-invalid-http-method",
+    "par-ensure-pkce-required",
+    "ensure-pkce-code-verifier-required",
+    "incorrect-pkce-code-verifier-rejected",
+    "par-plain-pkce-rejected",
+    "par-authorization-request-containing-request_uri",
+    "par-without-duplicate-parameters",
+    "par-test-array-as-audience-fails",
+    "par-test-par-endpoint-url-as-audience-fails",
+    "par-test-token-endpoint-url-as-audience-fails",
+];
+/// That beginning.
+const FAPI: &str = "fapi2-security-profile-final-";
+
 fn runs(profile: Profile, static_client: bool, form_post: bool) -> usize {
     let plans: Vec<_> = Plan::of(profile)
         .into_iter()
@@ -96,9 +173,11 @@ fn runs(profile: Profile, static_client: bool, form_post: bool) -> usize {
 #[test]
 fn the_registry_holds_exactly_the_modules_of_the_suite() {
     let ours: Vec<_> = checks().iter().map(|check| check.name).collect();
-    let (unique, wanted) = (ours.iter().copied().collect::<BTreeSet<_>>(), NAMES.into_iter().collect::<BTreeSet<_>>());
+    let unique: BTreeSet<_> = ours.iter().map(|name| (*name).to_owned()).collect();
+    let fapi = FAPI_NAMES.iter().map(|name| format!("{FAPI}{name}"));
+    let wanted: BTreeSet<_> = NAMES.iter().map(|name| (*name).to_owned()).chain(fapi).collect();
     assert_eq!(unique, wanted);
-    assert_eq!(ours.len(), 77, "a name is there twice");
+    assert_eq!(ours.len(), 77 + 71, "a name is there twice");
 }
 
 #[test]
@@ -120,7 +199,27 @@ fn a_plan_runs_as_many_modules_as_in_the_suite() {
         (Profile::FrontChannel, 2 * 6),
         (Profile::Session, 2 * 6),
         (Profile::ThirdParty, 2),
+        (Profile::Fapi2Security, 57),
+        (Profile::Fapi2MessageSigning, 71),
     ] {
         assert_eq!(runs(profile, false, false), modules, "{profile:?}");
     }
+}
+
+#[test]
+fn plans_of_openid_connect_are_without_those_of_fapi() {
+    assert!(Plan::all().iter().all(|plan| Profile::OPENID.contains(&plan.profile)));
+    assert_eq!(Plan::fapi().iter().map(|plan| plan.profile).collect::<Vec<_>>(), Profile::FAPI);
+    assert_eq!(Profile::ALL.len(), Profile::OPENID.len() + Profile::FAPI.len());
+}
+
+/// `peer/judge.mjs` puts the faults into another provider.
+#[test]
+fn each_check_of_fapi_is_to_find_a_fault() {
+    let faults = include_str!("../peer/faults.mjs");
+    let found: BTreeSet<_> = faults.split('\'').filter_map(|text| text.strip_prefix('~')).collect();
+    let all: BTreeSet<_> = FAPI_NAMES.into_iter().collect();
+    assert_eq!(found.difference(&all).collect::<Vec<_>>(), Vec::<&&str>::new(), "there are no such checks");
+    // the other checks leave parameters out of the address too, so that a fault which it finds is found by all
+    assert_eq!(all.difference(&found).collect::<Vec<_>>(), [&"par-without-duplicate-parameters"]);
 }

@@ -1,5 +1,8 @@
 //! The own provider is an issuer like others: a user signs in there, and the gateway accepts the access token.
 
+mod claims;
+mod foreign_issuer;
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -208,6 +208,16 @@ async fn may_use_service_accounts(family: &TestFamily, certificates: Option<&Cer
     }
 }
 
+/// The status of the token endpoint for a service account with its secret.
+async fn token_for_the_service_account(family: &TestFamily) -> u16 {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let url = format!("http://{}/konnect/v1/token", family.layout.variables()["IDP_HTTP_ADDR"]);
+    let request = http.post(url).basic_auth("jobs", Some(&family.layout.service_secret));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let request = request.body("grant_type=client_credentials");
+    request.send().await.expect("idp answers").status().as_u16()
+}
+
 /// Row M11.
 #[tokio::test(flavor = "multi_thread")]
 async fn machine_keys_and_service_accounts_are_for_callers_with_a_listed_name() {
@@ -235,10 +245,11 @@ async fn machine_keys_and_service_accounts_are_for_callers_with_a_listed_name() 
     assert!(!may_act(&family, ServiceId::Gateway, Some(&other), Some("spiffe://doorward.test/web/proxy")).await);
     assert!(may_use_service_accounts(&family, None).await);
     assert!(!may_use_service_accounts(&family, Some(&proxy)).await);
+    assert_eq!(token_for_the_service_account(&family).await, 401, "the token endpoint is no way around the lists");
     family.stop().await;
 }
 
-/// Row M7: where the gateway is in the same process, its caller is the peer.
+/// Row M7: where the gateway is in the same process, its caller is the peer. Row M11: without lists for them, service accounts are clients.
 #[tokio::test(flavor = "multi_thread")]
 async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
     let (family, [proxy, other]) = family_with_named_callers("named-callers-process", Mode::OneProcess).await;
@@ -248,5 +259,6 @@ async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
         let may = may_act(&family, ServiceId::Gateway, Some(certificates), forwarded).await;
         assert_eq!(may, expected, "{} {forwarded:?}", certificates.certificate.display());
     }
+    assert_eq!(token_for_the_service_account(&family).await, 200);
     family.stop().await;
 }

@@ -23,9 +23,16 @@ struct OneAddress {
 
 impl OneAddress {
     async fn start(name: &str) -> Self {
+        Self::start_with(name, &[]).await
+    }
+
+    async fn start_with(name: &str, variables: &[(&str, &str)]) -> Self {
         let mut layout = Layout::new(name, false);
         for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
             layout.unset(variable);
+        }
+        for (name, value) in variables {
+            layout.set(name, value);
         }
         let port = layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
         let certificate = layout.folder().join("data/edge.crt");
@@ -96,6 +103,21 @@ async fn access_tokens_of_both_endpoint_profiles_open_the_edge() {
     }
     assert!(!one.is_known(&mut one.browser(), &[]).await);
     assert!(!one.is_known(&mut one.browser(), &[("authorization", "Bearer junk")]).await);
+}
+
+/// `docs/security-requirements.md#i61`
+#[tokio::test(flavor = "multi_thread")]
+async fn webfinger_names_the_issuer_and_the_client_of_a_program() {
+    let one = OneAddress::start_with("one-address-webfinger", &[("WEBFINGER_IOS_OIDC_CLIENT_ID", "our-ios")]).await;
+    let encoded = one.url.replace(':', "%3A").replace('/', "%2F");
+    for (platform, client) in [("desktop", "OpenCloudDesktop"), ("ios", "our-ios")] {
+        let path = format!("/.well-known/webfinger?resource={encoded}&platform={platform}");
+        let answer = one.json(&path).await;
+        assert_eq!(answer["links"][0]["href"], one.url.as_str());
+        assert_eq!(answer["properties"]["http://opencloud.eu/ns/oidc/client_id"], client);
+        let members: Vec<_> = answer["properties"].as_object().expect("an object").keys().collect();
+        assert_eq!(members, ["http://opencloud.eu/ns/oidc/client_id", "http://opencloud.eu/ns/oidc/scopes"]);
+    }
 }
 
 /// `docs/security-requirements.md#r9`

@@ -3,17 +3,25 @@
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use testkit::{Layout, Mode, TestFamily, binary};
+use runtime::Clock;
+use serde_json::json;
+use testkit::{Layout, Mode, SignIn, TestFamily, binary, note_secret, report_missing};
+use workload::testing::SpiffeAuthority;
 
 /// Blocks with one of these start a server, or need a file, a code or another program.
 const NOT_RUN: [&str; 6] =
     ["cargo ", "doorward server", "auth-app import", "OCIS_MTLS_", "authorization_code", "auth-app --help"];
 
+fn read(page: &str) -> String {
+    let path = format!("{}/../../docs/{page}.md", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
 /// The shell blocks of a page, and the commands in the first column of its tables.
 fn commands(page: &str) -> Vec<String> {
-    let path = format!("{}/../../docs/{page}.md", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let text = read(page);
     let blocks = text.split("\n```sh\n").skip(1).filter_map(|rest| rest.split("\n```").next());
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `doorward ")?.split('`').next());
     let all = blocks.map(str::to_owned).chain(rows.map(|arguments| format!("doorward {arguments}")));
@@ -21,9 +29,14 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Runs the commands of a page against a family, each block in a shell of its own with `input` on standard input. `changes` are
-/// what a test has otherwise: a page that no longer says the first part of one has drifted from its test.
-async fn run(family: &TestFamily, page: &str, input: &impl AsyncFn(&str) -> String, changes: &[(&str, &str)]) {
-    let found = commands(page);
+/// what a test has otherwise: a page that no longer says the first part of one has drifted from its test. Returns what each block prints.
+async fn run(
+    family: &TestFamily,
+    page: &str,
+    input: &impl AsyncFn(&str) -> String,
+    changes: &[(&str, &str)],
+) -> Vec<String> {
+    let (found, mut printed) = (commands(page), Vec::new());
     for (written, _) in changes {
         assert!(found.iter().any(|commands| commands.contains(written)), "docs/{page}.md does not say {written:?}");
     }
@@ -52,7 +65,9 @@ async fn run(family: &TestFamily, page: &str, input: &impl AsyncFn(&str) -> Stri
         let output = shell.await.expect("the commands end");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "docs/{page}.md: {commands}\n{errors}");
+        printed.push(String::from_utf8_lossy(&output.stdout).into_owned());
     }
+    printed
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,4 +106,91 @@ async fn commands_of_the_sign_in_page_succeed() {
     let family = TestFamily::start("pages-sign-in", Mode::OneProcess).await;
     let changes = [("client remove wiki", "client remove wiki --yes")];
     run(&family, "sign-in", &async |_: &str| String::new(), &changes).await;
+}
+
+/// The policy for workloads on a page, without how issuers are reached: the files that are named there are those of a pod.
+fn policy_of(page: &str) -> String {
+    let text = read(page);
+    let blocks = text.split("\n```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let mut policies = blocks.filter(|block| block.contains("callers:"));
+    let policy = policies.next().unwrap_or_else(|| panic!("docs/{page}.md has no policy"));
+    policy.split("issuers:").next().unwrap_or_default().to_owned()
+}
+
+/// Whether there is a program by which the pages read JSON.
+fn reads_json() -> bool {
+    let is_there = Command::new("jq").arg("--version").output().is_ok();
+    if !is_there {
+        report_missing("jq", "install the package jq");
+    }
+    is_there
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_the_workload_identity_page_succeed() {
+    if !reads_json() {
+        return;
+    }
+    let mut layout = Layout::new("pages-workloads", false);
+    let site = SignIn::configure(&mut layout, "");
+    let authority = SpiffeAuthority::new("example.org");
+    let now = Clock::system().now();
+    let svid = |path: &str, audience: &str| {
+        let token = authority.svid(path, audience, Duration::from_mins(30), now);
+        note_secret(&token);
+        token
+    };
+    let token = svid("/ns/mail/sa/indexer", "doorward");
+    // as spire-agent prints it
+    let fetched = json!([{ "svids": [{ "svid": token }] }]).to_string();
+    let file = |name: &str, text: &str| {
+        let path = layout.folder().join(name);
+        fs::write(&path, text).expect("writes");
+        path.display().to_string()
+    };
+    let [bundle, policy, token, fetched] = [
+        file("bundle.json", &authority.bundle()),
+        file("policy.yaml", &policy_of("workload-identity")),
+        file("token", &token),
+        file("svids.json", &fetched),
+    ];
+    layout.set("OCIS_SPIFFE_TRUST_DOMAINS", &format!("example.org={bundle}"));
+    layout.set("OCIS_WORKLOAD_POLICY_FILE", &policy);
+    layout.set("SVID", &svid("/billing", &site.issuer));
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    let socket = "export SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent.sock";
+    let (checked, token) = (format!("{socket}\ndoorward config check"), format!("--token-file {token}"));
+    let (fetched, endpoint) = (format!("cat {fetched}"), format!("{}/konnect", site.issuer));
+    let changes = [
+        (socket, checked.as_str()),
+        ("--token-file token", token.as_str()),
+        ("spire-agent api fetch jwt -audience doorward -output json", fetched.as_str()),
+        ("username:anna", "username:einstein"),
+        ("https://cloud.example.org/konnect", endpoint.as_str()),
+    ];
+    let printed = run(&family, "workload-identity", &async |_: &str| String::new(), &changes).await;
+    let [checked, explained, authenticated, answered] = printed.as_slice() else { panic!("{printed:?}") };
+    assert!(checked.contains("can be used"), "{checked}");
+    assert!(explained.contains("\nentry 1   may act for users *; groups staff; roles user"), "{explained}");
+    assert!(authenticated.contains("einstein"), "{authenticated}");
+    assert!(answered.contains("access_token"), "{answered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_the_replace_machine_key_page_succeed() {
+    if !reads_json() {
+        return;
+    }
+    let mut layout = Layout::new("pages-machine-key", false);
+    let [audit, policy] = ["audit.log", "workloads.yaml"].map(|name| layout.folder().join(name));
+    fs::write(&policy, policy_of("replace-machine-key")).expect("writes");
+    layout.set("OCIS_AUDIT_LOG_FILE", &audit.display().to_string());
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    family.authenticate("machine", "einstein", &family.layout.machine_key).await.expect("is accepted");
+    let (audit, policy) = (audit.display().to_string(), policy.display().to_string());
+    let changes = [("audit.log", audit.as_str()), ("/etc/doorward/workloads.yaml", policy.as_str())];
+    let printed = run(&family, "replace-machine-key", &async |_: &str| String::new(), &changes).await;
+    let [callers, checked] = printed.as_slice() else { panic!("{printed:?}") };
+    assert_eq!(callers.split_whitespace().collect::<Vec<_>>(), ["1", "machine"], "who uses the key, and how often");
+    assert!(checked.contains("can be used"), "{checked}");
 }

@@ -6,6 +6,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::Engine;
@@ -27,9 +28,11 @@ use opentelemetry_proto::tonic::{
     common::v1::any_value::Value,
     trace::v1::ResourceSpans,
 };
-use testkit::{Layout, Mode, TestFamily};
+use runtime::Clock;
+use testkit::{Layout, Mode, TestFamily, note_secret};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
+use workload::testing::SpiffeAuthority;
 
 /// A span, as a collector received it.
 #[derive(Clone, Debug)]
@@ -152,7 +155,7 @@ fn ancestry<'a>(spans: &'a [Span], of: &'a Span) -> Vec<&'a Span> {
     std::iter::successors(Some(of), |span| spans.iter().find(|other| other.id == span.parent)).collect()
 }
 
-/// `docs/security-requirements.md#t4`, `#t5`
+/// `docs/security-requirements.md#t4`, `#t5`, `#x11`
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     let (address, collector) = Collector::start().await;
@@ -197,6 +200,18 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     assert_metrics_and_audit_events(&collector.1);
 
     let traces = collector.traces();
+    // a holder of the machine key acted for the user when the app token was created
+    for (service, method) in [
+        ("auth-machine", "ProviderAPI/Authenticate"),
+        ("gateway", "GatewayAPI/Authenticate"),
+        ("auth-app", "ApplicationsAPI/GenerateAppPassword"),
+    ] {
+        let mut of_method = traces.values().flatten();
+        let says_who_acts = of_method.any(|span| {
+            span.service == service && span.name.ends_with(method) && span.attributes.contains("doorward.act")
+        });
+        assert!(says_who_acts, "{service} {method}: {traces:?}");
+    }
     let of_edge = traces.values().find(|spans| {
         let is_root = |span: &&Span| span.parent.is_empty() && span.service == "proxy" && span.name.starts_with("GET");
         spans.iter().any(|span| is_root(&span)) && spans.iter().any(|span| span.service == "gateway")
@@ -214,6 +229,43 @@ async fn one_trace_leads_from_the_edge_to_the_statement_across_processes() {
     for secret in [&token, "that-is-secret", "einstein"] {
         assert!(!spans.iter().any(|span| span.name.contains(secret) || span.attributes.contains(secret)), "{secret}");
     }
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test(flavor = "multi_thread")]
+async fn workload_and_its_proof_are_in_the_trace_and_its_token_is_not() {
+    let (address, collector) = Collector::start().await;
+    let mut layout = Layout::new("process-workload-traces", false);
+    layout.set("OCIS_TRACING_ENABLED", "true");
+    layout.set("OCIS_TRACING_ENDPOINT", &address);
+    let authority = SpiffeAuthority::new("example.org");
+    let id = authority.id("/indexer");
+    let [bundle, policy] = ["bundle.json", "policy.yaml"].map(|name| layout.folder().join(name));
+    std::fs::write(&bundle, authority.bundle()).unwrap();
+    let entry = format!("{{ identity: '{id}', audience: [doorward], may_act_for: {{ users: ['*'] }} }}");
+    std::fs::write(&policy, format!("callers:\n  - {entry}\n")).unwrap();
+    layout.set("OCIS_SPIFFE_TRUST_DOMAINS", &format!("example.org={}", bundle.display()));
+    layout.set("OCIS_WORKLOAD_POLICY_FILE", &policy.display().to_string());
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    let token = authority.svid("/indexer", "doorward", Duration::from_hours(1), Clock::system().now());
+    note_secret(&token);
+    let (_, internal) = family.authenticate("machine", "einstein", &token).await.expect("is accepted");
+    family.who_am_i(&internal).await.expect("is valid");
+    family.stop().await;
+    let spans = collector.0.lock().unwrap().clone();
+    let names_it = |span: &&Span| span.attributes.contains("workload.identity") && span.attributes.contains(&id);
+    let of_it = spans.iter().filter(|span| span.name == "authenticate machine").find(names_it);
+    let of_it = of_it.unwrap_or_else(|| panic!("no span names the workload: {spans:?}"));
+    assert!(of_it.attributes.contains("workload.proof") && of_it.attributes.contains("jwt_svid"), "{of_it:?}");
+    for method in ["GatewayAPI/Authenticate", "GatewayAPI/WhoAmI"] {
+        let mut of_method = spans.iter().filter(|span| span.name.ends_with(method));
+        let says_who_acts = of_method.any(|span| {
+            let attributes = &span.attributes;
+            attributes.contains("user.id") && attributes.contains("doorward.act") && attributes.contains(&id)
+        });
+        assert!(says_who_acts, "{method}: {spans:?}");
+    }
+    assert!(!spans.iter().any(|span| span.attributes.contains(&token)), "a token is in a trace");
 }
 
 /// One line of the edge for the request, and one of each service that it called, in the log that all processes write.

@@ -96,7 +96,10 @@ async fn the_calls_of_the_owncloud_document_work_in_one_process() {
     let (status, made) = curl(&family, &authority, IMPERSONATE, &for_marie);
     assert_eq!((status, made["label"].as_str()), (200, Some("Generated via Impersonation API")), "{made}");
     let secret = token_in(made["token"].as_str().expect("a token"));
-    assert_eq!(family.authenticate("appauth", "marie", &secret).await.expect("hers").0.username, "marie");
+    let (user, internal) = family.authenticate("appauth", "marie", &secret).await.expect("hers");
+    assert_eq!(user.username, "marie");
+    let (administrator, actor) = (family.claims_of(&admin).user.id.opaque_id, family.claims_of(&internal).actor);
+    assert_eq!(actor.expect("the administrator acts").subject(), administrator);
     let (status, _) = curl(&family, &authority, IMPERSONATE, &[("{value}", "1h"), ("{value}", "marie"), bearer]);
     assert_eq!(status, 403, "not by who is no administrator");
     let (status, _) = curl(&family, &authority, LIST, &[("{token}", "junk")]);

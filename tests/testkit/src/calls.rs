@@ -1,5 +1,7 @@
 //! The calls that most tests make.
 
+use std::sync::Arc;
+
 use authn::Channel;
 use doorward::ServiceId;
 use proto::cs3::{
@@ -10,7 +12,9 @@ use proto::cs3::{
     identity::user::v1beta1::User,
     rpc::v1beta1::Status,
 };
+use runtime::Clock;
 use status::Kind;
+use token::{Claims, KeyRing, Verifier};
 use tonic::{Request, metadata::MetadataValue};
 
 use crate::{TestFamily, note_secret};
@@ -52,6 +56,16 @@ impl TestFamily {
             None => Ok(answer.user.unwrap_or_default()),
             Some(kind) => Err(kind),
         }
+    }
+
+    /// What an internal token says.
+    ///
+    /// # Panics
+    /// When it is none of this family, or not valid now.
+    pub fn claims_of(&self, token: &str) -> Claims {
+        note_secret(token);
+        let keys = KeyRing::new(&self.layout.jwt_secret.as_str().into(), None).expect("the secret is long enough");
+        Verifier::new(Arc::new(keys)).verify(Clock::system().now(), token).expect("the token is valid")
     }
 
     /// An internal token of a user, by the machine key.

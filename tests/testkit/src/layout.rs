@@ -147,6 +147,7 @@ impl Layout {
                 ServiceId::AuthService => {
                     self.set("GATEWAY_AUTH_SERVICE_ENDPOINT", &address);
                     self.set("ACCOUNT_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("IDP_AUTH_SERVICE_ENDPOINT", &address);
                     self.set("AUTH_SERVICE_STORE_ACCOUNTS", "true");
                 }
                 // In processes of their own it accepts tokens of our idp only if a test says that they are its own.
@@ -164,7 +165,8 @@ impl Layout {
         self.set("PROXY_TRUSTED_PROXIES", "203.0.113.254");
     }
 
-    fn set_tls(&mut self) {
+    /// Makes every connection TLS, where clients have to show their certificates.
+    pub fn set_tls(&mut self) {
         let made = Certificates::make(self.folder.path(), "spiffe://doorward.test/service");
         let path = |path: &Path| path.display().to_string();
         self.set("OCIS_GRPC_TLS_ENABLED", "true");

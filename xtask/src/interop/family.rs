@@ -161,9 +161,8 @@ impl<'a> Family<'a> {
     /// Starts the services, waits until all are ready, and adds the user and the group.
     pub(super) fn run(&mut self) -> Outcome {
         for (service, _) in SERVICES {
-            let log = self.logs.join(format!("{service}.log"));
-            let mut command = self.command(service);
-            self.running.push(self.session.processes.start(command.arg("server"), &log)?);
+            let running = self.serve(service)?;
+            self.running.push(running);
         }
         for ((service, address), running) in self.debug.iter().zip(&mut self.running) {
             let is_ready = || processes::get(*address, "/readyz").is_ok_and(|(status, _)| status == 200);
@@ -174,9 +173,34 @@ impl<'a> Family<'a> {
         self.doorward(&user, PASSWORD).map(drop)
     }
 
+    /// Starts a service, which need not be ready yet.
+    fn serve(&self, service: &str) -> Outcome<Running<'a>> {
+        let log = self.logs.join(format!("{service}.log"));
+        self.session.processes.start(self.command(service).arg("server"), &log)
+    }
+
+    /// Stops a service and starts it again.
+    pub(super) fn restart(&mut self, service: &str) -> Outcome {
+        let known = self.debug.iter().copied().zip(0..).find(|((name, _), _)| *name == service);
+        let ((_, address), index) = known.ok_or_else(|| format!("there is no service {service}"))?;
+        // its ports are free once the former one has ended
+        drop(self.running.remove(index));
+        let mut running = self.serve(service)?;
+        let is_ready = || processes::get(address, "/readyz").is_ok_and(|(status, _)| status == 200);
+        running.wait_for(&format!("{service} is ready"), 120, is_ready)?;
+        self.running.insert(index, running);
+        Ok(())
+    }
+
     /// Runs a command of `doorward` with the environment of the services; what it prints.
     pub(super) fn doorward(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+        self.doorward_with(&[], arguments, input)
+    }
+
+    /// The same with other values of some variables.
+    pub(super) fn doorward_with(&self, variables: &[(&str, &str)], arguments: &[&str], input: &str) -> Outcome<String> {
         let mut command = self.command("doorward");
+        command.envs(variables.iter().copied());
         let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("doorward: {error}"))?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -232,9 +256,14 @@ impl<'a> Family<'a> {
         self.folder.join("data").join(name)
     }
 
+    /// The path of a file of the family.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// Writes a file of the family.
     pub(super) fn file(&self, name: &str, text: &str) -> Outcome<PathBuf> {
-        let path = self.folder.join(name);
+        let path = self.path(name);
         write(&path, text)?;
         Ok(path)
     }

@@ -1,8 +1,9 @@
-//! A real Kubernetes API server with etcd, without a node: who users are, and what it says of the manifests.
+//! A real Kubernetes API server with etcd, without a node: who its accounts and users are, and what it says of the manifests.
 
 mod cluster;
 mod manifests;
 mod users;
+mod workloads;
 
 use super::Session;
 use super::go_program::GoProgram;
@@ -41,7 +42,8 @@ pub(super) fn run(session: &Session<'_>, scenarios: &mut Scenarios<'_>) -> Resul
     let api_server = session.build(&API_SERVER)?;
     let client = session.build(&CLIENT)?;
     let kubectl = session.build(&KUBECTL)?;
-    let (family, cluster) = Cluster::start(session, scenarios, (&etcd, &api_server, kubectl))?;
+    let (mut family, mut cluster) = Cluster::start(session, scenarios, (&etcd, api_server, kubectl))?;
+    workloads::run(&mut family, &mut cluster, scenarios);
     users::run(&family, &cluster, &client, scenarios);
     let helm = match session.build(&helm::PROGRAM) {
         Ok(helm) => Some(helm),

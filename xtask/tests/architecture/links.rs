@@ -9,7 +9,7 @@ const PAGE: &str = "security-requirements.md";
 
 /// The links to rows that the page does not have, each in one line.
 pub(crate) fn broken(page: &str, files: &[File]) -> Vec<String> {
-    let rows: BTreeSet<_> = page.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let rows: BTreeSet<_> = rows_of(page).collect();
     let broken = |file: &File| {
         let missing = targets(&file.text).into_iter().filter(|target| !rows.contains(target));
         missing
@@ -17,6 +17,16 @@ pub(crate) fn broken(page: &str, files: &[File]) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     files.iter().flat_map(broken).collect()
+}
+
+/// The rows that the page has more than once.
+pub(crate) fn repeated(page: &str) -> Vec<&str> {
+    let mut rows = BTreeSet::new();
+    rows_of(page).filter(|row| !rows.insert(*row)).collect()
+}
+
+fn rows_of(page: &str) -> impl Iterator<Item = &str> {
+    page.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next())
 }
 
 /// The tests that the page names as [`name`](../path) and that no file of this path has, each in one line.
@@ -31,6 +41,14 @@ pub(crate) fn missing_tests(page: &str, files: &[File]) -> Vec<String> {
     });
     let missing = cited.filter(|(name, path)| !is_there(name, &format!("{path}.rs")));
     missing.map(|(name, path)| format!("{PAGE} names the test {name} in {path}.rs, which does not exist")).collect()
+}
+
+/// The rows of tables of the page that begin with a number, and name no test as [`name`](../path).
+pub(crate) fn rows_without_tests(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| Some((line.strip_prefix("| ")?.split(" |").next()?, line)));
+    let numbered = rows.filter(|(number, _)| number.parse::<u32>().is_ok());
+    let names_test = |row: &str| row.split("[`").skip(1).any(|rest| rest.contains("`](../") && rest.contains(".rs)"));
+    numbered.filter(|(_, row)| !names_test(row)).map(|(number, _)| number).collect()
 }
 
 /// The rows that a text links to, by the name of the page or after another one: `docs/security-requirements.md#e1`, `#e2`.
@@ -55,6 +73,18 @@ fn a_link_without_a_row_is_found() {
     let found = broken(page, &[File { path: "a.rs".to_owned(), text }]);
     let missing = |row| format!("a.rs links to {PAGE}#{row}, which does not exist");
     assert_eq!(found, [missing("e3"), missing("e9")]);
+}
+
+#[test]
+fn a_row_that_is_there_twice_is_found() {
+    let row = |name: &str| format!("| <a id=\"{name}\"></a> | a rule |\n");
+    assert_eq!(repeated(&["e1", "e2", "e1"].map(row).concat()), ["e1"]);
+}
+
+#[test]
+fn a_row_without_a_test_is_found() {
+    let page = "| # | there | tests |\n|---|---|---|\n| 1 | a | [`is_kept`](../a.rs) |\n| 2 | `b` | |\n| 3 | [c](c.md) | [`D`](d.rs) |\n";
+    assert_eq!(rows_without_tests(page), ["2", "3"]);
 }
 
 #[test]

@@ -59,7 +59,19 @@ fn links_to_security_requirements_have_a_target() {
     files.extend(files::below("", "md"));
     let page = files.iter().find(|file| file.path == "docs/security-requirements.md").expect("the page exists");
     assert_eq!(links::broken(&page.text, &files), Vec::<String>::new());
-    assert_eq!(links::missing_tests(&page.text, &files), Vec::<String>::new());
+    assert_eq!(links::repeated(&page.text), Vec::<&str>::new());
+    let naming_tests = ["docs/security-requirements.md", "docs/go-interoperability.md"];
+    for page in files.iter().filter(|file| naming_tests.contains(&file.path.as_str())) {
+        assert_eq!(links::missing_tests(&page.text, &files), Vec::<String>::new(), "{}", page.path);
+    }
+}
+
+#[test]
+fn each_row_of_the_interoperability_page_names_a_test() {
+    let pages = files::below("docs", "md");
+    let page = pages.iter().find(|file| file.path == "docs/go-interoperability.md").expect("the page exists");
+    assert!(page.text.contains("\n| 14 | "), "the rows are read");
+    assert_eq!(links::rows_without_tests(&page.text), Vec::<&str>::new());
 }
 
 #[test]

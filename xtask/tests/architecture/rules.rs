@@ -31,7 +31,7 @@ fn layer(one: &Crate) -> Option<Layer> {
         "proto" | "status" | "crypto" | "oidc" | "bounded-cache" => Layer::Words,
         "authn" | "token" => Layer::Domain,
         "config" => Layer::Configuration,
-        "store" | "runtime" | "ldap" | "outbound" | "web" | "mail" => Layer::Ground,
+        "store" | "runtime" | "ldap" | "outbound" | "web" | "mail" | "workload" => Layer::Ground,
         "doorward" => Layer::Family,
         "testkit" | "family" => Layer::Tests,
         "conformance" => Layer::Judge,

@@ -2,14 +2,24 @@
 The services: what is the same in every installation. The components of deploy/kubernetes have the same, which a test compares.
 */}}
 {{- define "doorward.table" -}}
+{{- $transactions := index .Values.settings "OCIS_TRANSACTION_TRUST_DOMAIN" }}
 gateway:
   ports:
     - {name: grpc, port: 9142}
+    {{- if $transactions }}
+    - {name: http, port: 9139}
+    {{- end }}
     - {name: debug, port: 9143}
   env:
     GATEWAY_GRPC_ADDR: "0.0.0.0:9142"
     GATEWAY_GRPC_TRUSTED_NETWORKS: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fd00::/8"
     GATEWAY_DEBUG_ADDR: "0.0.0.0:9143"
+    {{- if $transactions }}
+    GATEWAY_HTTP_ADDR: "0.0.0.0:9139"
+    OCIS_HTTP_TLS_ENABLED: "true"
+    OCIS_HTTP_TLS_CERTIFICATE: /etc/doorward/tls/tls.crt
+    OCIS_HTTP_TLS_KEY: /etc/doorward/tls/tls.key
+    {{- end }}
   secrets:
     OCIS_JWT_SECRET_FILE: jwt_secret
   labels: {}
@@ -17,7 +27,11 @@ gateway:
     PROXY_GATEWAY_ENDPOINT: dns:///gateway-headless:9142
   callers: {}
   calls: {grpc: [auth-app, auth-basic, auth-bearer, auth-machine, auth-service, users]}
-  open: [{label: doorward-client, port: grpc}]
+  open:
+    - {label: doorward-client, port: grpc}
+    {{- if $transactions }}
+    - {label: doorward-client, port: http}
+    {{- end }}
   callsHttps: false
   clientCertificates: false
   http: false
@@ -150,7 +164,8 @@ auth-service:
   settings:
     GATEWAY_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
     ACCOUNT_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
-  callers: {grpc: [account, gateway]}
+    IDP_AUTH_SERVICE_ENDPOINT: dns:///auth-service-headless:9199
+  callers: {grpc: [account, gateway, idp]}
   calls: {}
   open: []
   callsHttps: false
@@ -195,7 +210,7 @@ idp:
     PROXY_IDP_ENDPOINT: dns:///idp-headless:9131
     PROXY_IDP_BACKEND: https://idp:9130
   callers: {grpc: [account, auth-bearer, proxy], http: [auth-bearer]}
-  calls: {grpc: [auth-basic, users]}
+  calls: {grpc: [auth-basic, auth-service, users]}
   open: [{label: doorward-edge, port: http}]
   callsHttps: true
   clientCertificates: true

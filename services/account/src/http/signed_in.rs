@@ -74,7 +74,8 @@ impl SignedIn {
         let language = Language::choose(&[], &headers);
         // The header alone counts, which the edge removes from clients' requests and sets itself.
         let token = single(&headers, &ACCESS_TOKEN).ok_or(NotSignedIn::Unauthenticated)?;
-        let claims = state.verifier.verify(state.clock.now(), token).map_err(|_| NotSignedIn::Unauthenticated)?;
+        let claims = state.verifier.verify_caller(state.clock.now(), token);
+        let claims = claims.map_err(|_| NotSignedIn::Unauthenticated)?;
         if !claims.scopes.is_full_user() {
             return Err(NotSignedIn::Restricted);
         }

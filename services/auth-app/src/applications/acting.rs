@@ -214,7 +214,7 @@ impl ActingAs<'_> {
             right: &right,
             subject: &self.owner.opaque_id,
             caller: &self.actor(),
-            act: &self.claims.actor,
+            act: &self.claims.actor.as_ref().map(display),
             source: &self.caller.source.map(display),
             trace_id: &display(&self.caller.trace_id),
             token: &token.map(display),

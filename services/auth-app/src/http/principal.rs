@@ -21,7 +21,7 @@ impl FromRequestParts<Api> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let token = token(&parts.headers).ok_or_else(Problem::unauthenticated)?;
-        let claims = api.verifier.verify(api.clock.now(), token).map_err(|_| Problem::invalid_token())?;
+        let claims = api.verifier.verify_caller(api.clock.now(), token).map_err(|_| Problem::invalid_token())?;
         let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
         Ok(Self { claims, caller })
     }

@@ -98,6 +98,20 @@ async fn user_name_is_compared_as_the_directory_does() {
     admin.post("?expiry=1h&userID=id-of-marie&userName=UNKNOWN").await.is(400);
 }
 
+/// Rows A11 and X11.
+#[tokio::test]
+async fn administrator_is_the_actor_of_a_token_for_another_user() {
+    let service = Service::impersonating().await;
+    let made = service.by("admin").post("?expiry=1h&userName=einstein").await.is(200);
+    let (_, own) = service.by("einstein").made().await;
+    // by the name, by the token alone, and from the cache
+    for name in ["einstein", "", "einstein"] {
+        let answer = service.authenticate(name, &text(&made["token"])).await.expect("is accepted");
+        assert_eq!((answer.user.username.as_str(), answer.actor), ("einstein", Some("id-of-admin".into())));
+        assert_eq!(service.authenticate(name, &own).await.expect("is accepted").actor, None);
+    }
+}
+
 /// Row A11.
 #[tokio::test]
 async fn impersonation_by_a_body_creates_a_token() {

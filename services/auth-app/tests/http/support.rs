@@ -9,7 +9,7 @@ use auth_app::http::{Api, router};
 use auth_app::store::TokenStore;
 use auth_app::{AppTokens, Applications, Migrator, TokenService, Tokens};
 use authn::testing::MemoryDirectory;
-use authn::{Authenticated, Authenticator, Credentials, Directory, Grants, Groups, User, UserStatus};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Directory, Grants, Groups, User, UserStatus};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::DefaultBodyLimit;
@@ -136,7 +136,12 @@ impl Service {
 
     /// Whether an app token is accepted.
     pub(crate) async fn accepts(&self, name: &str, secret: &str) -> bool {
-        self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await.is_ok()
+        self.authenticate(name, secret).await.is_ok()
+    }
+
+    /// Authenticates with an app token; alone, if there is no name.
+    pub(crate) async fn authenticate(&self, name: &str, secret: &str) -> Result<Authenticated, AuthError> {
+        self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {

@@ -3,9 +3,10 @@
 use crate::support::{Fixture, HOUR, claims, token_request};
 use auth_app::applications::PersonRef;
 use auth_app::policy::LifetimeRequest;
-use authn::Caller;
+use authn::{Caller, Permission};
 use runtime::CapturedLog;
 use secrecy::ExposeSecret;
+use token::Claims;
 use tracing::Level;
 
 /// Row A11.
@@ -47,4 +48,20 @@ async fn reason_is_one_short_line() {
     for reason in ["two\nlines".to_owned(), "x".repeat(257)] {
         assert!(fixture.applications.impersonate(&admin, &caller, &marie, &reason).await.is_err(), "{reason:?}");
     }
+}
+
+/// Row X11.
+#[tokio::test]
+async fn audit_event_names_who_acts_for_the_caller() {
+    let (fixture, caller) = (Fixture::new().await, Caller::default());
+    let log = CapturedLog::start(Level::INFO);
+    for actor in [Some("office".into()), None] {
+        let session = Claims { actor, ..claims("marie", &["pwd"]) };
+        let acting = fixture.applications.own(&session, &caller, Permission::Write).expect("may manage");
+        fixture.applications.create(&acting, token_request(LifetimeRequest::For(HOUR))).await.expect("is made");
+    }
+    let events = log.audit_events();
+    let acts: Vec<_> = events.iter().map(|event| event["act"].as_str().unwrap_or_default()).collect();
+    assert_eq!(acts, ["office", ""]);
+    assert!(events.iter().all(|event| event["caller"] == "id-of-marie"), "{events:?}");
 }

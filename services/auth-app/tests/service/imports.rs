@@ -232,6 +232,35 @@ async fn windows_scopes_and_ends_come_along() {
 }
 
 #[tokio::test]
+async fn imported_hash_is_verified_once() {
+    let fixture = fixture(1).await;
+    let file = ocis_file(&["a-secret-of-ocis".to_owned()], 1, 4);
+    import(&fixture, ocis(&file).expect("is read"), false).await;
+    let rekeys = || fixture.statements.rekeys.load(Ordering::Relaxed);
+    assert_eq!(rekeys(), 0, "it is verified at the first use");
+    patiently(&fixture, &login(0), "a-secret-of-ocis").await.expect("still works");
+    assert_eq!(rekeys(), 1, "a digest takes its place");
+    let reads = fixture.reads();
+    for _ in 0..3 {
+        fixture.authenticate(&login(0), "a-secret-of-ocis").await.expect("still works");
+    }
+    assert_eq!((rekeys(), fixture.reads()), (1, reads), "from memory");
+}
+
+#[tokio::test]
+async fn expired_token_is_refused_though_it_matches() {
+    let fixture = fixture(1).await;
+    let epoch = fixture.clock.now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let row = cells_row("a-secret-of-cells", &login(0), &json!({"expire_at": epoch + 300}));
+    let file = serde_json::to_vec(&[row]).expect("JSON");
+    import(&fixture, cells(&file).expect("is read"), false).await;
+    fixture.authenticate(&login(0), "a-secret-of-cells").await.expect("still works");
+    fixture.clock.advance(Duration::from_mins(5));
+    let refusal = fixture.refusal(&login(0), &"a-secret-of-cells".into()).await;
+    assert_eq!(refusal, Reason::Expired, "remembered or not");
+}
+
+#[tokio::test]
 async fn password_change_before_the_import_does_not_revoke_the_token() {
     let fixture = fixture(1).await;
     let now = fixture.clock.now();

@@ -228,7 +228,7 @@ async fn impersonation_is_off_until_it_is_on_and_for_administrators() {
     assert!(matches!(refused, Err(ApplicationsError::TwoPeople)));
 
     // the claims behind a proxy that signs all users in with the machine key
-    let admin = ::token::Claims { actor: Some("machine".to_owned()), ..admin };
+    let admin = ::token::Claims { actor: Some("machine".into()), ..admin };
     let acting = on.applications.impersonate(&admin, &caller, &marie, "migration").await.expect("may");
     let (token, secret) =
         on.applications.create(&acting, token_request(LifetimeRequest::Usual)).await.expect("is made");

@@ -50,6 +50,52 @@ fn our_own_provider_says_which_clients_act_as_the_whole_user() {
     assert_eq!(strange, Err(Reason::Malformed));
 }
 
+/// `docs/security-requirements.md#i81`
+#[test]
+fn service_accounts_are_those_that_our_own_provider_states() {
+    let token = |more: Value| {
+        let mut token = json!({"sub": "job", "client_id": "job", "first_party": false, "scope": "user"});
+        token.as_object_mut().expect("an object").extend(claims(more));
+        token
+    };
+    let stated = || token(json!({"service_account": true}));
+    assert_eq!(access(stated(), &own(&[], &[])), Ok(("user".to_owned(), amr::SERVICE)));
+    for (token, rules) in [
+        (stated(), rules(&[], &[])),
+        (stated(), rules(&[], &["job"])),
+        (token(json!({})), own(&[], &[])),
+        (token(json!({"service_account": false})), own(&[], &[])),
+        (token(json!({"service_account": "true"})), own(&[], &[])),
+    ] {
+        assert_eq!(access(token.clone(), &rules), Err(Reason::UnknownUser), "{token} {rules:?}");
+    }
+    let of_a_user = token(json!({"service_account": true, "sub": "4c51", "amr": ["pwd"]}));
+    assert_eq!(access(of_a_user, &own(&[], &[])), Ok(("user".to_owned(), amr::OIDC_CLIENT)));
+    for scope in ["openid", ""] {
+        let bare = token(json!({"service_account": true, "scope": scope}));
+        assert_eq!(access(bare, &own(&[], &["job"])), Err(Reason::Policy), "{scope:?}");
+    }
+}
+
+/// `docs/security-requirements.md#i81`
+#[test]
+fn audiences_and_authorized_parties_hold_for_service_accounts_too() {
+    let edge = "https://cloud.example";
+    let accepted = || Ok(("user".to_owned(), amr::SERVICE));
+    for (rules, aud, expected) in [
+        (own(&["web"], &[]), json!(["job"]), Err(Reason::ForeignToken)),
+        (own(&["web", edge], &[]), json!(["job", edge]), accepted()),
+        (own(&["web", edge], &[]), json!(["job", "https://other.example"]), Err(Reason::ForeignToken)),
+        (own(&[], &["web"]), json!(["job", edge]), Err(Reason::ForeignToken)),
+        (own(&[], &["web", "job"]), json!(["job"]), accepted()),
+    ] {
+        let token = json!({
+            "sub": "job", "client_id": "job", "first_party": false, "service_account": true, "scope": "user", "aud": aud,
+        });
+        assert_eq!(access(token, &rules), expected, "{rules:?}");
+    }
+}
+
 #[test]
 fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
     let open = own(&[], &[]);
@@ -58,6 +104,29 @@ fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
         token.as_object_mut().expect("an object").extend(claims(more.clone()));
         assert_eq!(access(token, &open), Ok(("user".to_owned(), amr::OIDC_CLIENT)), "{more}");
     }
+}
+
+/// `docs/security-requirements.md#x11`
+#[test]
+fn actor_of_a_token_is_read_or_the_token_is_refused() {
+    let open = own(&[], &[]);
+    let actor_in = |token: Value, act: Value| {
+        let mut token = claims(token);
+        token.insert("act".to_owned(), act);
+        Access::of(&token, &open).map(|access| access.actor.map(|actor| actor.to_string()))
+    };
+    let of_user = json!({"client_id": "x", "first_party": true, "scope": "openid", "amr": ["pwd"]});
+    let actor = |act: Value| actor_in(of_user.clone(), act);
+    let nested = json!({"sub": "c", "client_id": "x", "act": {"sub": "b", "act": {"sub": "a"}}});
+    assert_eq!(actor(nested), Ok(Some("c < b < a".to_owned())));
+    let deep = json!({"sub": "e", "act": {"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}}});
+    for malformed in [json!("x"), json!({}), json!({"sub": ""}), json!({"sub": 7}), json!([{"sub": "x"}]), deep] {
+        assert_eq!(actor(malformed.clone()), Err(Reason::Malformed), "{malformed}");
+    }
+    let of_service = || json!({"sub": "job", "client_id": "job", "service_account": true, "scope": "user"});
+    assert_eq!(actor_in(of_service(), json!({"sub": "x"})), Ok(Some("x".to_owned())));
+    assert_eq!(actor_in(of_service(), json!("x")), Err(Reason::Malformed));
+    assert_eq!(Access::of_any_client().actor, None, "a userinfo response says nothing of actors");
 }
 
 #[test]

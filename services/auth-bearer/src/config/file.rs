@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::oidc::{LEEWAY, MAX_CACHE_TTL, MOST_LEEWAY};
 use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
+use super::tenants;
 use crate::access::Rules;
-use crate::claims::Path;
+use crate::claims::{Path, TenantClaim};
 use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
 
 /// Why the issuers are not taken.
@@ -58,6 +59,9 @@ struct Entry {
     people: UserMapping,
     auto_provision: Option<Claims>,
     roles: Option<RolesEntry>,
+    tenant_claim: Option<String>,
+    #[serde(default)]
+    tenant_id_mapping: bool,
 }
 
 #[derive(Deserialize)]
@@ -175,8 +179,17 @@ impl Entry {
             numbers: [None, None],
             provisioning: self.auto_provision.as_ref().map(provisioning).transpose()?,
             roles: self.roles.map(mapped).transpose()?,
+            instance: None,
+            tenant: tenant(self.tenant_claim.as_deref(), self.tenant_id_mapping)?,
         })
     }
+}
+
+fn tenant(claim: Option<&str>, is_external: bool) -> Result<Option<TenantClaim>, String> {
+    if is_external && claim.is_none_or(str::is_empty) {
+        return Err("tenant_claim is missing: tenant_id_mapping needs it".to_owned());
+    }
+    tenants::claim(claim.unwrap_or_default(), is_external).map_err(|problem| format!("tenant_claim {problem}"))
 }
 
 fn leeway(text: &str) -> Result<Duration, String> {

@@ -7,10 +7,10 @@ use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::provisioning::check_claims;
-use super::{AutoProvision, RoleAssignment};
+use super::provisioning::{check_claims, warnings_of_urls};
+use super::{AutoProvision, RoleAssignment, tenants};
 use crate::access::Rules;
-use crate::claims::Path;
+use crate::claims::{Path, TenantClaim};
 use crate::issuer::{Client, Method, Naming, Settings, USERINFO_ALONE};
 
 /// The longest that an issuer's introspection or userinfo response is cached.
@@ -97,6 +97,16 @@ pub struct Oidc {
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_AUTH"], "default" = "client_secret_basic"))]
     #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post"]))]
     pub client_auth: String,
+    /// The OIDC claim that names the tenant of a user, which has to be that of the directory. Names below one another are joined by
+    /// dots; a dot within a name is written '`\.`'. Needs `OCIS_MULTI_TENANT_ENABLED`.
+    #[serde(rename = "tenant_oidc_claim")]
+    #[schemars(extend("x-env" = ["PROXY_TENANT_OIDC_CLAIM", "<P>_TENANT_OIDC_CLAIM"]))]
+    pub tenant_claim: String,
+    /// Whether that claim holds the identifier of another system, by which the tenant is looked up (`TenantAPI`): at the users service,
+    /// or at `OCIS_REVA_GATEWAY` where that is the directory.
+    #[serde(rename = "tenant_id_mapping_enabled")]
+    #[schemars(extend("x-env" = ["PROXY_TENANT_ID_MAPPING_ENABLED", "<P>_TENANT_ID_MAPPING_ENABLED"]))]
+    pub tenant_id_mapping: bool,
 }
 
 config::impl_default!(Oidc);
@@ -105,6 +115,9 @@ impl Section for Oidc {
     fn validate(&self) -> Result<(), Invalid> {
         discovery_of(&self.issuer, self.insecure).map_err(|problem| Invalid::new("issuer", problem))?;
         check_claims(&[("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)])?;
+        self.tenant().map_err(|problem| Invalid::new("tenant_oidc_claim", problem))?;
+        let is_named = !self.tenant_id_mapping || !self.tenant_claim.is_empty();
+        Invalid::unless(is_named, "tenant_oidc_claim", "is not set; PROXY_TENANT_ID_MAPPING_ENABLED needs it")?;
         let is_short = self.cache_ttl <= MAX_CACHE_TTL;
         Invalid::unless(is_short, "cache_ttl", "must be at most 30s: a revoked token is accepted for so long")?;
         let has_client = !self.client_id.is_empty() && !self.client_secret.is_empty();
@@ -115,13 +128,20 @@ impl Section for Oidc {
     fn warnings(&self) -> Vec<String> {
         let issuer = &self.issuer;
         let restricted = !self.audience.is_empty() || !self.authorized_parties.is_empty();
+        let mut warnings = warnings_of_urls(&[
+            ("PROXY_USER_OIDC_CLAIM", &self.id_claim),
+            ("AUTH_BEARER_OIDC_UID_CLAIM", &self.uid_claim),
+            ("AUTH_BEARER_OIDC_GID_CLAIM", &self.gid_claim),
+            ("PROXY_TENANT_OIDC_CLAIM", &self.tenant_claim),
+        ]);
         match Method::named(&self.verify_method) {
-            Method::UserInfo if !self.userinfo_any_client => vec![format!("{issuer}: {USERINFO_ALONE}")],
-            Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => vec![format!(
+            Method::UserInfo if !self.userinfo_any_client => warnings.push(format!("{issuer}: {USERINFO_ALONE}")),
+            Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => warnings.push(format!(
                 "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients, or if this is Doorward's own idp in another process, name the issuer in AUTH_BEARER_OIDC_OWN_ISSUERS"
-            )],
-            _ => Vec::new(),
+            )),
+            _ => {}
         }
+        warnings
     }
 }
 
@@ -130,6 +150,10 @@ impl Oidc {
     pub(super) fn own_issuer(&self, issuer: &str) -> Option<&str> {
         let mut own = self.own_issuers.iter().map(|own| own.trim_end_matches('/'));
         own.find(|own| *own == issuer.trim_end_matches('/'))
+    }
+
+    fn tenant(&self) -> Result<Option<TenantClaim>, String> {
+        tenants::claim(&self.tenant_claim, self.tenant_id_mapping)
     }
 
     /// The same issuer, of the file, marked if it is our own provider.
@@ -168,6 +192,8 @@ impl Oidc {
             numbers: [path(&self.uid_claim), path(&self.gid_claim)],
             provisioning: provision.provisioning(),
             roles: roles.roles(),
+            instance: None,
+            tenant: self.tenant().ok().flatten(),
         }
     }
 }

@@ -18,6 +18,22 @@ pub(super) fn check_claims(claims: &[(&str, &String)]) -> Result<(), Invalid> {
     })
 }
 
+/// A warning for each of these variables with a URL whose dots are not escaped. Claims of such names are common, and oCIS and OpenCloud look
+/// for one of the whole name first: with the same environment no token would have the claim here.
+pub(super) fn warnings_of_urls(claims: &[(&str, &String)]) -> Vec<String> {
+    let is_split = |name: &str| {
+        let is_url = name.contains("://") && !name.contains('\\');
+        is_url && name.parse::<Path>().is_ok_and(|path| path.is_nested())
+    };
+    let split = claims.iter().filter(|(_, name)| is_split(name));
+    split
+        .map(|(variable, name)| {
+            let escaped = Path::name(name);
+            format!("{variable}: {name:?} is read as claims below one another; if it is the name of one claim, write {escaped}")
+        })
+        .collect()
+}
+
 /// `auto_provision`: how accounts are created for unknown users.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AutoProvision {
@@ -108,7 +124,10 @@ pub struct RoleAssignment {
     /// counts; a token that holds none is refused.
     #[schemars(extend(
         "x-env" = ["<P>_ROLE_ASSIGNMENT_MAPPING"],
-        "default" = ["ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest"],
+        "default" = [
+            "ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest",
+            "opencloudAdmin=admin", "opencloudSpaceAdmin=spaceadmin", "opencloudUser=user", "opencloudGuest=guest",
+        ],
     ))]
     pub mapping: Vec<String>,
 }

@@ -93,6 +93,20 @@ fn unrestricted_issuer_is_warned_about_unless_it_is_our_own() {
 }
 
 #[test]
+fn name_of_a_claim_with_dots_that_are_not_escaped_is_warned_about() {
+    let audience = ("AUTH_BEARER_OIDC_AUDIENCE", "us");
+    for variable in ["PROXY_USER_OIDC_CLAIM", "AUTH_BEARER_OIDC_UID_CLAIM", "OCIS_MULTI_INSTANCE_GUEST_CLAIM"] {
+        let lines = warnings(&[audience, (variable, "https://acme.example/tenant")]);
+        let names = |line: &String| line.starts_with(variable) && line.ends_with(r"write https://acme\.example/tenant");
+        assert!(lines.len() == 1 && names(&lines[0]), "{lines:?}");
+        for name in [r"https://acme\.example/tenant", r"https://acme\.example/ids.tenant", "ids.tenant", "urn://tenant"]
+        {
+            assert_eq!(warnings(&[audience, (variable, name)]), Vec::<String>::new(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn own_issuers_are_those_that_the_setting_names() {
     let issuer = ("OCIS_OIDC_ISSUER", "https://cloud.example");
     assert!(!first(&[issuer]).rules.is_own, "nothing says so");
@@ -146,6 +160,24 @@ fn people_are_made_as_the_settings_say() {
     let roles = made.roles.expect("gives roles").mapping;
     let expected = [("boss", authn::role::ADMIN), ("a=b", authn::role::USER)];
     assert!(roles.iter().map(|(value, role)| (value.as_str(), role.as_str())).eq(expected));
+}
+
+#[test]
+fn roles_are_those_of_either_product_without_a_mapping() {
+    let given = first(&[("OCIS_JWT_SECRET", ENOUGH), ("PROXY_ROLE_ASSIGNMENT_DRIVER", "oidc")]);
+    let mapping = given.roles.expect("gives roles").mapping;
+    let role_of = |name: &str| mapping.iter().find(|(value, _)| value == name).map(|(_, role)| role.as_str());
+    for product in ["ocis", "opencloud"] {
+        for (name, role) in [
+            ("Admin", authn::role::ADMIN),
+            ("SpaceAdmin", authn::role::SPACE_ADMIN),
+            ("User", authn::role::USER),
+            ("Guest", authn::role::GUEST),
+        ] {
+            assert_eq!(role_of(&format!("{product}{name}")), Some(role), "{product}{name}");
+        }
+    }
+    assert_eq!(mapping.len(), 8);
 }
 
 const PARTNER: &str = r#"
@@ -211,4 +243,75 @@ proptest! {
         let _ = file::parse(&PARTNER.replace("audience", &part), false);
         let _ = file::parse(&PARTNER.replace("@partner", &value), false);
     }
+}
+
+#[test]
+fn instance_needs_its_name_and_both_claims() {
+    let complete = [
+        ("OCIS_MULTI_INSTANCE_ENABLED", "true"),
+        ("OCIS_MULTI_INSTANCE_INSTANCEID", "a"),
+        ("OCIS_MULTI_INSTANCE_MEMBER_CLAIM", "owncloudMemberOf"),
+        ("OCIS_MULTI_INSTANCE_GUEST_CLAIM", "instances.guest"),
+    ];
+    let instance = first(&complete).instance.expect("one of several");
+    assert_eq!((instance.id.as_str(), instance.guest_claim.to_string().as_str()), ("a", "instances.guest"));
+    assert!(first(&complete[1..]).instance.is_none(), "it is not enabled");
+    for missing in 1..complete.len() {
+        let rest: Vec<_> = complete.iter().filter(|pair| **pair != complete[missing]).copied().collect();
+        let error = read(&rest).expect_err("is refused");
+        assert!(error.contains(complete[missing].0), "{error}");
+    }
+}
+
+#[test]
+fn claim_of_tenants_needs_tenants_that_come_from_ldap() {
+    let enabled = ("OCIS_MULTI_TENANT_ENABLED", "true");
+    let (claim, external) =
+        (("PROXY_TENANT_OIDC_CLAIM", r"org\.name.tenant"), ("PROXY_TENANT_ID_MAPPING_ENABLED", "true"));
+    let secret = ("OCIS_JWT_SECRET", ENOUGH);
+    assert!(first(&[]).tenant.is_none() && first(&[enabled]).tenant.is_none());
+    let named = first(&[enabled, claim]).tenant.expect("a claim");
+    assert_eq!((named.path.to_string().as_str(), named.is_external), (claim.1, false));
+    assert!(first(&[enabled, claim, external, secret]).tenant.is_some_and(|tenant| tenant.is_external));
+    for (wrong, name) in [
+        (&[claim][..], "OCIS_MULTI_TENANT_ENABLED"),
+        (&[enabled, external, secret][..], "PROXY_TENANT_OIDC_CLAIM"),
+        (&[enabled, claim, external][..], "OCIS_JWT_SECRET"),
+        (&[enabled, ("PROXY_TENANT_OIDC_CLAIM", "tenants[0]")][..], "PROXY_TENANT_OIDC_CLAIM"),
+        (&[enabled, ("PROXY_TENANT_OIDC_CLAIM", "a||b")][..], "PROXY_TENANT_OIDC_CLAIM"),
+        (&[enabled, ("PROXY_TENANT_OIDC_CLAIM", "a..b")][..], "PROXY_TENANT_OIDC_CLAIM"),
+        (&[enabled, secret, ("PROXY_AUTOPROVISION_ACCOUNTS", "true")][..], "PROXY_AUTOPROVISION_ACCOUNTS"),
+    ] {
+        let error = read(wrong).expect_err("is refused");
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn issuers_of_the_file_keep_to_the_same_rules_about_tenants() {
+    let file = |more: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("issuers.yaml");
+        let issuer =
+            "issuers:\n  - issuer: https://partner.example\n    audience: [us]\n    people: !own {suffix: \"@p\"}\n";
+        std::fs::write(&path, format!("{issuer}{more}")).expect("writes");
+        let config = |is_multi_tenant| {
+            let auth_providers = AuthProviders { issuers_file: Some(path.clone()), ..AuthProviders::default() };
+            let config = Config { auth_providers, multi_tenant_enabled: is_multi_tenant, ..Config::default() };
+            config.issuers().map(|mut all| all.swap_remove(1).tenant).map_err(|error| error.to_string())
+        };
+        (config(true), config(false))
+    };
+    let (with_tenants, without) = file("    tenant_claim: org.tenant\n");
+    assert!(with_tenants.expect("is read").is_some_and(|tenant| tenant.path.to_string() == "org.tenant"));
+    assert!(without.expect_err("is refused").contains("OCIS_MULTI_TENANT_ENABLED"));
+    assert!(file("    tenant_id_mapping: true\n").0.expect_err("is refused").contains("tenant_claim"));
+    assert!(
+        file("    tenant_claim: t\n    tenant_id_mapping: true\n")
+            .0
+            .expect_err("is refused")
+            .contains("OCIS_JWT_SECRET")
+    );
+    assert!(file("    tenant_claim: t[0]\n").0.expect_err("is refused").contains("tenant_claim"));
+    assert!(file("    auto_provision: {}\n").0.expect_err("is refused").contains("auto_provision"));
 }

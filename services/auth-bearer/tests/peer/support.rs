@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_bearer::provision::transport;
+use auth_bearer::transport::transport;
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};

@@ -171,3 +171,26 @@ async fn token_that_names_its_issuer_is_disclosed_to_no_other() {
     assert_eq!(by_keys.refusal("opaque-token").await, Reason::Malformed);
     assert_eq!(provider.introspections(), 1, "an issuer without introspection receives no token");
 }
+
+/// `docs/security-requirements.md#x2`, `docs/security-requirements.md#x3`
+#[tokio::test]
+async fn transaction_token_is_refused_and_disclosed_to_no_issuer() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    for method in ["introspection", "userinfo", "jwt"] {
+        let service = service(&provider, method, "client_secret_basic");
+        provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein"})));
+        let mut claims = service.claims(&provider.url);
+        let foreign = claims.as_object_mut().expect("members").remove("iss");
+        for iss in [None, foreign, Some(json!("doorward"))] {
+            claims.as_object_mut().expect("members").extend(iss.map(|iss| ("iss".to_owned(), iss)));
+            for typ in ["txntoken+jwt", "application/txntoken+jwt", "TxnToken+JWT", "APPLICATION/txntoken+jwt"] {
+                // the issuer would accept it
+                let token = signer.jwt(typ, &claims);
+                provider.say(&token, active(&service));
+                assert_eq!(service.refusal(&token).await, Reason::ForeignToken, "{method} {typ} {claims}");
+            }
+        }
+    }
+    assert_eq!((provider.fetches(), provider.introspections(), provider.userinfos()), (0, 0, 0));
+}

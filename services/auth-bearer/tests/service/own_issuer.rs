@@ -1,62 +1,190 @@
 //! Our own provider, which is called at its internal address and may be in the same process.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_bearer::{AuthProviders, Config, Oidc};
+use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
+use authn::ended_sessions::{Cutoff, Issuance, REMEMBERED};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
-use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason, User};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
 use config::Environment;
-use oidc::jose::Algorithm;
+use oidc::jose::{Algorithm, SigningKey};
 use runtime::Context;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Provider, Service, directory, key, no_logouts, no_users, sign, with};
 
 /// The name of the issuer; nothing can be called there (RFC 6761 6.4).
 const NAME: &str = "https://cloud.invalid";
 
-/// What the provider says of its session `s1`.
-struct Sessions(Mutex<Option<bool>>);
+/// What the provider says: of `s1`, and until when ends of everything are remembered, if it knows.
+struct Sessions(Mutex<Option<bool>>, Mutex<Option<HashMap<Uuid, SystemTime>>>);
 
 impl EndedSessions for Sessions {
     fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
         assert_eq!(issuer, NAME);
         if sid == "s1" { *self.0.lock().expect("is not poisoned") } else { Some(false) }
     }
+
+    fn cuts_off(&self, issuer: &str, token: &Issuance<'_>) -> Option<bool> {
+        assert_eq!(issuer, NAME);
+        let ends = self.1.lock().expect("is not poisoned");
+        ends.as_ref().map(|ends| token.is_cut_off(|id| ends.get(&id).copied()))
+    }
+}
+
+/// The service with our own provider as its issuer.
+struct Own {
+    signer: SigningKey,
+    sessions: Arc<Sessions>,
+    service: Service,
+    bearer: Arc<Bearer>,
+    _provider: Provider,
+}
+
+impl Own {
+    async fn new() -> Self {
+        let signer = key("k", Algorithm::Es256);
+        let provider = Provider::start(&[&signer]).await;
+        provider.announce("issuer", json!(NAME));
+        provider.announce("jwks_uri", json!(format!("{NAME}/keys")));
+        let oidc = Oidc { issuer: NAME.to_owned(), own_issuers: vec![NAME.to_owned()], ..Oidc::default() };
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        let config = Config { auth_providers, idp_backend: provider.url.clone(), ..Config::default() };
+        let service = Service::of_config(&config, directory(), no_users());
+        let sessions = Arc::new(Sessions(Mutex::new(Some(false)), Mutex::new(Some(HashMap::new()))));
+        let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
+        let ended: Arc<dyn EndedSessions> = sessions.clone();
+        let bearer = auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context);
+        Self { signer, sessions, service, bearer: bearer.expect("is opened"), _provider: provider }
+    }
+
+    /// Has the provider say this of `s1`.
+    fn say(&self, has_ended: Option<bool>) {
+        *self.sessions.0.lock().expect("is not poisoned") = has_ended;
+    }
+
+    /// Has the provider end everything of this alone before a second.
+    fn cut_off(&self, of: Cutoff<'_>, second: u64) {
+        let until = UNIX_EPOCH + Duration::from_secs(second) + REMEMBERED;
+        *self.sessions.1.lock().expect("is not poisoned") = Some(HashMap::from([(of.id(), until)]));
+    }
+
+    /// Whether a token is accepted, and not revoked.
+    async fn accepts(&self, token: &str) -> bool {
+        let answer = self.authenticate(token).await;
+        answer.is_ok() || {
+            assert_eq!(refusal_reason(answer), Reason::Revoked);
+            false
+        }
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        sign(&self.signer, claims)
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<Authenticated, AuthError> {
+        self.bearer.authenticate(&Credentials::new("", token.to_owned())).await
+    }
 }
 
 /// `docs/security-requirements.md#r9`
 #[tokio::test]
 async fn token_of_own_issuer_ends_with_its_session() {
-    let signer = key("k", Algorithm::Es256);
-    let provider = Provider::start(&[&signer]).await;
-    provider.announce("issuer", json!(NAME));
-    provider.announce("jwks_uri", json!(format!("{NAME}/keys")));
-    let oidc = Oidc { issuer: NAME.to_owned(), own_issuers: vec![NAME.to_owned()], ..Oidc::default() };
-    let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
-    let config = Config { auth_providers, idp_backend: provider.url.clone(), ..Config::default() };
-    let service = Service::of_config(&config, directory(), no_users());
-    let sessions = Arc::new(Sessions(Mutex::new(Some(false))));
-    let context = Context { clock: service.clock.clone(), ..Context::new(Environment::default()) };
-    let ended: Arc<dyn EndedSessions> = sessions.clone();
-    let bearer =
-        auth_bearer::open(&config, directory(), no_users(), (no_logouts(), Some(ended)), &context).expect("is opened");
-    let authenticate = async |token: &str| bearer.authenticate(&Credentials::new("", token.to_owned())).await;
+    let own = Own::new().await;
+    let claims = with(with(own.service.claims(NAME), "sid", "s1"), "first_party", true);
+    let token = own.sign(&claims);
+    let other = own.sign(&with(claims.clone(), "sid", "s2"));
+    let offline = own.sign(&with(claims, "scope", "openid offline_access"));
+    own.authenticate(&token).await.expect("is good, by the keys at the internal address");
 
-    let claims = with(with(service.claims(NAME), "sid", "s1"), "first_party", true);
-    let token = sign(&signer, &claims);
-    let other = sign(&signer, &with(claims.clone(), "sid", "s2"));
-    let offline = sign(&signer, &with(claims, "scope", "openid offline_access"));
-    authenticate(&token).await.expect("is good, by the keys at the internal address");
-
-    *sessions.0.lock().expect("is not poisoned") = None;
-    assert!(matches!(authenticate(&token).await, Err(AuthError::Unavailable { .. })));
-    *sessions.0.lock().expect("is not poisoned") = Some(true);
-    assert_eq!(refusal_reason(authenticate(&token).await), Reason::Revoked);
+    own.say(None);
+    assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })));
+    own.say(Some(true));
+    assert_eq!(refusal_reason(own.authenticate(&token).await), Reason::Revoked);
     for token in [&other, &offline] {
-        authenticate(token).await.expect("is of another session, or survives it");
+        own.authenticate(token).await.expect("is of another session, or survives it");
     }
+}
+
+/// Rows `docs/security-requirements.md#i24`, `#i81`.
+#[tokio::test]
+async fn token_of_own_issuer_ends_when_it_or_its_grant_is_revoked() {
+    let own = Own::new().await;
+    let of_user = with(with(own.service.claims(NAME), "first_party", true), "scope", "openid offline_access");
+    let now = own.service.now();
+    let of_account = json!({
+        "iss": NAME, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": now, "exp": now + 300,
+    });
+    for claims in [of_user, of_account] {
+        for name in ["jti", "gid"] {
+            own.say(Some(false));
+            let token = own.sign(&with(claims.clone(), name, "s1"));
+            own.authenticate(&token).await.expect("is good");
+            own.say(None);
+            assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })), "{name}");
+            own.say(Some(true));
+            assert_eq!(refusal_reason(own.authenticate(&token).await), Reason::Revoked, "{name} {claims}");
+            let other = own.sign(&with(claims.clone(), name, "s2"));
+            own.authenticate(&other).await.expect("is another one");
+        }
+    }
+}
+
+/// `docs/security-requirements.md#i24`
+#[tokio::test]
+async fn token_of_own_issuer_ends_when_its_client_is_disconnected() {
+    let own = Own::new().await;
+    let now = own.service.now();
+    let claims = with(with(own.service.claims(NAME), "first_party", true), "client_id", "web");
+    // without a refresh token the grant is stored nowhere, and its identifier is never revoked
+    let claims = with(with(claims, "auth_time", now - 60), "iat", now - 10);
+    let (later, again) = (with(claims.clone(), "iat", now), with(claims.clone(), "auth_time", now));
+    let other = with(claims.clone(), "client_id", "other");
+    let [token, later, again, other] = [claims, later, again, other].map(|claims| own.sign(&claims));
+    let consent = |user, client| Cutoff::Consent { user, client };
+    assert!(own.accepts(&token).await);
+    own.cut_off(consent("4c51", "web"), now - 5);
+    assert!(!own.accepts(&token).await, "although it is in the cache");
+    for token in [&later, &again, &other] {
+        assert!(own.accepts(token).await, "{token}");
+    }
+    for of in [consent("4c51", "other"), consent("other", "web"), Cutoff::User("web")] {
+        own.cut_off(of, now);
+        assert!(own.accepts(&token).await, "{of:?}");
+    }
+    for all in [Cutoff::User("4c51"), Cutoff::Everyone] {
+        own.cut_off(all, now - 5);
+        let accepted = [own.accepts(&token).await, own.accepts(&later).await, own.accepts(&again).await];
+        assert_eq!(accepted, [false, false, true], "the sign-in counts: {all:?}");
+    }
+    *own.sessions.1.lock().expect("is not poisoned") = None;
+    assert!(matches!(own.authenticate(&token).await, Err(AuthError::Unavailable { .. })));
+}
+
+/// Rows `docs/security-requirements.md#i24`, `#i81`.
+#[tokio::test]
+async fn session_ends_with_its_offline_grants_and_no_user_ends_a_service_account() {
+    let own = Own::new().await;
+    let (now, session) = (own.service.now(), Uuid::from_u128(1));
+    let claims = with(with(own.service.claims(NAME), "first_party", true), "client_id", "web");
+    let claims = with(with(claims, "scope", "openid offline_access"), "sid", session.to_string());
+    let offline = own.sign(&claims);
+    assert!(own.accepts(&offline).await);
+    own.cut_off(Cutoff::GrantsOfSession(session), 0);
+    assert!(!own.accepts(&offline).await);
+
+    let of_account = own.sign(&json!({
+        "iss": NAME, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": now - 10, "exp": now + 200,
+    }));
+    own.cut_off(Cutoff::User("backup"), now);
+    assert!(own.accepts(&of_account).await, "it is no user");
+    own.cut_off(Cutoff::Everyone, now);
+    assert!(!own.accepts(&of_account).await);
 }
 
 /// `docs/security-requirements.md#r8`
@@ -102,4 +230,33 @@ async fn password_change_ends_tokens_of_earlier_sign_ins_at_own_issuer() {
 
     let elsewhere = service_of(foreign, Some(now));
     elsewhere.authenticate(&earlier).await.expect("the password is not that of the issuer");
+}
+
+/// `docs/security-requirements.md#i81`
+#[tokio::test]
+async fn service_account_of_own_issuer_is_no_user_of_the_directory() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let foreign = Oidc { issuer: provider.url.clone(), ..Oidc::default() };
+    let own = Oidc { own_issuers: vec![provider.url.clone()], ..foreign.clone() };
+    let service_of = |oidc| {
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        Service::of_config(&Config { auth_providers, ..Config::default() }, directory(), no_users())
+    };
+    let service = service_of(own);
+    let claims = json!({
+        "iss": provider.url, "sub": "backup", "aud": ["backup"], "client_id": "backup", "first_party": false,
+        "service_account": true, "scope": "user", "iat": service.now(), "exp": service.now() + 300,
+    });
+    let token = sign(&signer, &claims);
+    // also from the cache
+    for _ in 0..2 {
+        let answer = service.authenticate(&token).await.expect("is accepted");
+        let id = &answer.user.id;
+        assert_eq!((id.idp.as_str(), id.opaque_id.as_str(), id.kind), ("none", "backup", UserType::Service));
+        assert!(answer.amr == amr::SERVICE && answer.scopes.is_full_user() && answer.not_after.is_some());
+    }
+    assert_eq!(provider.userinfos(), 0);
+    assert_eq!(service.refusal(&sign(&signer, &with(claims, "service_account", false))).await, Reason::UnknownUser);
+    assert_eq!(service_of(foreign).refusal(&token).await, Reason::UnknownUser);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{Provider, key, no_logouts, seconds, sign, with};
-use auth_bearer::provision::transport;
+use auth_bearer::transport::transport;
 use auth_bearer::user_directory::identity;
 use auth_bearer::{AuthProviders, AutoProvision, Bearer, Config, Minting, Oidc, RoleAssignment};
 use authn::testing::refusal_reason;

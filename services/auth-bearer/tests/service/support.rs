@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_bearer::logouts::Logouts;
-use auth_bearer::provision::{Transport, transport};
+use auth_bearer::transport::{Transport, transport};
 use auth_bearer::{AuthProviders, Bearer, Config, Migrator, Oidc};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Directory, Reason, User, UserId, UserStatus};

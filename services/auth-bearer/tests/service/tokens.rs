@@ -61,6 +61,22 @@ async fn only_the_session_of_the_own_provider_is_passed_on() {
     }
 }
 
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn actor_of_a_token_is_passed_on_also_from_the_cache() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let service = Service::of(&provider);
+    let act = json!({"sub": "office", "act": {"sub": "scanner"}});
+    let token = sign(&signer, &with(service.claims(&provider.url), "act", act));
+    for _ in 0..2 {
+        let who = service.authenticate(&token).await.expect("is accepted");
+        assert_eq!(who.actor.map(|actor| actor.to_string()).as_deref(), Some("office < scanner"));
+    }
+    let malformed = sign(&signer, &with(service.claims(&provider.url), "act", "office"));
+    assert_eq!(service.refusal(&malformed).await, Reason::Malformed);
+}
+
 /// Row R1.
 #[tokio::test]
 async fn another_issuers_token_is_refused_though_it_has_the_key() {

@@ -62,6 +62,30 @@ fn everything_else_is_refused() {
     assert_eq!(refusal("Robot", SECRET), Reason::UnknownUser);
 }
 
+/// Row M18.
+#[test]
+fn account_of_a_workload_has_no_secret_and_accepts_none() {
+    let text = "- {id: a}\n- {id: b, disabled: true}\n- {id: c, expires: 1970-01-01T00:01:00Z}\n";
+    assert!(complaint(text).contains("must have either secret or secret_file"), "there is no policy");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("accounts.yaml");
+    fs::write(&file, text).expect("writes");
+    let workload_policy = config::WorkloadPolicy { policy_file: Some(folder.path().join("policy.yaml")) };
+    let config = Config { accounts_file: Some(file.clone()), workload_policy, ..Config::default() };
+    let load = || Accounts::load(&config, &Random::seeded(1));
+    let accounts = load().expect("loads");
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    assert_eq!(accounts.verify("a", "0123456789012345", at(0)).expect_err("has no secret"), Reason::WrongSecret);
+    assert_eq!(accounts.verify("a", "", at(0)).expect_err("has no secret"), Reason::EmptySecret);
+    assert_eq!(accounts.granted("a", at(0)).expect("is one").user.id.opaque_id, "a");
+    assert_eq!(accounts.granted("b", at(0)).expect_err("is off"), Reason::Disabled);
+    assert_eq!(accounts.granted("c", at(59)).expect("is one").not_after, Some(at(60)));
+    assert_eq!(accounts.granted("c", at(60)).expect_err("is over"), Reason::Expired);
+    assert_eq!(accounts.granted("d", at(0)).expect_err("is none"), Reason::UnknownUser);
+    fs::write(&file, "- {id: a, secret: eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl}\n").expect("writes");
+    assert!(load().err().expect("is a token").to_string().contains("form of a token"));
+}
+
 #[test]
 fn the_file_adds_accounts_with_their_end_and_state() {
     let accounts = from_file(

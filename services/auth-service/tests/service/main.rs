@@ -3,3 +3,4 @@
 mod accounts;
 mod administration;
 mod support;
+mod workloads;

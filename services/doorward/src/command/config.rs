@@ -15,6 +15,7 @@ pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets
         Config::Check { service: None } => {
             let settings = Settings::load(environment, secrets)?;
             let enabled = EnabledServices::of(environment).map_err(Misconfigured::new)?;
+            settings.check_edge(&enabled)?;
             let of_files = settings.check_files(&enabled)?;
             let mut warnings = settings.warnings.iter().chain(&of_files);
             warnings.try_for_each(|warning| say(format_args!("warning: {warning}")))?;

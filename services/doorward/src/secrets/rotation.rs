@@ -8,7 +8,7 @@ use runtime::Random;
 
 use super::{
     ACCOUNT_SECRET, APP_TOKEN_KEY, EDGE_CLIENT, EDGE_SESSION, FILE, IDP_ENCRYPTION, JWT, MACHINE_KEY, Secrets,
-    SecretsError, random_secret,
+    SecretsError, TRANSACTION, random_secret,
 };
 
 /// A secret that is made on the first start.
@@ -28,6 +28,8 @@ pub(crate) enum GeneratedSecret {
     EdgeClient,
     /// Seals sessions and cookies of the edge
     EdgeSession,
+    /// Derives the keys of transaction tokens
+    Transaction,
 }
 
 /// Why a secret is not rotated. Nothing is changed then.
@@ -48,7 +50,7 @@ pub(crate) enum RotationError {
 
 impl GeneratedSecret {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Jwt,
         Self::MachineKey,
         Self::ServiceAccount,
@@ -56,6 +58,7 @@ impl GeneratedSecret {
         Self::IdpEncryption,
         Self::EdgeClient,
         Self::EdgeSession,
+        Self::Transaction,
     ];
 
     /// Its name on the command line.
@@ -68,6 +71,7 @@ impl GeneratedSecret {
             Self::IdpEncryption => "idp-encryption",
             Self::EdgeClient => "edge-client",
             Self::EdgeSession => "edge-session",
+            Self::Transaction => "transaction",
         }
     }
 
@@ -81,6 +85,7 @@ impl GeneratedSecret {
             Self::IdpEncryption => IDP_ENCRYPTION,
             Self::EdgeClient => EDGE_CLIENT,
             Self::EdgeSession => EDGE_SESSION,
+            Self::Transaction => TRANSACTION,
         }
     }
 
@@ -110,6 +115,9 @@ impl GeneratedSecret {
             }
             Self::EdgeClient => "nothing",
             Self::EdgeSession => "browser sessions whose tokens were not refreshed since the rotation end",
+            Self::Transaction => {
+                "transaction tokens from before the rotation are refused; they end by themselves after OCIS_TRANSACTION_LIFETIME (60s)"
+            }
         }
     }
 
@@ -123,6 +131,7 @@ impl GeneratedSecret {
             Self::IdpEncryption => &secrets.idp_encryption,
             Self::EdgeClient => &secrets.edge_client,
             Self::EdgeSession => &secrets.edge_session,
+            Self::Transaction => &secrets.transaction,
         }
     }
 
@@ -137,6 +146,7 @@ impl GeneratedSecret {
             Self::IdpEncryption => &previous.idp_encryption,
             Self::EdgeClient => return None,
             Self::EdgeSession => &previous.edge_session,
+            Self::Transaction => &previous.transaction,
         };
         Some(found).filter(|found| !found.is_empty())
     }
@@ -154,6 +164,7 @@ impl GeneratedSecret {
             Self::IdpEncryption => (secrets.idp_encryption, former.idp_encryption) = (current, previous),
             Self::EdgeClient => secrets.edge_client = current,
             Self::EdgeSession => (secrets.edge_session, former.edge_session) = (current, previous),
+            Self::Transaction => (secrets.transaction, former.transaction) = (current, previous),
         }
     }
 }

@@ -2,9 +2,13 @@
 //! other services.
 
 use auth_service::{ServiceAccount, Verification};
-use config::{Http, ListenAddr, TokenManager};
+use config::{Http, ListenAddr, TokenManager, Transactions};
+use url::Url;
 
 use crate::secrets::Secrets;
+
+/// The trust domain of transaction tokens where the edge has no URL.
+const TRUST_DOMAIN: &str = "doorward";
 
 /// The default settings of each service.
 pub(crate) struct Defaults<'a> {
@@ -53,6 +57,18 @@ impl<'a> Defaults<'a> {
             jwt_secret: self.secrets.jwt.clone(),
             jwt_secret_previous: self.secrets.previous.jwt.clone(),
             ..TokenManager::default()
+        }
+    }
+
+    /// The keys of transaction tokens. Their trust domain is the host of the edge.
+    fn transactions(&self) -> Transactions {
+        let url = self.edge.as_ref().and_then(|edge| Url::parse(&edge.url).ok());
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or(TRUST_DOMAIN);
+        Transactions {
+            secret: self.secrets.transaction.clone(),
+            secret_previous: self.secrets.previous.transaction.clone(),
+            trust_domain: host.to_owned(),
+            ..Transactions::default()
         }
     }
 
@@ -116,6 +132,7 @@ impl<'a> Defaults<'a> {
             encryption_secret: self.secrets.idp_encryption.clone(),
             encryption_secret_previous: self.secrets.previous.idp_encryption.clone(),
             edge_client_secret: self.secrets.edge_client.clone(),
+            transactions: self.transactions(),
             edge_url: url.clone(),
             url,
             ..idp::Config::default()
@@ -135,7 +152,11 @@ impl<'a> Defaults<'a> {
     }
 
     pub(super) fn gateway(&self) -> gateway::Config {
-        gateway::Config { token_manager: self.token_manager(), ..gateway::Config::default() }
+        gateway::Config {
+            token_manager: self.token_manager(),
+            transactions: self.transactions(),
+            ..gateway::Config::default()
+        }
     }
 
     pub(super) fn proxy(&self) -> proxy::Config {

@@ -100,6 +100,7 @@ impl Settings {
             named_files: reader.named_files,
         };
         settings.drop_outdated(secrets);
+        enabled.as_ref().map_or(Ok(()), |enabled| settings.check_agreement(enabled))?;
         Ok(settings)
     }
 
@@ -146,6 +147,10 @@ impl Settings {
         drop_unless_same(&mut idp.encryption_secret_previous, &idp.encryption_secret, of_idp);
         let of_edge = (&made.edge_session, &former.edge_session);
         drop_unless_same(&mut proxy.session.secret_previous, &proxy.session.secret, of_edge);
+        let of_transactions = (&made.transaction, &former.transaction);
+        for transactions in [&mut idp.transactions, &mut gateway.transactions] {
+            drop_unless_same(&mut transactions.secret_previous, &transactions.secret, of_transactions);
+        }
     }
 
     /// Writes the audit log into a file of the data folder, unless a file is configured for it or for the log, or its variable is set
@@ -400,15 +405,41 @@ mod tests {
         let mut secrets = Secrets::make(&Random::seeded(1));
         let former = Secrets::make(&Random::seeded(2));
         (secrets.previous.jwt, secrets.previous.app_token_key) = (former.jwt, former.app_token_key);
+        secrets.previous.transaction = former.transaction;
         let load = |variables: &[(&str, &str)]| Settings::load(&environment(variables), &secrets).expect("is read");
         let settings = load(&[]);
         assert_eq!(settings.users.token_manager.jwt_secret_previous.expose(), secrets.previous.jwt.expose());
         assert_eq!(settings.auth_app.token_key_previous.expose(), secrets.previous.app_token_key.expose());
+        for transactions in [&settings.idp.transactions, &settings.gateway.transactions] {
+            assert_eq!(transactions.secret_previous.expose(), secrets.previous.transaction.expose());
+        }
         let configured = "an-adequate-secret-of-32-bytes-ok";
-        let settings = load(&[("OCIS_JWT_SECRET", configured), ("AUTH_APP_TOKEN_KEY", configured)]);
+        let names = ["OCIS_JWT_SECRET", "AUTH_APP_TOKEN_KEY", "OCIS_TRANSACTION_SECRET"];
+        let settings = load(&names.map(|name| (name, configured)));
         assert!(settings.users.token_manager.jwt_secret_previous.is_empty());
         assert!(settings.auth_bearer.minting.jwt_secret_previous.is_empty());
         assert!(settings.auth_app.token_key_previous.is_empty());
+        for transactions in [&settings.idp.transactions, &settings.gateway.transactions] {
+            assert!(transactions.secret.expose() == configured && transactions.secret_previous.is_empty());
+        }
+    }
+
+    /// Both sign for one trust domain with the same keys (`docs/security-requirements.md#x9`).
+    #[test]
+    fn trust_domain_of_transaction_tokens_is_the_host_of_the_edge() {
+        for (variables, domain) in [
+            (&[][..], "localhost"),
+            (&[("OCIS_URL", "https://cloud.example:8443")], "cloud.example"),
+            (
+                &[("OCIS_URL", "https://cloud.example"), ("OCIS_TRANSACTION_TRUST_DOMAIN", "internal.example")],
+                "internal.example",
+            ),
+        ] {
+            let Settings { idp, gateway, .. } = load(variables);
+            let [idp, gateway] = [idp.transactions, gateway.transactions];
+            assert_eq!((idp.trust_domain.as_str(), gateway.trust_domain.as_str()), (domain, domain));
+            assert!(!idp.secret.is_empty() && idp.secret.expose() == gateway.secret.expose());
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ fn source(client: &Client) -> &'static str {
         ClientSource::Configured => "configured",
         ClientSource::Added => "added",
         ClientSource::Registered => "registered",
+        ClientSource::Document => "document",
     }
 }
 

@@ -3,11 +3,17 @@
 mod basic;
 mod claimed;
 mod secret;
+mod service_account;
+mod workload;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use oidc::assertion::{Assertion, AssertionError};
 use secrecy::{ExposeSecret, SecretString};
+use store::StoreError;
 
 use self::claimed::{Claimed, Proof};
 use super::certificate;
@@ -32,7 +38,19 @@ pub(crate) async fn authenticate(
 ) -> Result<(Arc<Client>, AuthMethod), OAuthError> {
     let claimed = Claimed::read(proofs.authorization, form)?;
     let refuse = |reason: &'static str| OAuthError::client().audited("client", reason, &claimed.id);
-    let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
+    let found = if path == endpoints.paths.pushed {
+        provider.clients.find_to_authorize(&claimed.id).await?
+    } else {
+        provider.clients.find_to_authenticate(&claimed.id).await?
+    };
+    let Some(client) = found else {
+        // a service account gets its own tokens, and revokes them
+        let is_for_accounts = [endpoints.paths.token, endpoints.paths.revocation].contains(&path);
+        if !is_for_accounts {
+            return Err(refuse("unknown client"));
+        }
+        return service_account::authenticate(provider, endpoints, (&claimed, form), proofs).await;
+    };
     let proved = match (&claimed.proof, client.auth) {
         (Proof::Nothing, AuthMethod::None) => true,
         // programs that cannot keep a secret send an empty one, or one that is public
@@ -44,20 +62,60 @@ pub(crate) async fn authenticate(
             let (token, endpoint) = (endpoints.url(endpoints.paths.token), endpoints.url(path));
             let called = proofs.url(endpoints, path);
             let audiences = [endpoints.issuer.as_str(), &token, &endpoint, &called];
-            let checked = check(provider, &client, assertion, &audiences).await?;
+            let checked = check(provider, endpoints, &client, assertion, &audiences).await?;
             checked.map_err(refuse)?;
             true
         }
         (Proof::Nothing, AuthMethod::TlsClient | AuthMethod::SelfSignedTlsClient) => {
             certificate::proves(provider, &client, proofs.certificate).await
         }
-        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_), _) => false,
+        // each method has an assertion type of its own
+        (Proof::Workload { token, is_svid: true }, AuthMethod::SpiffeJwt)
+        | (Proof::Workload { token, is_svid: false }, AuthMethod::WorkloadJwt) => {
+            workload::check(provider, endpoints, &client, (*token, proofs)).await?.map_err(refuse)?;
+            true
+        }
+        (Proof::Nothing, AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt) if path == endpoints.paths.token => {
+            by_grant(provider, endpoints, &client, (form, proofs)).await?
+        }
+        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_) | Proof::Workload { .. }, _) => false,
     };
     if !proved {
         return Err(refuse("not proved"));
     }
     let method = client.auth;
     Ok((client, method))
+}
+
+/// Lets the client assertion of a request be used once more, which the client has to repeat with a nonce (RFC 9449 8) and may repeat
+/// otherwise unchanged. The client has proved by it who it is, so that no other request has been accepted with it.
+pub(crate) async fn release(
+    provider: &Provider,
+    (client, method): (&Client, AuthMethod),
+    form: &Form,
+) -> Result<(), StoreError> {
+    if !matches!(method, AuthMethod::SecretJwt | AuthMethod::PrivateKeyJwt) {
+        return Ok(());
+    }
+    let sent = form.get("client_assertion_type").zip(form.get("client_assertion"));
+    let Some(Ok(assertion)) = sent.map(|(kind, text)| Assertion::read(kind, text)) else { return Ok(()) };
+    replay_guard::forget(provider, Kind::ClientAssertion, &client.id, assertion.jti()).await
+}
+
+/// Whether the assertion of a grant (RFC 7523 2.1) proves who the client is.
+///
+/// # Errors
+/// `invalid_grant` where it does not, and `temporarily_unavailable`.
+async fn by_grant(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    client: &Client,
+    (form, proofs): (&Form, &Proofs<'_>),
+) -> Result<bool, OAuthError> {
+    let Some(token) = workload::of_grant(form) else { return Ok(false) };
+    let checked = workload::check(provider, endpoints, client, (token, proofs)).await?;
+    let refuse = |reason| OAuthError::grant("the assertion is not valid here").audited("client", reason, &client.id);
+    checked.map(|()| true).map_err(refuse)
 }
 
 fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
@@ -67,13 +125,20 @@ fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
 /// Checks an assertion; the reason why it is no good is for the audit log.
 async fn check(
     provider: &Provider,
+    endpoints: &IssuerEndpoints,
     client: &Client,
     assertion: &Assertion<'_>,
     audiences: &[&str],
 ) -> Result<Result<(), &'static str>, OAuthError> {
     let now = provider.clock.now();
-    let is_theirs = client.signatures.assertion.is_none_or(|registered| assertion.algorithm() == Some(registered));
-    if !is_theirs || assertion.check(audiences, now).is_err() {
+    let registered = client.signatures.assertion;
+    let is_theirs = assertion.algorithm().is_some_and(|algorithm| client.may_sign_with(algorithm, registered));
+    let checked = if client.is_fapi2() {
+        assertion.check_for_issuer(&endpoints.issuer, now)
+    } else {
+        assertion.check(audiences, now)
+    };
+    if !is_theirs || checked.is_err() {
         return Ok(Err("assertion is not for here, not now, or of another algorithm"));
     }
     let is_verified = match client.auth {

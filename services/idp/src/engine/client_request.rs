@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use oidc::error::ErrorCode;
+
 use super::client_authentication;
 use super::clients::{AuthMethod, Client};
 use super::error::OAuthError;
@@ -36,6 +38,22 @@ impl<'a> ClientRequest<'a> {
     ) -> Result<Self, OAuthError> {
         let (client, method) = client_authentication::authenticate(provider, endpoints, (form, &proofs), path).await?;
         Ok(Self { client, method, form, proofs })
+    }
+
+    /// The outcome of the request as it is answered. A client that has to repeat the request with a nonce may send the same client
+    /// assertion with it (`docs/security-requirements.md#i75`).
+    ///
+    /// # Errors
+    /// That of the outcome, and `temporarily_unavailable`.
+    pub(crate) async fn answered<T>(
+        &self,
+        provider: &Provider,
+        outcome: Result<T, OAuthError>,
+    ) -> Result<T, OAuthError> {
+        if outcome.as_ref().is_err_and(|error| error.code == ErrorCode::UseDpopNonce) {
+            client_authentication::release(provider, (&self.client, self.method), self.form).await?;
+        }
+        outcome
     }
 
     /// Whether the client has proved who it is.

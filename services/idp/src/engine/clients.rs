@@ -3,6 +3,7 @@
 mod built_in;
 mod change;
 mod client;
+mod documents;
 mod fetch_rate;
 mod file;
 mod file_changes;
@@ -12,6 +13,7 @@ mod reliance;
 mod request_objects;
 mod rules;
 pub(crate) mod secret;
+mod service_account;
 
 #[cfg(test)]
 mod tests;
@@ -36,15 +38,18 @@ use tokio_util::sync::CancellationToken;
 pub use change::{Addition, ChangeError, Made};
 pub use client::{
     AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, LogoutSettings, Presentation, RemoteKeys,
-    RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
+    RoleNames, SecretDigest, SecurityProfile, Signatures, Source, SubjectType, TokenFormat, TransactionPolicy,
 };
+pub use documents::LookupError;
 pub use file::FileError;
 pub use file_changes::FileChangeError;
 pub use metadata::{Metadata, MetadataError};
+pub use service_account::ServiceAccount;
 
-use crate::config::Config;
+use crate::config::{ClientDocuments, Config};
 use crate::seal::Sealer;
 use crate::store::{Store, StoredClient};
+use documents::Documents;
 use key_sets::KeySets;
 use reliance::Offer;
 use request_objects::RequestObjects;
@@ -56,7 +61,7 @@ const PARTS: usize = 4;
 /// How long what was read of the database is kept, where no replica announces a change.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 /// The longest identifier that is looked up, in bytes.
-const MAX_ID: usize = 128;
+const MAX_ID: usize = 512;
 
 /// The registry. Clones share it.
 #[derive(Clone)]
@@ -80,6 +85,10 @@ struct Inner {
     with_backchannel: Cache<u64, Arc<Vec<String>>>,
     key_sets: KeySets,
     request_objects: RequestObjects,
+    /// The clients of documents, unless they are off.
+    documents: Option<Documents>,
+    /// The resources that every client may name, and the URL of the edge.
+    resources: (ClientDocuments, String),
     /// What clients may be registered for, of what depends on a setting.
     offer: Offer,
     /// The algorithms that are signed with, once that is known.
@@ -180,6 +189,8 @@ impl Clients {
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
             request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
+            documents: Documents::open(config, (store.clone(), fetcher.clone()), context),
+            resources: (config.client_documents.clone(), config.edge_site()),
             offer: Offer::of(config),
             signed_with: OnceLock::new(),
             store,
@@ -198,6 +209,24 @@ impl Clients {
     /// # Errors
     /// [`StoreError`] when it is neither built in nor configured, and the store does not answer.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.known(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The same, for a client that proves its identity.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`], and [`LookupError::Unavailable`] if its document is needed and is not available.
+    pub async fn find_to_authenticate(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.to_authenticate(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    async fn find_registered(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         if let Some(fixed) = self.0.fixed.load().get(id) {
             return Ok(Some(Arc::clone(&fixed.client)));
         }
@@ -214,6 +243,35 @@ impl Clients {
         };
         let kept = self.0.kept.try_get_with(key, read).await;
         kept.map(|kept| kept.client).map_err(|error: Arc<StoreError>| StoreError::clone(&error))
+    }
+
+    /// The client with this identifier, for a request that its user is about to authorize.
+    ///
+    /// # Errors
+    /// Those of [`Self::find_to_authenticate`].
+    pub async fn find_to_authorize(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
+        match (self.find_registered(id).await?, &self.0.documents) {
+            (None, Some(documents)) => documents.to_authorize(id).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Notes that a user has granted something to this client.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_grant(&self, client: &Client) -> Result<(), StoreError> {
+        match &self.0.documents {
+            Some(documents) if client.source == Source::Document => documents.keep(&client.id).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a client may ask for tokens for this resource server (RFC 8707): where a user authorizes it, and for itself. Where it acts with
+    /// the rights of a user who is not asked, [`Client::may_target`] decides.
+    pub fn may_target(&self, client: &Client, resource: &str) -> bool {
+        let (settings, site) = &self.0.resources;
+        client.may_target(resource) || settings.offers(resource, site)
     }
 
     /// Whether its keys verify something. Those at a `jwks_uri` are kept for a minute, and fetched again if none of them does,

@@ -6,6 +6,8 @@ use authn::DirectoryError;
 use oidc::error::ErrorCode;
 use store::StoreError;
 
+use super::clients::LookupError;
+
 /// A request that is refused: `error` and `error_description`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {description}")]
@@ -16,6 +18,8 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// The entry for the audit log, which the client does not see.
     pub audit: Option<Box<AuditedRefusal>>,
+    /// The nonce that the next `DPoP` proof of the client has to hold (RFC 9449 8).
+    pub dpop_nonce: Option<Box<str>>,
 }
 
 /// The audit log entry of a refusal.
@@ -32,7 +36,7 @@ pub struct AuditedRefusal {
 impl OAuthError {
     /// An error with this code.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), audit: None }
+        Self { code, description: description.into(), audit: None, dpop_nonce: None }
     }
 
     /// `invalid_request`
@@ -56,6 +60,12 @@ impl OAuthError {
         Self::new(ErrorCode::ServerError, "internal error")
     }
 
+    /// Adds the nonce for the next proof.
+    #[must_use]
+    pub fn with_dpop_nonce(self, nonce: String) -> Self {
+        Self { dpop_nonce: Some(nonce.into()), ..self }
+    }
+
     /// Adds an entry for the audit log.
     #[must_use]
     pub fn audited(self, event: &'static str, reason: &'static str, client: &str) -> Self {
@@ -71,6 +81,15 @@ impl From<StoreError> for OAuthError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "try again later")
             }
             _ => Self::fault(&error),
+        }
+    }
+}
+
+impl From<LookupError> for OAuthError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Store(error) => error.into(),
+            LookupError::Unavailable => Self::new(ErrorCode::TemporarilyUnavailable, "try again later"),
         }
     }
 }

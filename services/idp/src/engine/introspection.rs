@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
+use authn::Actor;
 use oidc::error::ErrorCode;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::accounts::{self, AccountStatus};
@@ -59,7 +59,7 @@ struct IntrospectionClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Binding>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<&'a Map<String, Value>>,
+    act: Option<&'a Actor>,
 }
 
 /// A signed response (RFC 9701 5).

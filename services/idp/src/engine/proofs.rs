@@ -1,5 +1,6 @@
 //! What a request proves by its headers and its connection.
 
+use authn::Caller;
 use oidc::certificate::thumbprint;
 use runtime::ClientCertificate;
 
@@ -32,6 +33,8 @@ pub struct Proofs<'a> {
     pub certificate: Option<&'a ClientCertificate>,
     /// Whether the request came by the listener for clients with certificates.
     pub is_by_mtls: bool,
+    /// The circumstances of the request, where clients authenticate.
+    pub caller: Option<&'a Caller>,
 }
 
 impl Proofs<'_> {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use ::token::Verifier;
+use authn::ended_sessions::Issuance;
 use authn::{Authenticator, Directory, EndedSessions};
 use outbound::Fetcher;
 use runtime::{Clock, Random};
 use tokio::sync::Notify;
+use workload::Workloads;
 
 use super::audit_events::AuditEvents;
 use super::clients::Clients;
 use super::keys::Keys;
+use super::transactions::Transactions;
 use crate::account_mail::AccountMail;
 use crate::config::Config;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
@@ -48,6 +51,10 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// Their passwords.
     pub passwords: Arc<dyn Authenticator>,
+    /// The service accounts, where they are clients too.
+    pub service_accounts: Option<Arc<dyn Authenticator>>,
+    /// Verifies workloads that are clients, where they are accepted.
+    pub workloads: Option<Arc<Workloads>>,
     /// Verifies internal tokens of those who administer.
     pub verifier: Verifier,
     /// Wakes the delivery of logout tokens, so that clients learn of a sign-out at once.
@@ -56,6 +63,8 @@ pub struct Parts {
     pub mail: AccountMail,
     /// Records what happens with users' accounts.
     pub audit_events: AuditEvents,
+    /// Transaction tokens, if they are configured.
+    pub transactions: Option<Transactions>,
 }
 
 impl Provider {
@@ -77,6 +86,13 @@ impl EndedSessions for Provider {
         }
         let has_ended = || sid.parse().is_ok_and(|sid| self.revocations.contains(sid));
         self.revocations.is_current().then(has_ended)
+    }
+
+    fn cuts_off(&self, issuer: &str, token: &Issuance<'_>) -> Option<bool> {
+        if !self.issuers.iter().any(|endpoints| endpoints.issuer == issuer) {
+            return Some(false);
+        }
+        self.revocations.is_current().then(|| self.revocations.cuts_off_token(token))
     }
 }
 

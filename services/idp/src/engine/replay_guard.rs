@@ -44,6 +44,11 @@ pub(crate) async fn first_time(
     provider.store.first_time(digest(kind, by, jti), forget_at).await
 }
 
+/// Lets what `by` has called `jti` be accepted once more. Only for the request by which it was seen for the first time.
+pub(crate) async fn forget(provider: &Provider, kind: Kind, by: &str, jti: &str) -> Result<(), StoreError> {
+    provider.store.forget(digest(kind, by, jti)).await
+}
+
 fn digest(kind: Kind, by: &str, jti: &str) -> [u8; 32] {
     crypto::fingerprint_of_parts(&[kind.name(), by, jti])
 }

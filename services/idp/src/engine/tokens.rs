@@ -6,7 +6,7 @@ pub mod refresh_token;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::{Profile, User};
+use authn::{Actor, Profile, User};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::half_hash;
@@ -78,13 +78,16 @@ struct AccessClaims<'a> {
     client_id: &'a str,
     /// Whether the client is one of the installation's own ([`oidc::claims::FIRST_PARTY`]).
     first_party: bool,
+    /// That the subject is a service account ([`oidc::claims::SERVICE_ACCOUNT`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account: Option<bool>,
     scope: String,
     #[serde(flatten)]
     sign_in: Option<SignInClaims<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Binding>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<&'a Map<String, Value>>,
+    act: Option<&'a Actor>,
     /// The grant, by which it is revoked.
     gid: Uuid,
     /// The single claims that userinfo shall answer.
@@ -177,6 +180,7 @@ impl Issue<'_> {
             jti: token,
             client_id: &client.id,
             first_party: client.is_first_party_for(grant),
+            service_account: client.service_account.map(|_| true),
             scope: grant.scope.to_string(),
             sign_in: grant.sign_in.as_ref().map(SignInClaims::of),
             cnf: self.binding,

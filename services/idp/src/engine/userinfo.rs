@@ -16,7 +16,7 @@ use super::proofs::Proofs;
 use super::provider::Provider;
 use super::tokens::access_token::PresentedToken;
 use crate::endpoints::IssuerEndpoints;
-use crate::model::{Binding, Grant};
+use crate::model::Binding;
 
 /// How an access token was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub(crate) struct Credential<'a> {
     pub(crate) proofs: Proofs<'a>,
 }
 
+/// The response.
+#[derive(Debug)]
+pub(crate) struct UserinfoResponse {
+    /// The claims of the user.
+    pub(crate) claims: Document,
+    /// The nonce for the client's next proof (RFC 9449 8.2).
+    pub(crate) dpop_nonce: Option<String>,
+}
+
 fn invalid_token() -> OAuthError {
     // one answer for every reason
     OAuthError::new(ErrorCode::InvalidToken, "the access token does not count")
@@ -42,17 +51,18 @@ fn invalid_token() -> OAuthError {
 /// Answers the claims of the user whose access token it is.
 ///
 /// # Errors
-/// `invalid_token`, `insufficient_scope`, `invalid_dpop_proof` and `temporarily_unavailable`.
+/// `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`, `use_dpop_nonce` and `temporarily_unavailable`.
 pub(crate) async fn userinfo(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
     credential: &Credential<'_>,
-) -> Result<Document, OAuthError> {
-    let grant = grant(provider, endpoints, credential).await?;
+) -> Result<UserinfoResponse, OAuthError> {
+    let PresentedToken { grant, binding, .. } = presented(provider, endpoints, credential)?;
+    let client = provider.clients.find(&grant.client).await?.ok_or_else(invalid_token)?;
+    check_binding(provider, endpoints, &client, credential, binding.as_ref()).await?;
     if !grant.scope.asks_openid() {
         return Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token has no scope openid"));
     }
-    let client = provider.clients.find(&grant.client).await?.ok_or_else(invalid_token)?;
     let Some(AccountStatus::Active(user)) = accounts::of_grant(provider, &client, &grant).await? else {
         return Err(invalid_token());
     };
@@ -65,21 +75,20 @@ pub(crate) async fn userinfo(
     }
     let subject = claims::subject(&provider.sealer, &client, &user.id.opaque_id);
     members.insert("sub".to_owned(), subject.into());
-    write(provider, &client, &endpoints.issuer, members)
+    let claims = write(provider, &client, &endpoints.issuer, members)?;
+    Ok(UserinfoResponse { claims, dpop_nonce: dpop::next_nonce(provider, &client, &credential.proofs) })
 }
 
-/// The grant of the access token of a request, if the request may be made with it.
-async fn grant(
+/// The access token of a request, if it is one of this issuer that is valid.
+fn presented(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
     credential: &Credential<'_>,
-) -> Result<Grant, OAuthError> {
+) -> Result<PresentedToken, OAuthError> {
     if !provider.revocations.is_current() {
         return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, "it is not known what is revoked"));
     }
-    let presented = PresentedToken::verify(provider, endpoints, &credential.token).ok_or_else(invalid_token)?;
-    check_binding(provider, endpoints, credential, presented.binding.as_ref()).await?;
-    Ok(presented.grant)
+    PresentedToken::verify(provider, endpoints, &credential.token).ok_or_else(invalid_token)
 }
 
 /// A token that is bound to a `DPoP` key counts only with a proof of that key, and never as a bearer token (row I29); one that is
@@ -87,6 +96,7 @@ async fn grant(
 async fn check_binding(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
+    client: &Client,
     Credential { scheme, token, proofs }: &Credential<'_>,
     binding: Option<&Binding>,
 ) -> Result<(), OAuthError> {
@@ -100,7 +110,8 @@ async fn check_binding(
             return Err(invalid_token());
         }
     };
-    let proved = dpop::proof(provider, proofs, &proofs.url(endpoints, endpoints.paths.userinfo), Some(token)).await?;
+    let url = proofs.url(endpoints, endpoints.paths.userinfo);
+    let proved = dpop::proof(provider, client, proofs, &url, Some(token)).await?;
     let missing = || OAuthError::new(ErrorCode::InvalidDpopProof, "the DPoP proof is missing");
     if proved.ok_or_else(missing)? == *wanted { Ok(()) } else { Err(invalid_token()) }
 }

@@ -36,7 +36,7 @@ pub(super) fn record(events: &AuditEvents, (claims, caller): (&Claims, &Caller),
         Circumstances { client, object: kid, ..Circumstances::of_administrator(administrator, "", caller) };
     let event = Event {
         caller: administrator,
-        act: &claims.actor,
+        act: &claims.actor.as_ref().map(display),
         client: &client,
         kid: &kid,
         source: &caller.source.map(display),

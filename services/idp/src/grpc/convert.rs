@@ -15,6 +15,7 @@ pub(super) fn client(described: &Described) -> Client {
         Source::Configured => ClientSource::Configured,
         Source::Added => ClientSource::Added,
         Source::Registered => ClientSource::Registered,
+        Source::Document => ClientSource::Document,
     };
     Client {
         id: client.id.clone(),

@@ -1,5 +1,6 @@
 //! Requests of clients, from HTTP to what the engine takes.
 
+use authn::Caller;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
@@ -7,10 +8,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use runtime::ClientCertificate;
+use tonic::metadata::MetadataMap;
 use web::form::is_form;
 
 use super::audit;
-use super::error::ErrorResponse;
+use super::error::{DPOP_NONCE, ErrorResponse};
 use super::issuer::IssuerState;
 use crate::engine::client_request::ClientRequest;
 use crate::engine::document::Document;
@@ -20,13 +22,21 @@ use crate::engine::proofs::{Header, Proofs};
 
 /// Where a client proves that it has a key (RFC 9449 4.1).
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
-/// Where it gets what its next proof has to hold (RFC 9449 8).
-pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The longest form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// What may never stand in a URL, which ends up in logs and histories (RFC 6749 2.3.1, RFC 9700 4.3).
-const NEVER_IN_QUERY: [&str; 7] =
-    ["client_secret", "client_assertion", "code", "refresh_token", "token", "access_token", "password"];
+const NEVER_IN_QUERY: [&str; 10] = [
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "code",
+    "refresh_token",
+    "subject_token",
+    "actor_token",
+    "token",
+    "access_token",
+    "password",
+];
 
 /// Marks requests that came by the listener for clients with certificates.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +45,7 @@ pub(crate) struct MutualTls;
 /// A request to an endpoint where clients prove who they are: its form, and what came with it.
 pub(crate) struct Received {
     form: Form,
+    caller: Caller,
     pub(crate) parts: Parts,
 }
 
@@ -44,12 +55,16 @@ impl Received {
     /// # Errors
     /// `invalid_request`.
     pub(crate) async fn read(request: Request) -> Result<Self, ErrorResponse> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if parts.uri.query().is_some_and(has_secret) {
             return Err(OAuthError::invalid("secrets and tokens may not stand in the URL").into());
         }
         let form = read_form(&parts.headers, body).await?;
-        Ok(Self { form, parts })
+        // without a copy of all headers: only requests of workloads and service accounts need the caller
+        let metadata = MetadataMap::from_headers(std::mem::take(&mut parts.headers));
+        let caller = Caller::of(&metadata, &parts.extensions);
+        parts.headers = metadata.into_headers();
+        Ok(Self { form, caller, parts })
     }
 
     /// Finds the client that a request to the endpoint at this path is from.
@@ -61,7 +76,8 @@ impl Received {
         IssuerState { provider, endpoints, .. }: &IssuerState,
         path: &str,
     ) -> Result<ClientRequest<'_>, OAuthError> {
-        ClientRequest::authenticate(provider, endpoints, (&self.form, proofs(&self.parts)), path).await
+        let proofs = Proofs { caller: Some(&self.caller), ..proofs(&self.parts) };
+        ClientRequest::authenticate(provider, endpoints, (&self.form, proofs), path).await
     }
 
     /// The error as it is answered; the audit log gets what it has to know of it.
@@ -97,6 +113,7 @@ pub(crate) fn proofs(Parts { headers, method, extensions, .. }: &Parts) -> Proof
         method: method.as_str(),
         certificate: extensions.get::<ClientCertificate>(),
         is_by_mtls: extensions.get::<MutualTls>().is_some(),
+        caller: None,
     }
 }
 
@@ -116,6 +133,12 @@ fn has_secret(query: &str) -> bool {
 /// The headers of a response that no cache may keep (RFC 6749 5.1).
 pub(crate) const UNCACHED: [(HeaderName, HeaderValue); 2] =
     [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (PRAGMA, HeaderValue::from_static("no-cache"))];
+
+/// The header with the nonce for the client's next proof (RFC 9449 8.2), if it needs one.
+pub(crate) fn nonce_header(nonce: Option<&str>) -> Option<[(HeaderName, HeaderValue); 1]> {
+    let value = HeaderValue::from_str(nonce?).ok()?;
+    Some([(DPOP_NONCE, value)])
+}
 
 /// A document as a response; `jwt` is the media type of one that is a JWT.
 pub(crate) fn document(document: Document, jwt: &'static str) -> Response {
@@ -137,7 +160,11 @@ mod tests {
         for query in ["client_secret=x", "a=b&client%5Fsecret=", "token=x", "client_assertion"] {
             assert!(has_secret(query), "{query}");
         }
-        assert!(!has_secret("client_id=x&not_token=1"));
+        // the token of a workload is a credential until it ends
+        for query in ["assertion=x", "grant_type=a&subject_token=x", "actor_token=x"] {
+            assert!(has_secret(query), "{query}");
+        }
+        assert!(!has_secret("client_id=x&not_token=1&subject_token_type=a&client_assertion_type=b"));
     }
 
     /// Row I22.

@@ -35,6 +35,8 @@ pub(crate) fn router(provider: &Provider) -> Router {
         signing: config.algorithms(),
         unsigned_id_tokens: config.unsigned_id_tokens,
         levels: levels::supported(&config.mfa),
+        client_documents: config.client_documents.enabled,
+        workloads: provider.workloads.is_some(),
     };
     let keys = provider.keys.clone();
     routes(&provider.issuers, &offered, move || keys.published())
@@ -49,6 +51,9 @@ fn routes(
     for endpoints in issuers {
         let metadata = document::metadata(endpoints, offered);
         let metadata = Rendered::new(metadata.to_string());
+        if let Some(path) = endpoints.paths.inserted_discovery {
+            router = router.route(path, always(metadata.clone()));
+        }
         router = router
             .route(endpoints.paths.discovery, always(metadata.clone()))
             .route(endpoints.paths.metadata, always(metadata))
@@ -61,7 +66,11 @@ fn always(document: Rendered) -> MethodRouter {
     served(move || document.clone(), METADATA_KEPT)
 }
 
-fn served(document: impl Fn() -> Rendered + Clone + Send + Sync + 'static, kept: HeaderValue) -> MethodRouter {
+/// Serves a document that may be cached as `kept` says.
+pub(super) fn served(
+    document: impl Fn() -> Rendered + Clone + Send + Sync + 'static,
+    kept: HeaderValue,
+) -> MethodRouter {
     get(move |request: Request| {
         let response = answer(document(), request.headers(), kept.clone());
         async move { response }

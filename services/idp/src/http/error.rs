@@ -2,13 +2,16 @@
 
 use axum::Json;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use oidc::error::ErrorCode;
 use serde::Serialize;
 use store::StoreError;
 
 use crate::engine::error::OAuthError;
+
+/// Where a client gets what its next `DPoP` proof has to hold (RFC 9449 8).
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// An error, and how it is answered.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ impl From<StoreError> for ErrorResponse {
 
 impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
-        let OAuthError { code, description, .. } = &self.error;
+        let OAuthError { code, description, dpop_nonce, .. } = &self.error;
         let status = self.status.unwrap_or_else(|| code.kind().http());
         let body = Body { error: code.code(), error_description: description };
         let mut response = (status, Json(body)).into_response();
@@ -68,6 +71,9 @@ impl IntoResponse for ErrorResponse {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = self.challenge {
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = dpop_nonce.as_deref().and_then(|nonce| HeaderValue::from_str(nonce).ok()) {
+            headers.insert(DPOP_NONCE, nonce);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -6,10 +6,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::client_request::{Received, UNCACHED};
+use super::client_request::{Received, UNCACHED, nonce_header};
 use super::error::ErrorResponse;
 use super::issuer::{IssuerState, at_every_issuer};
 use crate::engine::authorize::par::{self, PushedResponse};
+use crate::engine::dpop;
 use crate::engine::error::OAuthError;
 use crate::engine::provider::Provider;
 
@@ -20,12 +21,15 @@ pub(crate) fn router(provider: &Provider) -> Router {
 
 async fn push(State(state): State<IssuerState>, request: Request) -> Result<Response, ErrorResponse> {
     let received = Received::read(request).await?;
-    let response = keep(&state, &received).await.map_err(|error| received.refuse(error))?;
-    Ok((StatusCode::CREATED, UNCACHED, Json(response)).into_response())
+    let (response, nonce) = keep(&state, &received).await.map_err(|error| received.refuse(error))?;
+    Ok((StatusCode::CREATED, UNCACHED, nonce_header(nonce.as_deref()), Json(response)).into_response())
 }
 
-async fn keep(state: &IssuerState, received: &Received) -> Result<PushedResponse, OAuthError> {
+/// The response, and the nonce for the client's next proof.
+async fn keep(state: &IssuerState, received: &Received) -> Result<(PushedResponse, Option<String>), OAuthError> {
     let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.pushed).await?;
-    par::push(provider, endpoints, &request).await
+    let pushed = par::push(provider, endpoints, &request).await;
+    let response = request.answered(provider, pushed).await?;
+    Ok((response, dpop::next_nonce(provider, &request.client, &request.proofs)))
 }

@@ -18,7 +18,7 @@ async fn answers(router: &Router, method: &str, path: &str, origin: &str) -> [He
     let request = |method: &str| Request::builder().method(method).uri(path).header(ORIGIN, origin);
     let preflight = request("OPTIONS")
         .header(ACCESS_CONTROL_REQUEST_METHOD, method)
-        .header(ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type,dpop");
+        .header(ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type,dpop,mcp-protocol-version");
     let plain = request(method).header(COOKIE, "__Host-doorward-session=x");
     let mut answered = Vec::new();
     for request in [preflight, plain] {
@@ -38,6 +38,7 @@ fn of_programs(provider: &Provider) -> Vec<(&'static str, String)> {
     for endpoints in &provider.issuers {
         let paths = endpoints.paths;
         all.extend([paths.discovery, paths.metadata, paths.jwks, paths.userinfo].map(|path| ("GET", path.to_owned())));
+        all.extend(paths.inserted_discovery.map(|path| ("GET", path.to_owned())));
         let posted = [paths.token, paths.userinfo, paths.revocation, paths.pushed, paths.device, paths.registration];
         all.extend(posted.map(|path| ("POST", path.to_owned())));
         all.extend(["GET", "PUT", "DELETE"].map(|method| (method, format!("{}/x", paths.registration))));
@@ -114,7 +115,8 @@ async fn i20_pages_may_call_what_programs_call_and_never_with_credentials() {
             }
             assert!(text(&preflight, &ACCESS_CONTROL_ALLOW_METHODS).contains(method), "{method} {path}");
             let sent = text(&preflight, &ACCESS_CONTROL_ALLOW_HEADERS);
-            assert!(["authorization", "content-type", "dpop"].iter().all(|name| sent.contains(name)), "{sent}");
+            let needed = ["authorization", "content-type", "dpop", "mcp-protocol-version"];
+            assert!(needed.iter().all(|name| sent.contains(name)), "{sent}");
             let read = text(&plain, &ACCESS_CONTROL_EXPOSE_HEADERS);
             assert!(["www-authenticate", "dpop-nonce"].iter().all(|name| read.contains(name)), "{read}");
         }

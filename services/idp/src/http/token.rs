@@ -6,9 +6,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 
 use super::audit;
-use super::client_request::{Received, UNCACHED};
+use super::client_request::{Received, UNCACHED, nonce_header};
 use super::error::ErrorResponse;
 use super::issuer::{IssuerState, at_every_issuer};
+use crate::engine::dpop;
 use crate::engine::error::OAuthError;
 use crate::engine::grants;
 use crate::engine::grants::token_request::TokenRequest;
@@ -22,17 +23,22 @@ pub(crate) fn router(provider: &Provider) -> Router {
 
 async fn token(State(state): State<IssuerState>, request: Request) -> Result<Response, ErrorResponse> {
     let received = Received::read(request).await?;
-    let response = issue(&state, &received).await.map_err(|error| received.refuse(error))?;
-    Ok((UNCACHED, Json(response)).into_response())
+    let (response, nonce) = issue(&state, &received).await.map_err(|error| received.refuse(error))?;
+    Ok((UNCACHED, nonce_header(nonce.as_deref()), Json(response)).into_response())
 }
 
-async fn issue(state: &IssuerState, received: &Received) -> Result<TokenResponse, OAuthError> {
+/// The response, and the nonce for the client's next proof.
+async fn issue(state: &IssuerState, received: &Received) -> Result<(TokenResponse, Option<String>), OAuthError> {
     let IssuerState { provider, endpoints, .. } = state;
     let client_request = received.authenticate(state, endpoints.paths.token).await?;
     let request = TokenRequest { provider, endpoints, client_request: &client_request, now: provider.clock.now() };
-    let response = grants::issue(&request).await?;
+    let issued = grants::issue(&request).await;
+    let response = client_request.answered(provider, issued).await?;
     if let Some(grant) = &response.audit {
-        audit::done(grant.event, &client_request.client.id, &grant.user.id.opaque_id, &received.parts);
+        audit::issued(grant, &client_request.client.id, &received.parts);
     }
-    Ok(response)
+    if let Some(transaction) = &response.transaction {
+        audit::transaction(transaction, &client_request.client.id, &received.parts);
+    }
+    Ok((response, dpop::next_nonce(provider, &client_request.client, &client_request.proofs)))
 }

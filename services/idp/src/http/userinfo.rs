@@ -5,23 +5,25 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use oidc::error::ErrorCode;
 use web::form::is_form;
 
-use super::client_request::{document, proofs, read_form};
+use super::client_request::{document, nonce_header, proofs, read_form};
 use super::error::ErrorResponse;
 use super::issuer::{IssuerState, at_every_issuer};
 use crate::engine::error::OAuthError;
 use crate::engine::proofs::Header;
 use crate::engine::provider::Provider;
-use crate::engine::userinfo::{self, Credential, Scheme};
+use crate::engine::userinfo::{self, Credential, Scheme, UserinfoResponse};
 
 const NO_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer realm="idp", DPoP algs="ES256 EdDSA RS256 PS256""#);
 const INVALID_TOKEN: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="idp", error="invalid_token", DPoP error="invalid_token""#);
 const INVALID_PROOF: HeaderValue = HeaderValue::from_static(r#"DPoP error="invalid_dpop_proof""#);
+const NO_NONCE: HeaderValue =
+    HeaderValue::from_static(r#"DPoP error="use_dpop_nonce", algs="ES256 EdDSA RS256 PS256""#);
 const NO_OPENID: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="idp", error="insufficient_scope", scope="openid""#);
 
@@ -35,8 +37,9 @@ async fn claims(State(state): State<IssuerState>, request: Request) -> Result<Re
     let (parts, body) = request.into_parts();
     let (scheme, token) = read(&parts, body).await?;
     let credential = Credential { scheme, token, proofs: proofs(&parts) };
-    let claims = userinfo::userinfo(provider, endpoints, &credential).await.map_err(challenged)?;
-    Ok(document(claims, "application/jwt"))
+    let UserinfoResponse { claims, dpop_nonce } =
+        userinfo::userinfo(provider, endpoints, &credential).await.map_err(challenged)?;
+    Ok((nonce_header(dpop_nonce.as_deref()), document(claims, "application/jwt")).into_response())
 }
 
 /// The error with the challenge that says how to try again. Where a token is presented, the proof is part of the credential
@@ -48,6 +51,7 @@ fn challenged(error: OAuthError) -> ErrorResponse {
         ErrorCode::InvalidToken => response.with_challenge(INVALID_TOKEN),
         ErrorCode::InsufficientScope => response.with_challenge(NO_OPENID),
         ErrorCode::InvalidDpopProof => response.with_status(StatusCode::UNAUTHORIZED).with_challenge(INVALID_PROOF),
+        ErrorCode::UseDpopNonce => response.with_status(StatusCode::UNAUTHORIZED).with_challenge(NO_NONCE),
         _ => response,
     }
 }

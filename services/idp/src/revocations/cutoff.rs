@@ -1,14 +1,10 @@
 //! Revokes everything that was issued before a time, including stateless tokens, which are stored nowhere.
 
-use std::time::Duration;
-
-use uuid::{Builder, Uuid};
+use authn::ended_sessions::{Cutoff, Issuance, REMEMBERED, second_of};
+use uuid::Uuid;
 
 use super::{Revocation, Revocations};
-use crate::model::{Grant, Seconds, seconds, time_of};
-
-/// How long it is stored: no access token is valid for longer than a day.
-const REMEMBERED: Duration = Duration::from_hours(25);
+use crate::model::{Grant, Seconds, time_of};
 
 /// The tokens to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +25,19 @@ pub enum Of<'a> {
 impl Of<'_> {
     /// The key under which it is stored among the other revocations.
     fn id(self) -> Uuid {
-        derive(&match self {
-            Self::Everyone => ["everyone", "", ""],
-            Self::Person(person) => ["person", person, ""],
-            Self::Consent { person, client } => ["consent", person, client],
-        })
+        let cutoff = match self {
+            Self::Everyone => Cutoff::Everyone,
+            Self::Person(user) => Cutoff::User(user),
+            Self::Consent { person: user, client } => Cutoff::Consent { user, client },
+        };
+        cutoff.id()
     }
-}
-
-fn derive(parts: &[&str; 3]) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&crypto::fingerprint_of_parts(parts)[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// The key under which it is stored that every grant of a session was ended, also those with `offline_access`, which outlive the session
 /// itself. It has no time: nothing is granted in a session that has ended.
 pub(crate) fn grants_of_session(session: Uuid) -> Uuid {
-    derive(&["grants of session", &session.to_string(), ""])
+    Cutoff::GrantsOfSession(session).id()
 }
 
 /// The revocation of everything that was issued before this second. A later one of the same tokens replaces it.
@@ -66,38 +57,31 @@ pub(crate) fn cutoff_ids(grant: &Grant) -> Vec<Uuid> {
 impl Revocations {
     /// Before which second everything was ended by [`before`], of these tokens or of everyone's.
     pub fn cutoff(&self, of: Of<'_>) -> Option<Seconds> {
-        let cutoff = |of: Of<'_>| self.until(of.id()).map(|until| seconds(until - REMEMBERED));
+        let cutoff = |of: Of<'_>| self.until(of.id()).map(second_of);
         cutoff(of).max(cutoff(Of::Everyone))
     }
 
     /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued, or its session with its grants. Checked
     /// at every redemption: codes, device codes, refresh tokens, access tokens, exchanged ID tokens.
     pub fn cuts_off_grant(&self, grant: &Grant, issued: Seconds) -> bool {
-        let Grant { person: Some(person), client, sign_in, .. } = grant else {
-            return self.cuts_off(Of::Everyone, issued);
-        };
-        // whatever was issued for such a sign-in since, by a request or a replica that did not know yet
-        if sign_in.as_ref().is_some_and(|sign_in| self.ends_sign_in(person, sign_in.at)) {
-            return true;
-        }
-        if sign_in.as_ref().and_then(|sign_in| sign_in.session).is_some_and(|session| self.ends_grants_of(session)) {
-            return true;
-        }
-        // a sign-in after the end counts as after it, also where the clock was corrected between both
-        let issued = sign_in.as_ref().map_or(issued, |sign_in| issued.max(sign_in.at));
-        let mut ended = [Of::Person(person), Of::Consent { person, client }].into_iter();
-        ended.any(|of| self.cuts_off(of, issued))
+        self.cuts_off_token(&Issuance {
+            user: grant.person.as_deref(),
+            client: &grant.client,
+            session: grant.sign_in.as_ref().and_then(|sign_in| sign_in.session),
+            signed_in: grant.sign_in.as_ref().map(|sign_in| sign_in.at),
+            issued,
+        })
+    }
+
+    /// The same, of something that says itself for whom and when it was issued.
+    pub fn cuts_off_token(&self, token: &Issuance<'_>) -> bool {
+        !self.is_empty() && token.is_cut_off(|id| self.until(id))
     }
 
     /// Whether everything of a user was ended after a sign-in. In the second of the end itself only the time of issue tells
     /// what came first.
     pub fn ends_sign_in(&self, person: &str, at: Seconds) -> bool {
         self.cuts_off(Of::Person(person), at.saturating_add(1))
-    }
-
-    /// Whether a session was ended with its grants.
-    fn ends_grants_of(&self, session: Uuid) -> bool {
-        !self.is_empty() && self.contains(grants_of_session(session))
     }
 
     /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that

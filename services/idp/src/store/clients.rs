@@ -10,6 +10,7 @@ use store::columns::{micros, time};
 use store::{StoreError, Transaction};
 use uuid::Uuid;
 
+use super::documents::entity as document;
 use super::entity::{client, consent, grant, initial_access};
 use super::{Store, families, revocations, versions};
 
@@ -146,22 +147,25 @@ impl Store {
         Ok(())
     }
 
-    /// The clients that users have granted something before this moment, and that the database does not have: those of other sources, and
-    /// those of none.
+    /// The clients that users have granted something before this moment, and that the database does not have, nor a document of: those of
+    /// other sources, and those of none.
     pub async fn clients_only_in_grants(&self, before: SystemTime) -> Result<BTreeSet<String>, StoreError> {
         let stored = || Query::select().column(client::Column::Id).from(client::Entity).to_owned();
+        let described = || Query::select().column(document::Column::Id).from(document::Entity).to_owned();
         let of_grants = grant::Entity::find()
             .select_only()
             .column(grant::Column::Client)
             .distinct()
             .filter(grant::Column::Created.lt(micros(before)))
-            .filter(grant::Column::Client.not_in_subquery(stored()));
+            .filter(grant::Column::Client.not_in_subquery(stored()))
+            .filter(grant::Column::Client.not_in_subquery(described()));
         let of_consents = consent::Entity::find()
             .select_only()
             .column(consent::Column::Client)
             .distinct()
             .filter(consent::Column::Given.lt(micros(before)))
-            .filter(consent::Column::Client.not_in_subquery(stored()));
+            .filter(consent::Column::Client.not_in_subquery(stored()))
+            .filter(consent::Column::Client.not_in_subquery(described()));
         let read = || async {
             let mut clients: Vec<String> = of_grants.clone().into_tuple().all(self.database.reader()).await?;
             clients.extend(of_consents.clone().into_tuple::<String>().all(self.database.reader()).await?);

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+};
 use store::columns::{micros, span, time};
 use store::{StoreError, Transaction};
 use uuid::Uuid;
@@ -20,7 +22,7 @@ const LISTED: u64 = 1000;
 /// What became of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The next generation has begun; the family is as it is now.
+    /// It was the current one. The next generation has begun, unless the client's tokens are not rotated; the family is as it is now.
     Rotated(Box<Family>),
     /// It was rotated a moment ago: the answer is the same successor once more. The family is as it is now.
     Repeated(Box<Family>),
@@ -74,18 +76,36 @@ impl Store {
         idle_end: SystemTime,
         until: SystemTime,
     ) -> Result<Rotation, StoreError> {
-        let idle_end = micros(idle_end);
-        let over = Expr::case(grant::Column::Ends.lt(idle_end), Expr::col(grant::Column::Ends)).finally(idle_end);
-        let rotate = grant::Entity::update_many()
-            .col_expr(grant::Column::Generation, Expr::col(grant::Column::Generation).add(1))
-            .col_expr(grant::Column::Rotated, Expr::value(micros(now)))
-            .col_expr(grant::Column::IdleEnd, Expr::value(idle_end))
-            .col_expr(grant::Column::Over, over.into())
-            .filter(grant::Column::Id.eq(grant))
-            .filter(grant::Column::Generation.eq(i64::from(presented)))
-            .filter(grant::Column::Over.gt(micros(now)));
+        let rotate = used(grant, presented, now, idle_end)
+            .col_expr(grant::Column::Generation, Expr::col(grant::Column::Generation).add(1));
+        self.write_use(&rotate, (grant, presented), now, grace, until).await
+    }
+
+    /// Uses generation `presented`, which stays the current one: for clients whose refresh tokens are not rotated (FAPI 2.0 Security
+    /// Profile 5.3.2.1). Another generation is answered as by [`Self::rotate`] without grace.
+    pub async fn renew(
+        &self,
+        grant: Uuid,
+        presented: u32,
+        now: SystemTime,
+        idle_end: SystemTime,
+        until: SystemTime,
+    ) -> Result<Rotation, StoreError> {
+        let renew = used(grant, presented, now, idle_end);
+        self.write_use(&renew, (grant, presented), now, Duration::ZERO, until).await
+    }
+
+    /// Writes the use of a token if it is the current one.
+    async fn write_use(
+        &self,
+        update: &UpdateMany<grant::Entity>,
+        (grant, presented): (Uuid, u32),
+        now: SystemTime,
+        grace: Duration,
+        until: SystemTime,
+    ) -> Result<Rotation, StoreError> {
         let write = || async {
-            let rotated = rotate.clone().exec_with_returning(self.database.connection()).await?;
+            let rotated = update.clone().exec_with_returning(self.database.connection()).await?;
             Ok(rotated.into_iter().next())
         };
         if let Some(row) = self.database.run(write).await? {
@@ -160,6 +180,19 @@ impl Store {
         self.revoked(&ended, until);
         Ok(ended)
     }
+}
+
+/// The statement by which the current generation of a family is used.
+fn used(grant: Uuid, presented: u32, now: SystemTime, idle_end: SystemTime) -> UpdateMany<grant::Entity> {
+    let idle_end = micros(idle_end);
+    let over = Expr::case(grant::Column::Ends.lt(idle_end), Expr::col(grant::Column::Ends)).finally(idle_end);
+    grant::Entity::update_many()
+        .col_expr(grant::Column::Rotated, Expr::value(micros(now)))
+        .col_expr(grant::Column::IdleEnd, Expr::value(idle_end))
+        .col_expr(grant::Column::Over, over.into())
+        .filter(grant::Column::Id.eq(grant))
+        .filter(grant::Column::Generation.eq(i64::from(presented)))
+        .filter(grant::Column::Over.gt(micros(now)))
 }
 
 /// Removes families; of which grants.

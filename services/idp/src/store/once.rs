@@ -22,4 +22,13 @@ impl Store {
         };
         self.database.run(write).await
     }
+
+    /// Forgets that this was seen, so that it is seen for the first time once more.
+    pub async fn forget(&self, digest: [u8; 32]) -> Result<(), StoreError> {
+        let write = || async {
+            let delete = once::Entity::delete_by_id(digest.to_vec());
+            Ok(delete.exec(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
 }

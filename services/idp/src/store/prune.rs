@@ -12,6 +12,9 @@ const MARGIN: Duration = Duration::from_mins(5);
 /// How long the delivery of a logout token is attempted.
 const GIVEN_UP: Duration = Duration::from_hours(24);
 
+/// How long the document of a client is kept that is granted nothing any more.
+const DOCUMENTS: Duration = Duration::from_hours(24 * 400);
+
 /// Tables, their keys, and the column with the time of expiry.
 const OVER: [(&str, &str, &str); 12] = [
     ("idp_used_codes", "grant_id", "expires"),
@@ -29,11 +32,12 @@ const OVER: [(&str, &str, &str); 12] = [
 ];
 
 impl Store {
-    /// Removes at most `limit` rows of each kind that expired five minutes ago, and deliveries that have been pending for a
-    /// day. Returns their number. Keys are removed by [`prune_keys`](Self::prune_keys).
+    /// Removes at most `limit` rows of each kind that expired five minutes ago, deliveries that have been pending for a
+    /// day, and documents of clients that have not been used for 400. Returns their number. Keys are removed by [`prune_keys`](Self::prune_keys).
     pub async fn prune(&self, now: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let before = |age| micros(now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
         let mut removed = self.remove(("idp_deliveries", "id", "created"), before(GIVEN_UP), limit).await?;
+        removed += self.remove(("idp_client_documents", "id", "used"), before(DOCUMENTS), limit).await?;
         for kind in OVER {
             removed += self.remove(kind, before(MARGIN), limit).await?;
         }

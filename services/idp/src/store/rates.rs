@@ -72,6 +72,19 @@ impl Store {
         Ok(Err(wait.unwrap_or_else(|| rate.interval())))
     }
 
+    /// Takes back one time of what was done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_back(&self, rate: &Rate, key: [u8; 32]) -> Result<(), StoreError> {
+        let write = || async {
+            let earlier = Expr::cust(format!("busy_until - {}", span(rate.interval())));
+            let row = Entity::update_many().col_expr(Column::BusyUntil, earlier).filter(Column::Key.eq(key.to_vec()));
+            Ok(row.exec(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
     /// One statement, so that of several at the same time no two count as one; whether it was allowed.
     async fn take_once(&self, rate: &Rate, key: [u8; 32], now: SystemTime) -> Result<bool, StoreError> {
         let (interval, present) = (span(rate.interval()), micros(now));

@@ -25,6 +25,8 @@ pub(crate) fn end_credentials(now: SystemTime, backend: DbBackend) -> Vec<Ending
         all("one-time links", "idp_links"),
         all("remembered devices", "idp_trusted_devices"),
         all("initial access tokens", "idp_initial_access"),
+        // a client could have changed its keys and redirect URIs since
+        all("documents of clients", "idp_client_documents"),
         all("signing keys", "idp_keys"),
         end_everything(before(Of::Everyone, seconds(now) + 1), backend),
     ]

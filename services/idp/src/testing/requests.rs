@@ -1,9 +1,11 @@
 //! Requests of browsers and of clients, and what is answered.
 
 use authn::Peer;
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use runtime::ClientCertificate;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -54,13 +56,20 @@ impl Bench {
     }
 
     /// The response to a request as it is.
-    pub(crate) async fn raw(&self, mut request: Request<Body>) -> Reply {
-        let source = Some("192.0.2.1".parse().expect("an address"));
-        request.extensions_mut().insert(Peer { source, ..Peer::default() });
-        let response = self.router.clone().oneshot(request).await.expect("answers");
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Reply {
+        answered(self.router.clone(), request).await
+    }
+
+    /// The response of the listener for clients with certificates, to a client that has shown this one.
+    pub(crate) async fn raw_by_mtls(
+        &self,
+        certificate: Option<&ClientCertificate>,
+        mut request: Request<Body>,
+    ) -> Reply {
+        if let Some(shown) = certificate {
+            request.extensions_mut().insert(shown.clone());
+        }
+        answered(crate::http::for_certificates(&self.provider), request).await
     }
 
     /// The response to JSON that the bearer of a token sends.
@@ -77,6 +86,15 @@ impl Bench {
     pub(crate) async fn register(&self, token: Option<&str>, metadata: &Value) -> Reply {
         self.send_json("POST", REGISTER, token, Some(metadata)).await
     }
+}
+
+async fn answered(router: Router, mut request: Request<Body>) -> Reply {
+    let source = Some("192.0.2.1".parse().expect("an address"));
+    request.extensions_mut().insert(Peer { source, ..Peer::default() });
+    let response = router.oneshot(request).await.expect("answers");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+    Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
 }
 
 impl Browser {

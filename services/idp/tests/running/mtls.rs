@@ -216,14 +216,19 @@ async fn certificate_bound_token_is_refused_without_its_certificate() {
         more["access_token_format"] = json!("opaque");
         more
     };
-    let clients = json!({ "clients": [client("jwt", &bound), client("opaque", &opaque)] });
+    let fapi2 = {
+        let mut more = bound.clone();
+        more["profile"] = json!("fapi2");
+        more
+    };
+    let clients = json!({ "clients": [client("jwt", &bound), client("opaque", &opaque), client("fapi2", &fapi2)] });
     let service = Service::start(&clients, Some(&authority)).await;
     let (own, other) = (authority.sign("one.example"), authority.sign("one.example"));
-    for id in ["jwt", "opaque"] {
+    for id in ["jwt", "opaque", "fapi2"] {
         let (status, body) = answer(service.ask(Some(&own), &service.mtls(TOKEN), id)).await;
         assert_eq!((status, &body["token_type"]), (200, &json!("Bearer")), "{body}");
         let token = body["access_token"].as_str().expect("a token").to_owned();
-        if id == "jwt" {
+        if id != "opaque" {
             assert_eq!(claims(&token)["cnf"], json!({ "x5t#S256": own.thumbprint() }));
         }
         let form = [("token", token.as_str()), ("client_id", id)];

@@ -1,6 +1,6 @@
 //! Clients.
 
-use idp::store::{ClientChange, Store, StoredClient};
+use idp::store::{ClientChange, Store, StoredClient, StoredDocument};
 
 use crate::support::{at, family, id, revoked};
 
@@ -20,6 +20,36 @@ pub(crate) async fn suite(store: &Store) {
     kept(store).await;
     removed(store).await;
     registered(store).await;
+    described(store).await;
+}
+
+/// Documents of clients.
+async fn described(store: &Store) {
+    let id = "https://app.example/client.json";
+    let document = |metadata: &str, fetched, used| StoredDocument {
+        id: id.to_owned(),
+        metadata: metadata.to_owned(),
+        fetched: at(fetched),
+        used: at(used),
+    };
+    assert_eq!(store.client_document(id).await.expect("reads"), None);
+    store.give_consent("curie", id, "openid", at(1000)).await.expect("gives");
+    let only_in_grants = async || store.clients_only_in_grants(at(1001)).await.expect("reads");
+    assert!(only_in_grants().await.contains(id), "no source has it");
+    for one in [document("{}", 1000, 1001), document(r#"{"client_name":"App"}"#, 2000, 2001)] {
+        store.keep_client_document(&one).await.expect("stores");
+        assert_eq!(store.client_document(id).await.expect("reads"), Some(one));
+    }
+    // of a replica that has not fetched it since
+    store.keep_client_document(&document("{}", 1999, 2002)).await.expect("stores");
+    let kept = store.client_document(id).await.expect("reads");
+    assert_eq!(kept, Some(document(r#"{"client_name":"App"}"#, 2000, 2002)));
+    // of a clock that was set back since
+    for one in [document("{}", 9000, 9001), document("{}", 2010, 2011)] {
+        store.keep_client_document(&one).await.expect("stores");
+        assert_eq!(store.client_document(id).await.expect("reads"), Some(one));
+    }
+    assert!(!only_in_grants().await.contains(id), "it is described by its document");
 }
 
 async fn kept(store: &Store) {

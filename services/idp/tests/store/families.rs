@@ -8,6 +8,7 @@ use crate::support::{GRACE, NO_TIME, at, family, id, revoked};
 pub(crate) async fn suite(store: &Store) {
     redeemed(store).await;
     rotated(store).await;
+    renewed(store).await;
     reused(store).await;
     over(store).await;
     revoked_by_hand(store).await;
@@ -54,6 +55,32 @@ async fn rotated(store: &Store) {
     assert!(matches!(next, Rotation::Rotated(family) if family.generation == 2));
     assert_eq!(store.rotate(id(3), 0, at(1511), GRACE, at(2600), at(9000)).await.expect("answers"), Rotation::Reused);
     assert!(revoked(store).await.contains(&id(3)), "two generations back there is no grace");
+}
+
+/// Row [I74](../../../../docs/security-requirements.md#i74).
+async fn renewed(store: &Store) {
+    let begun = family(9, Some("einstein"), "bank");
+    store.begin_family(&begun).await.expect("begins");
+    let renew = async |generation, now, idle_end| {
+        store.renew(id(9), generation, at(now), at(idle_end), at(9000)).await.expect("answers")
+    };
+    let mut wanted = begun.clone();
+    for now in [1500, 1501, 1800] {
+        (wanted.rotated, wanted.idle_end) = (at(now), at(now + 1000));
+        assert_eq!(renew(0, now, now + 1000).await, Rotation::Rotated(Box::new(wanted.clone())), "the same generation");
+    }
+    assert_eq!(store.family(id(9), at(2799)).await.expect("reads"), Some(wanted), "used, it lasts longer");
+    assert_eq!(renew(0, 2800, 3800).await, Rotation::Gone, "it was not used");
+    assert!(!revoked(store).await.contains(&id(9)));
+    // of a client that has changed its profile, so that its tokens were rotated before
+    store.begin_family(&family(10, Some("einstein"), "bank")).await.expect("begins");
+    let first = store.rotate(id(10), 0, at(1500), GRACE, at(2500), at(9000)).await.expect("rotates");
+    assert!(matches!(first, Rotation::Rotated(_)));
+    let renew =
+        async |generation| store.renew(id(10), generation, at(1501), at(2500), at(9000)).await.expect("answers");
+    assert!(matches!(renew(1).await, Rotation::Rotated(family) if family.generation == 1));
+    assert_eq!(renew(0).await, Rotation::Reused, "a former one is no less suspicious");
+    assert_eq!(renew(1).await, Rotation::Gone);
 }
 
 async fn reused(store: &Store) {

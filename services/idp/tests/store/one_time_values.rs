@@ -8,6 +8,12 @@ pub(crate) async fn suite(store: &Store) {
     assert!(store.first_time([1; 32], at(2000)).await.expect("asks"));
     assert!(!store.first_time([1; 32], at(3000)).await.expect("asks"));
     assert!(store.first_time([2; 32], at(2000)).await.expect("asks"));
+    for _ in 0..2 {
+        store.forget([1; 32]).await.expect("forgets");
+    }
+    assert!(store.first_time([1; 32], at(2000)).await.expect("asks"), "it was forgotten");
+    assert!(!store.first_time([1; 32], at(2000)).await.expect("asks"));
+    assert!(!store.first_time([2; 32], at(2000)).await.expect("asks"), "the other was not");
 
     store.push_request([3; 32], "web", "client_id=web&scope=openid", at(2000)).await.expect("keeps");
     assert!(store.push_request([3; 32], "web", "", at(2000)).await.is_err(), "a name is not given twice");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use idp::store::{Redeemed, Store};
+use idp::store::{Redeemed, Store, StoredDocument};
 
 use crate::devices::device;
 use crate::sessions::session;
@@ -33,6 +33,14 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(store.prune(at(far + 86_401), 100).await.expect("prunes"), 3 + 1);
     assert_eq!(waiting(far + 86_401).await, 0);
     assert_eq!(store.consents("noether").await.expect("reads").len(), 1, "consents are not over by themselves");
+
+    let (id, kept_for) = ("https://old.example/client.json".to_owned(), 400 * 86_400);
+    let document = StoredDocument { id: id.clone(), metadata: "{}".to_owned(), fetched: at(far), used: at(far) };
+    store.keep_client_document(&document).await.expect("stores");
+    for (now, is_kept) in [(far + kept_for, true), (far + kept_for + 1, false)] {
+        store.prune(at(now), 100).await.expect("prunes");
+        assert_eq!(store.client_document(&id).await.expect("reads").is_some(), is_kept, "{now}");
+    }
 }
 
 /// One row of each kind, which is over 5 seconds later; and a message.

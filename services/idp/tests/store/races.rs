@@ -31,6 +31,7 @@ fn count<T: PartialEq>(outcomes: &[T], wanted: &T) -> usize {
 async fn suite(stores: &[Store]) {
     codes(stores).await;
     rotations(stores).await;
+    renewals(stores).await;
     once(stores).await;
     requests(stores).await;
     devices(stores).await;
@@ -71,6 +72,18 @@ async fn rotations(stores: &[Store]) {
         }
         assert_eq!(revoked(&stores[0]).await.contains(&id(grant)), grace == NO_TIME);
     }
+}
+
+/// Row [I74](../../../../docs/security-requirements.md#i74).
+async fn renewals(stores: &[Store]) {
+    stores[0].begin_family(&family(102, Some("einstein"), "bank")).await.expect("begins");
+    let renew =
+        |store: Store, _| async move { store.renew(id(102), 0, at(1500), at(2500), at(9000)).await.expect("answers") };
+    let outcomes = all(stores, renew).await;
+    let renewed =
+        outcomes.iter().filter(|outcome| matches!(outcome, Rotation::Rotated(family) if family.generation == 0));
+    assert_eq!(renewed.count(), MANY);
+    assert!(!revoked(&stores[0]).await.contains(&id(102)));
 }
 
 async fn once(stores: &[Store]) {

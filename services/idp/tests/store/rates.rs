@@ -32,6 +32,12 @@ async fn suite(place: &TestDatabase) {
     assert_eq!(take(other, 2, 1000).await, Ok(()), "another key");
     assert_eq!((take(other, 1, 1010).await, take(one, 1, 1010).await), (Ok(()), Err(10)));
 
+    // one at 1010 is taken back
+    assert_eq!(take(one, 1, 1010).await, Err(10));
+    other.give_back(&RATE, [1; 32]).await.expect("is written");
+    assert_eq!((take(one, 1, 1010).await, take(other, 1, 1010).await), (Ok(()), Err(10)));
+    other.give_back(&RATE, [9; 32]).await.expect("there is none");
+
     // a clock that was ahead, and has been corrected since
     assert_eq!(take(one, 3, 9000).await, Ok(()));
     assert_eq!(take(other, 3, 1000).await, Ok(()));

@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use authn::gateway::{IssuedTransaction, TransactionKeySet, TransactionWanted};
 use authn::{Authenticated, Reason, User, UserId};
 use http::{HeaderMap, Method};
 use token::{KeyRing, Minter};
@@ -23,6 +24,14 @@ impl Gateway for Answers {
             kind::APP => Err((self.app)()),
             _ => self.password.clone().ok_or(AuthError::Refused(Reason::WrongSecret)),
         }
+    }
+
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<IssuedTransaction, AuthError> {
+        unreachable!("no route of this test wants a transaction token")
+    }
+
+    async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
+        unreachable!("no route of this test verifies transaction tokens")
     }
 }
 
@@ -122,4 +131,15 @@ async fn credential_is_never_tried_as_a_machine_key_or_service_account() {
     }
     let (_, info) = identify_as(refused, false, Credential::Bearer(secret.to_owned().into())).await;
     assert_eq!(info, [kind::BEARER]);
+}
+
+#[test]
+fn one_of_several_instances_accepts_neither_passwords_nor_app_tokens() {
+    let types = |multi_instance_enabled| {
+        let config =
+            Config { enable_basic_auth: true, enable_app_auth: true, multi_instance_enabled, ..Config::default() };
+        let CredentialTypes { basic, app } = CredentialTypes::of(&config);
+        (basic, app)
+    };
+    assert_eq!((types(false), types(true)), ((true, true), (false, false)));
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::EXPECT;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderName, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 
-use crate::headers::RequestFilter;
+use crate::headers::{RequestFilter, remove_spellings};
+use crate::routes::Route;
 
 /// How many bytes of a refused body are read, so that the client can keep its connection.
 const DRAIN_LIMIT: usize = 64 * 1024;
@@ -38,6 +39,8 @@ struct State {
     most: Option<u64>,
     /// Removes trailers.
     filter: Arc<RequestFilter>,
+    /// The headers in which backends read the user, which are removed from trailers too.
+    user_headers: Arc<[HeaderName]>,
     begin: Instant,
     /// The time of the last progress, in milliseconds after `begin`.
     moved: AtomicU64,
@@ -71,12 +74,14 @@ pub(super) enum Failure {
 }
 
 impl Upload {
-    /// A body of at most so many bytes, with the trailers that the filter leaves.
-    pub(super) fn new(inner: Body, most: Option<u64>, filter: Arc<RequestFilter>) -> (Self, Progress) {
+    /// A body for a route, with the trailers that the filter leaves.
+    pub(super) fn new(inner: Body, route: &Route, filter: Arc<RequestFilter>) -> (Self, Progress) {
+        let most = route.max_body;
         let state = State {
             source: Mutex::new(Source { body: inner, is_started: false, attempt: 0 }),
             most,
             filter,
+            user_headers: Arc::clone(&route.user_headers),
             begin: Instant::now(),
             moved: AtomicU64::new(0),
             too_long: AtomicBool::new(false),
@@ -105,7 +110,9 @@ impl http_body::Body for Upload {
         self.progress.move_on();
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
-                self.progress.0.filter.strip(&mut trailers);
+                let State { filter, user_headers, .. } = &*self.progress.0;
+                filter.strip(&mut trailers);
+                user_headers.iter().for_each(|name| remove_spellings(&mut trailers, name));
                 Frame::trailers(trailers)
             }
             Err(frame) => frame,

@@ -6,7 +6,9 @@
 /// Authentik, Pomerium, Vouch, Envoy, Istio, Kong, Hasura, Grafana, the large clouds' balancers, Apache's modules and common
 /// frameworks read who a user is, where a request comes from, or what it asks for in place of its path and method. The best-known
 /// members of families stand there too, as nginx can remove whole names only.
-pub const LISTED: [&str; 168] = [
+pub const LISTED: [&str; 172] = [
+    "Autoprop-*",
+    "Autoprop-Mfa-Authenticated",
     "Cf-Access-*",
     "Cf-Access-Authenticated-User-Email",
     "Cf-Access-Jwt-Assertion",
@@ -37,6 +39,7 @@ pub const LISTED: [&str; 168] = [
     "Tailscale-User-*",
     "Tailscale-User-Login",
     "True-Client-Ip",
+    "Txn-Token",
     "X-Access-Token",
     "X-Amzn-Mtls-*",
     "X-Amzn-Oidc-*",
@@ -127,6 +130,7 @@ pub const LISTED: [&str; 168] = [
     "X-Ms-Token-*",
     "X-Multi-Factor-Authentication",
     "X-Ocis-Autoprop-*",
+    "X-Ocis-Autoprop-Mfa-Authenticated",
     "X-Ocis-Mfa-Required",
     "X-Original-*",
     "X-Original-Forwarded-For",

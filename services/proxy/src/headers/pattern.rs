@@ -69,7 +69,7 @@ impl NamePattern {
 }
 
 /// Whether two names of headers have the same letters and digits.
-pub(super) fn is_same_name(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 

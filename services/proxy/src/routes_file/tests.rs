@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::*;
 use crate::path::{Leniency, Path};
@@ -215,7 +215,7 @@ fn what_is_odd_is_refused_with_its_place() {
     for (text, expected) in [
         ("routes: [{ path: /a }]", "backend"),
         ("routes: [{ path: a, backend: 'http://a' }]", "route 1: path \"a\" must begin with /"),
-        ("routes: [{ path: /a, backend: 'ftp://a' }]", "route 1: backend"),
+        ("routes: [{ path: /a, backend: 'ftp://a' }]", "route 1: backend must be like"),
         ("routes: [{ path: /a, backend: 'http://a', rewrit: x }]", "rewrit"),
         ("routes: [{ path: /a, regex: b, backend: 'http://a' }]", "exclude each other"),
         ("routes: [{ regex: '(', backend: 'http://a' }]", "route 1: regex"),
@@ -239,6 +239,22 @@ fn what_is_odd_is_refused_with_its_place() {
         ("routes: [{ path: /verify, backend: 'http://a' }]", "route 1: path \"/verify\" is one of the edge's own"),
         ("routes: [{ path: /_doorward/x, backend: 'http://a' }]", "the edge's own"),
         ("routes: [{ path: /tokenreview/, backend: 'http://a' }]", "the edge's own"),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { X-Access-Token: a } }]",
+            "additional_headers: x-access-token is set by",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { 'a b': c } }]",
+            "additional_headers: \"a b\" is not",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', additional_headers: { x_a: b }, request_headers: { set: { X-A: c } } }]",
+            "additional_headers: x_a is in request_headers too",
+        ),
+        (
+            "routes: [{ path: /, backend: 'http://a', skip_x_access_token: true, internal_token: verify }]",
+            "exclude each other",
+        ),
         ("access: [{ host: a, ignore_case: true, action: deny }]", "ignore_case needs a path"),
         ("routes: [{ path: /a, backend: 'http://a', paths: any }]", "any"),
         ("routes: [{ path: /a, backend: 'http://a', internal_token: keep }]", "keep"),
@@ -258,11 +274,56 @@ fn what_is_odd_is_refused_with_its_place() {
         ("access: [{ path: /a, action: allow }, { methods: [get], action: deny }]", "access rule 2: method \"get\""),
         ("access: [{ networks: [cloud.example], action: deny }]", "network"),
         ("access: [{ scopes: ['node:*:rw'], action: authenticate }]", "there is no scope"),
+        (
+            "routes: [{ path: /a, backend: 'http://a', unprotected: true, protected_resource: {} }]",
+            "route 1: protected_resource and unprotected exclude each other",
+        ),
+        ("routes: [{ regex: /a, backend: 'http://a', protected_resource: {} }]", "a path in place of a regex"),
+        ("routes: [{ path: '/a b', backend: 'http://a', protected_resource: {} }]", "its URL cannot hold the path"),
+        ("routes: [{ path: '/a\"b', backend: 'http://a', protected_resource: {} }]", "its URL cannot hold the path"),
+        ("routes: [{ path: /a, backend: 'http://a', protected_resource: { scopes: ['a b'] } }]", "scopes: a scope is"),
+        ("routes: [{ path: /a, backend: 'http://a', protected_resource: { audience: none } }]", "none"),
         ("trees: ['/a/{other}']", "the tree"),
         ("rules: []", "rules"),
     ] {
         let problem = problem(text);
         assert!(problem.contains(expected), "{text}: {problem}");
+    }
+    let problem = problem("routes: [{ path: /a, backend: 'http://user:secret@a' }]");
+    assert!(problem.contains("backend must be like") && !problem.contains("secret"), "{problem}");
+}
+
+/// Row [E45](../../../../docs/security-requirements.md#e45).
+#[test]
+fn keys_of_the_go_proxy_are_read_in_routes() {
+    let text = r"
+routes:
+  - { path: /a, backend: 'http://a', remote_user_header: X-Remote-User, skip_x_access_token: true, additional_headers: { X-B: c }, request_headers: { set: { X-D: e } } }
+  - { path: /, backend: 'http://a' }
+";
+    let routes = parse(text).expect("routes").routes;
+    assert_eq!(routes[0].user_header.as_ref().map(HeaderName::as_str), Some("x-remote-user"));
+    assert!(routes[0].skips_access_token && !routes[1].skips_access_token && routes[1].user_header.is_none());
+    let set: Vec<_> = routes[0].request_headers.set.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(set, ["x-d", "x-b"]);
+    for name in [
+        "X-Access-Token",
+        "x_forwarded_for",
+        "Host",
+        "authorization",
+        "Cookie",
+        "Content-Length",
+        "te",
+        "a b",
+        "",
+        "-_",
+        "X-Set",
+        "x_removed",
+    ] {
+        let problem = problem(&format!(
+            "routes: [{{ path: /, backend: 'http://a', remote_user_header: '{name}', request_headers: {{ set: {{ X-Set: a }}, remove: [X-Removed] }} }}]"
+        ));
+        assert!(problem.starts_with("route 1: remote_user_header: "), "{name}: {problem}");
     }
 }
 

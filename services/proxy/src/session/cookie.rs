@@ -59,15 +59,25 @@ fn is_ours(name: &[u8], of_family: bool) -> bool {
 
 /// Removes Doorward's cookies from a request to a backend; idp, one of Doorward's services, gets its own.
 pub fn strip(headers: &mut HeaderMap, of_family: bool) {
-    let is_ours = |pair: &[u8]| is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family);
-    let has_ours = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_ours);
-    if !headers.get_all(COOKIE).iter().any(has_ours) {
+    remove_where(headers, |name| is_ours(name, of_family));
+}
+
+/// Removes the cookie with this name from a request to a backend.
+pub fn remove(headers: &mut HeaderMap, name: &str) {
+    remove_where(headers, |other| other.trim_ascii() == name.as_bytes());
+}
+
+/// Removes cookies from a request by their names.
+fn remove_where(headers: &mut HeaderMap, is_removed: impl Fn(&[u8]) -> bool) {
+    let is_removed = |pair: &[u8]| is_removed(pair.split(|byte| *byte == b'=').next().unwrap_or_default());
+    let has_one = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_removed);
+    if !headers.get_all(COOKIE).iter().any(has_one) {
         return;
     }
     let lines: Vec<_> = headers.get_all(COOKIE).iter().cloned().collect();
     headers.remove(COOKIE);
     for line in lines {
-        let pairs = line.as_bytes().split(|byte| *byte == b';').filter(|pair| !is_ours(pair));
+        let pairs = line.as_bytes().split(|byte| *byte == b';').filter(|pair| !is_removed(pair));
         let kept: Vec<_> = pairs.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()).collect();
         if !kept.is_empty()
             && let Ok(line) = HeaderValue::from_bytes(&kept.join(&b"; "[..]))
@@ -79,14 +89,24 @@ pub fn strip(headers: &mut HeaderMap, of_family: bool) {
 
 /// Removes Doorward's cookies from a backend's response: it could fix the session of a user.
 pub fn strip_set(headers: &mut HeaderMap, of_family: bool) {
-    let is_ours = |value: &HeaderValue| {
+    remove_set_where(headers, |name| is_ours(name, of_family));
+}
+
+/// Removes the cookie with this name from a backend's response.
+pub fn remove_set(headers: &mut HeaderMap, name: &str) {
+    remove_set_where(headers, |other| other.trim_ascii() == name.as_bytes());
+}
+
+/// Removes cookies from a response by their names.
+fn remove_set_where(headers: &mut HeaderMap, is_removed: impl Fn(&[u8]) -> bool) {
+    let is_removed = |value: &HeaderValue| {
         let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family)
+        is_removed(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
     };
-    if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
+    if !headers.get_all(SET_COOKIE).iter().any(is_removed) {
         return;
     }
-    let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|value| !is_ours(value)).cloned().collect();
+    let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|value| !is_removed(value)).cloned().collect();
     headers.remove(SET_COOKIE);
     for line in lines {
         headers.append(SET_COOKIE, line);
@@ -115,6 +135,16 @@ mod tests {
         strip(&mut idp, true);
         assert_eq!(idp[COOKIE], "__Host-doorward-session=a; doorward-browser=b; e=f");
         assert!(after(&["__Host-doorward-session=a; Path=/"], strip_set, &SET_COOKIE).is_empty());
+    }
+
+    #[test]
+    fn one_cookie_is_removed_by_its_name() {
+        let mut sent = headers(&COOKIE, &["a=1; selector=b ; selectors=c", "selector=d", " selector=e"]);
+        remove(&mut sent, "selector");
+        assert_eq!(sent.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; selectors=c"]);
+        let mut received = headers(&SET_COOKIE, &["selector=a; Path=/", " selector =b", "selectors=c"]);
+        remove_set(&mut received, "selector");
+        assert_eq!(received.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["selectors=c"]);
     }
 
     #[test]

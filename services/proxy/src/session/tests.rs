@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
+use authn::ended_sessions::Issuance;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -220,6 +221,10 @@ struct Issuer;
 impl EndedSessions for Issuer {
     fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
         (sid != "unknown").then_some(issuer == "http://localhost:9" && sid == "ended")
+    }
+
+    fn cuts_off(&self, _: &str, _: &Issuance<'_>) -> Option<bool> {
+        Some(false)
     }
 }
 

@@ -1,10 +1,13 @@
-//! The machine key, and its change while the edge runs.
+//! The machine key, and its change while the edge runs; or what the edge shows in its place.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use ::config::{Environment, InForce, Secret};
 use arc_swap::ArcSwap;
-use runtime::{CHANGEOVER, Context, Random, Service};
+use authn::BoxError;
+use runtime::{CHANGEOVER, Context, FileSetting, FileValue, Random, Reading, Service};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -13,13 +16,19 @@ use crate::Proxy;
 use crate::config::Config;
 use crate::session::seal::Sealer;
 
-/// The machine key that the edge shows to the gateway, and the sealers that follow from it and from the one before it.
+/// The machine key that the edge shows to the gateway, and the sealers that follow from it and from the one before it. Without a key these
+/// follow from the secret of sessions, and a token of the edge is shown, or nothing where its client certificate is enough.
 pub(crate) struct MachineKey {
     current: ArcSwap<State>,
+    /// The token of the edge as a workload, which is shown in place of the key.
+    token: Option<Arc<FileValue<Secret>>>,
+    /// Whether the client certificate of the edge is enough, so that nothing is shown in place of the key.
+    is_by_certificate: bool,
     random: Random,
 }
 
 struct State {
+    /// Empty without a key.
     shown: Secret,
     /// Under the key that is shown.
     sealer: Sealer,
@@ -32,31 +41,67 @@ impl State {
         let sealer = |key: &Secret| Sealer::of_machine_key(key.expose(), random.clone());
         Self { shown: shown.clone(), sealer: sealer(shown), other: (!other.is_empty()).then(|| sealer(other)) }
     }
+
+    /// Seals under a secret that is never shown.
+    fn without_key(secret: &Secret, previous: &Secret, random: &Random) -> Self {
+        Self { shown: Secret::default(), ..Self::new(secret, previous, random) }
+    }
+}
+
+/// The token in a file, which its issuer replaces before it ends.
+fn token(file: PathBuf, context: &Context) -> Result<Arc<FileValue<Secret>>, BoxError> {
+    let name = "PROXY_WORKLOAD_TOKEN_FILE";
+    let setting = FileSetting { service: Proxy::IDENTITY.name, name, files: vec![file.clone()] };
+    let read = move |_: Option<&Secret>| {
+        // whoever makes such tokens decides who reads them; they end soon
+        let text = fs::read_to_string(&file).map_err(|error| format!("{name}: {}: {error}", file.display()))?;
+        let token = text.trim();
+        if token.is_empty() {
+            return Err(format!("{name}: {} is empty", file.display()));
+        }
+        Ok(Reading { value: Secret::from(token), files: vec![file.clone()] })
+    };
+    Ok(FileValue::open(setting, read, |_, _| "it is another token".to_owned(), context)?)
 }
 
 impl MachineKey {
     /// These keys; an empty previous one is none.
+    #[cfg(test)]
     pub(crate) fn new(current: &Secret, previous: &Secret, random: Random) -> Arc<Self> {
         let state = State::new(current, previous, &random);
-        Arc::new(Self { current: ArcSwap::from_pointee(state), random })
+        Arc::new(Self { current: ArcSwap::from_pointee(state), token: None, is_by_certificate: false, random })
     }
 
-    /// The keys of a configuration, which is read again at every reload.
-    pub(super) fn follow(config: &Config, context: &Context) -> Arc<Self> {
-        let key =
-            Self::new(&config.machine_auth_api_key, &config.machine_auth_api_key_previous, context.random.clone());
+    /// The keys and the token of a configuration, which are read again at every reload.
+    ///
+    /// # Errors
+    /// When there is no token in the file for it.
+    pub(super) fn follow(config: &Config, context: &Context) -> Result<Arc<Self>, BoxError> {
+        let (key, random) = (&config.machine_auth_api_key, context.random.clone());
+        let state = if key.is_empty() {
+            State::without_key(&config.session.secret, &config.session.secret_previous, &random)
+        } else {
+            State::new(key, &config.machine_auth_api_key_previous, &random)
+        };
+        let token = config.workload_token_file.clone().map(|file| token(file, context)).transpose()?;
+        let is_by_certificate = config.workload_certificate;
+        let key = Arc::new(Self { current: ArcSwap::from_pointee(state), token, is_by_certificate, random });
         let reload = context.reload.subscribe_from_start();
         let following = follow(Arc::downgrade(&key), config.clone(), context.environment.clone(), reload);
         let shutdown = context.shutdown.clone();
         context.background.spawn("machine key", async move {
             shutdown.run_until_cancelled(following).await;
         });
-        key
+        Ok(key)
     }
 
-    /// What is shown to the gateway.
+    /// What is shown to the gateway: the token, or nothing where the certificate is enough, or else the key.
     pub(super) fn shown(&self) -> SecretString {
-        self.current.load().shown.expose().to_owned().into()
+        match (&self.token, self.is_by_certificate) {
+            (Some(token), _) => token.current().expose().to_owned().into(),
+            (None, true) => SecretString::default(),
+            (None, false) => self.current.load().shown.expose().to_owned().into(),
+        }
     }
 
     /// Seals under the key that is shown.
@@ -157,5 +202,46 @@ mod tests {
         assert!(!opens(&edge, &by_first), "the former key is dropped");
         assert!(!edge.apply(&secret("c"), &Secret::default()), "without a predecessor it is shown at once");
         assert_eq!(edge.shown().expose_secret(), secret("c").expose());
+    }
+
+    /// Row M18.
+    #[tokio::test]
+    async fn token_or_nothing_is_shown_without_a_key_and_never_the_secret_of_sessions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("token");
+        let context = Context::new(Environment::default());
+        let mut config = Config { workload_certificate: true, ..Config::default() };
+        config.session.secret = Secret::from("s".repeat(32));
+        let by_certificate = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(by_certificate.shown().expose_secret(), "");
+        let sealed = by_certificate.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
+
+        config.workload_token_file = Some(file.clone());
+        for text in [None, Some(" \n")] {
+            if let Some(text) = text {
+                fs::write(&file, text).expect("writes");
+            }
+            let problem = MachineKey::follow(&config, &context).err().expect("there is no token").to_string();
+            assert!(problem.contains("PROXY_WORKLOAD_TOKEN_FILE"), "{problem}");
+        }
+        fs::write(&file, "a.b.c\n").expect("writes");
+        let by_token = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(by_token.shown().expose_secret(), "a.b.c");
+        let open = |sealer: &Sealer| sealer.open::<String>(Purpose::SigningKey("k"), &sealed);
+        assert_eq!(by_token.open_with(open).as_deref(), Some("text"));
+        config.machine_auth_api_key = Secret::from("m".repeat(32));
+        let with_both = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(with_both.shown().expose_secret(), "a.b.c", "the key only seals");
+        assert_eq!(with_both.open_with(open), None);
+
+        config.workload_token_file = None;
+        let with_key = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(with_key.shown().expose_secret(), "", "the certificate is shown in place of the key");
+        let sealed = with_key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
+        let open = |sealer: &Sealer| sealer.open::<String>(Purpose::SigningKey("k"), &sealed);
+        assert_eq!(with_both.open_with(open).as_deref(), Some("text"));
+        config.workload_certificate = false;
+        let by_key = MachineKey::follow(&config, &context).expect("opens");
+        assert_eq!(by_key.shown().expose_secret(), "m".repeat(32));
     }
 }

@@ -8,7 +8,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Status, Streaming};
 use uuid::Uuid;
 
-use super::EndedSessions;
+use super::{EndedSessions, Issuance};
 use crate::{Channel, ServiceToken};
 
 /// How long a provider is waited for that has told nothing yet.
@@ -61,6 +61,19 @@ impl Remote {
         Ok(Following { remote: self, messages })
     }
 
+    /// Whether this provider has an issuer, and something of it is among what has ended; `None` if that is unknown at this moment.
+    fn has(&self, issuer: &str, is_among: impl FnOnce(&HashMap<Uuid, SystemTime>) -> bool) -> Option<bool> {
+        let known = self.read();
+        if !known.is_complete && self.started.elapsed() < PATIENCE {
+            return None;
+        }
+        if !known.issuers.iter().any(|own| own == issuer) {
+            return Some(false);
+        }
+        let has_ended = is_among(&known.ended);
+        (has_ended || !known.is_in_doubt).then_some(has_ended)
+    }
+
     // each change of what is known is one step, so that one who panicked has left it whole
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -74,15 +87,11 @@ impl Remote {
 
 impl EndedSessions for Remote {
     fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
-        let known = self.read();
-        if !known.is_complete && self.started.elapsed() < PATIENCE {
-            return None;
-        }
-        if !known.issuers.iter().any(|own| own == issuer) {
-            return Some(false);
-        }
-        let has_ended = sid.parse().is_ok_and(|sid| known.ended.contains_key(&sid));
-        (has_ended || !known.is_in_doubt).then_some(has_ended)
+        self.has(issuer, |ended| sid.parse::<Uuid>().is_ok_and(|sid| ended.contains_key(&sid)))
+    }
+
+    fn cuts_off(&self, issuer: &str, token: &Issuance<'_>) -> Option<bool> {
+        self.has(issuer, |ended| !ended.is_empty() && token.is_cut_off(|id| ended.get(&id).copied()))
     }
 }
 

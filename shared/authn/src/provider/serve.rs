@@ -6,10 +6,12 @@ use proto::cs3::auth::provider::v1beta1::{
 };
 use secrecy::SecretString;
 use tonic::{Request, Response, Status};
+use tracing::Span;
 use tracing::field::display;
 
-use super::extras;
+use super::{extras, failure};
 use crate::audit::Event;
+use crate::trace::record_delegation;
 use crate::{AuthError, Authenticator, Caller, Credentials, causes};
 
 /// Largest request an authenticator reads unless another limit is set, in bytes.
@@ -29,13 +31,14 @@ impl ProviderApi for Provider {
         &self,
         request: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
-        let caller = Caller::of(request.metadata(), request.extensions());
+        let caller = Caller::of(request.metadata(), request.extensions()).with_propagated(request.metadata());
         let AuthenticateRequest { client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
 
         let mut response = Response::new(AuthenticateResponse::default());
         match self.0.authenticate(&credentials).await {
             Ok(answer) => {
+                record_delegation(&Span::current(), &answer.user.id.opaque_id, answer.actor.as_ref(), None);
                 extras::write(&answer, response.metadata_mut());
                 *response.get_mut() = AuthenticateResponse {
                     status: Some(status::ok()),
@@ -49,8 +52,7 @@ impl ProviderApi for Provider {
                     tracing::error!(%error, cause, "authentication came to no verdict");
                 }
                 audit(&credentials, &error);
-                let failure = status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id);
-                response.get_mut().status = Some(failure);
+                response.get_mut().status = Some(failure(&error, &credentials.caller.trace_id));
             }
         }
         Ok(response)

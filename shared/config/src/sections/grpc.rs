@@ -40,9 +40,10 @@ pub struct Grpc {
     /// at once. 30m if unset.
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
     pub max_connection_age: Option<Duration>,
-    /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
-    /// The service trusts them, callers over a Unix socket and callers with a certificate signed by
-    /// `OCIS_GRPC_TLS_CLIENT_CA` to pass on the address that a credential came from.
+    /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate. The
+    /// service trusts them, callers over a Unix socket and callers with a certificate that `OCIS_GRPC_TLS_CLIENT_CA` has
+    /// signed to pass on the address and the known device that a credential came from. It trusts no caller that shows an
+    /// X.509-SVID, not even in these networks, since every workload of a trust domain has one.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"], "default" = LOOPBACK))]
     pub trusted_networks: Vec<String>,
 }
@@ -53,8 +54,8 @@ impl Grpc {
     /// # Errors
     /// When the gRPC server does not require certificates of clients, and the setting `is_set`.
     pub fn require_client_certificates(&self, key: &str, is_set: bool) -> Result<(), Invalid> {
-        let shows_certificates = self.tls.enabled && self.tls.client_ca.is_some();
-        let problem = "names callers by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA is set and OCIS_GRPC_TLS_ENABLED is true; set both, or unset it";
+        let shows_certificates = self.tls.enabled && self.tls.requires_certificates();
+        let problem = "names callers by their certificates, which they show only where OCIS_GRPC_TLS_CLIENT_CA or OCIS_GRPC_TLS_CLIENT_SPIFFE is set and OCIS_GRPC_TLS_ENABLED is true; set both, or unset it";
         Invalid::unless(shows_certificates || !is_set, key, problem)
     }
 
@@ -63,12 +64,18 @@ impl Grpc {
     pub fn source_warning(&self) -> Option<String> {
         let is_local =
             self.addr.is_local() || self.trusted_networks.iter().any(|network| !LOOPBACK.contains(&&**network));
-        (!is_local && self.tls.client_ca.is_none()).then(|| {
-            format!(
-                "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA",
-                self.addr
-            )
-        })
+        let is_tcp = matches!(self.addr, ListenAddr::Tcp { .. });
+        let remedy = if self.tls.client_spiffe {
+            is_tcp.then_some("set OCIS_GRPC_TLS_CLIENT_CA, and give the services that pass addresses on a certificate that it has signed: an X.509-SVID does not suffice")
+        } else {
+            (!is_local)
+                .then_some("set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA")
+        };
+        let remedy = remedy.filter(|_| self.tls.client_ca.is_none())?;
+        Some(format!(
+            "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; {remedy}",
+            self.addr
+        ))
     }
 }
 
@@ -110,11 +117,53 @@ pub struct GrpcTls {
     /// grpc services. Clients need no certificate if unset.
     #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CLIENT_CA"]))]
     pub client_ca: Option<PathBuf>,
+    /// Clients of the gateway, auth-machine and auth-service show an X.509-SVID: a certificate whose SPIFFE id is of one of
+    /// the trust domains in `OCIS_SPIFFE_TRUST_DOMAINS`, which the trust bundle of that domain verifies, and no other
+    /// authority. All other certificates have to be signed by `OCIS_GRPC_TLS_CLIENT_CA`, and are refused if that is not
+    /// set. The other services verify all certificates by `OCIS_GRPC_TLS_CLIENT_CA`, which has to be set for them.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CLIENT_SPIFFE", "<P>_GRPC_TLS_CLIENT_SPIFFE"]))]
+    pub client_spiffe: bool,
+}
+
+impl GrpcTls {
+    /// Whether clients have to show a certificate.
+    fn requires_certificates(&self) -> bool {
+        self.client_ca.is_some() || self.client_spiffe
+    }
 }
 
 impl Section for GrpcTls {
     fn validate(&self) -> Result<(), Invalid> {
-        let is_used = self.client_ca.is_none() || self.enabled;
+        let is_used = !self.requires_certificates() || self.enabled;
         Invalid::unless(is_used, "enabled", "must be true where clients have to show a certificate")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row [M15](../../../../docs/security-requirements.md#m15).
+    #[test]
+    fn server_warns_where_callers_cannot_pass_addresses_on() {
+        let warning = |addr: &str, client_ca: bool, client_spiffe: bool, networks: &[&str]| {
+            let tls = GrpcTls { client_ca: client_ca.then(|| "ca.pem".into()), client_spiffe, ..GrpcTls::default() };
+            let addr = addr.parse().expect("an address");
+            let mut grpc = Grpc { addr, tls, ..Grpc::default() };
+            grpc.trusted_networks.extend(networks.iter().map(|&network| network.to_owned()));
+            grpc.source_warning().unwrap_or_default()
+        };
+        let (pods, none): (&[&str], &[&str]) = (&["10.0.0.0/8"], &[]);
+        assert!(warning("0.0.0.0:9142", false, false, none).contains("OCIS_GRPC_TRUSTED_NETWORKS"));
+        for networks in [none, pods] {
+            for addr in ["0.0.0.0:9142", "127.0.0.1:9142"] {
+                let warning = warning(addr, false, true, networks);
+                assert!(warning.contains("an X.509-SVID does not suffice"), "{addr} {networks:?}: {warning}");
+            }
+            assert_eq!(warning("0.0.0.0:9142", true, true, networks), "");
+            assert_eq!(warning("/run/doorward/gateway.sock", false, true, networks), "");
+        }
+        assert_eq!(warning("0.0.0.0:9142", false, false, pods), "");
+        assert_eq!(warning("127.0.0.1:9142", false, false, none), "");
     }
 }

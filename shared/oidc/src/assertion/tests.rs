@@ -87,6 +87,21 @@ fn i23_an_assertion_is_for_this_server_alone() {
     assert_eq!(client(&without("aud")), Err(AssertionError::Audience));
 }
 
+/// Row [I71](../../../../docs/security-requirements.md#i71).
+#[test]
+fn fapi2_assertion_is_for_the_issuer_as_a_string() {
+    let check = |aud: Value, now| {
+        let text = hs256_jwt(b"a secret", "JWT", &with("aud", aud));
+        Assertion::read(CLIENT_ASSERTION_TYPE, &text).expect("well formed").check_for_issuer(ISSUER, now)
+    };
+    assert_eq!(check(json!(ISSUER), now()), Ok(()));
+    for aud in [json!(TOKEN), json!([ISSUER]), json!([ISSUER, TOKEN]), json!(format!("{ISSUER}/")), json!(null)] {
+        assert_eq!(check(aud.clone(), now()), Err(AssertionError::Audience), "{aud}");
+    }
+    let late = now() + Duration::from_secs(65);
+    assert_eq!(check(json!(ISSUER), late), Err(TimeError::Expired.into()), "times count as for other clients");
+}
+
 #[test]
 fn i23_an_assertion_lives_for_five_minutes() {
     assert_eq!(client(&with("exp", json!(NOW + 310))), Ok(()));

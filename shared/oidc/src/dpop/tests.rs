@@ -153,6 +153,70 @@ fn i29_a_proof_is_good_for_a_minute() {
     assert!(proof.forget_at() > at(NOW + 60));
 }
 
+/// Row [I29](../../../../docs/security-requirements.md#i29).
+#[test]
+fn proof_counts_only_while_it_is_valid_by_its_own_times() {
+    let with_time = |name: &str, time: Value| verified(&with(name, time), None).map(|_| ());
+    for (name, time) in
+        [("exp", NOW + 1), ("exp", NOW + 3600), ("exp", NOW - 30), ("nbf", NOW - 3600), ("nbf", NOW), ("nbf", NOW + 60)]
+    {
+        assert_eq!(with_time(name, json!(time)), Ok(()), "{name} {time}");
+    }
+    for (name, time, error) in [
+        ("exp", NOW - 3600, TimeError::Expired),
+        ("exp", NOW - 66, TimeError::Expired),
+        ("nbf", NOW + 61, TimeError::NotYet),
+        ("nbf", NOW + 3600, TimeError::NotYet),
+    ] {
+        assert_eq!(with_time(name, json!(time)), Err(DpopError::Validity(error)), "{name} {time}");
+    }
+    for name in ["exp", "nbf"] {
+        let malformed = TimeError::Claim(ClaimError::Malformed(name));
+        assert_eq!(with_time(name, json!("now")), Err(DpopError::Validity(malformed)));
+    }
+    assert_eq!(DpopError::Validity(TimeError::Expired).code(), ErrorCode::InvalidDpopProof);
+}
+
+/// Row [I75](../../../../docs/security-requirements.md#i75).
+#[test]
+fn nonce_that_is_needed_is_fresh_and_replaces_the_time() {
+    let pair = pair();
+    let is_fresh = |nonce: &str| nonce == "fresh";
+    let rules = ProofRules { nonce: NonceRule::Fresh(&is_fresh), ..ProofRules::USUAL };
+    let verify = |claims: &Value| {
+        let text = signed(&pair, &header(&pair), claims);
+        Proof::verify_by(&rules, &text, ("POST", URL), None, at(NOW)).map(|proof| proof.jti)
+    };
+    for iat in [NOW, NOW - 3600, NOW + 3600] {
+        let mut claims = with("nonce", json!("fresh"));
+        claims["iat"] = json!(iat);
+        assert_eq!(verify(&claims), Ok("j1".to_owned()), "{iat}");
+    }
+    let mut expired = with("nonce", json!("fresh"));
+    expired["exp"] = json!(NOW - 3600);
+    assert_eq!(verify(&expired), Ok("j1".to_owned()), "the clock of the client does not count");
+    assert_eq!(verify(&claims()), Err(DpopError::Nonce));
+    assert_eq!(verify(&with("nonce", json!("stale"))), Err(DpopError::Nonce));
+    assert_eq!(verify(&with("nonce", json!(1))), Err(ClaimError::Malformed("nonce").into()));
+    assert_eq!(DpopError::Nonce.code(), ErrorCode::UseDpopNonce);
+    let mut elsewhere = with("nonce", json!("fresh"));
+    elsewhere["htu"] = json!("https://idp.example/other");
+    assert_eq!(verify(&elsewhere), Err(DpopError::Address));
+}
+
+/// Row [I75](../../../../docs/security-requirements.md#i75).
+#[test]
+fn proof_is_signed_by_an_algorithm_of_the_rules() {
+    let pair = pair();
+    let text = signed(&pair, &header(&pair), &claims());
+    let by = |algorithms: &[Algorithm]| {
+        let rules = ProofRules { algorithms, ..ProofRules::USUAL };
+        Proof::verify_by(&rules, &text, ("POST", URL), None, at(NOW)).map(|_| ())
+    };
+    assert_eq!(by(&Algorithm::FAPI), Ok(()));
+    assert_eq!(by(&[Algorithm::Es256]), Err(JwtError::Algorithm.into()));
+}
+
 #[test]
 fn i29_the_hash_is_that_of_the_access_token() {
     let ath = json!("fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");

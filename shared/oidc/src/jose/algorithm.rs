@@ -23,6 +23,9 @@ impl Algorithm {
     /// Those with a key pair, the one that every client knows first.
     pub const SIGNING: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
 
+    /// Those of FAPI 2.0 (Security Profile 5.4.1).
+    pub const FAPI: [Self; 3] = [Self::Ps256, Self::Es256, Self::EdDsa];
+
     /// The algorithm as it stands in `alg`.
     pub const fn name(self) -> &'static str {
         match self {

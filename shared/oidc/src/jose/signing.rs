@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -20,7 +21,7 @@ use super::{Algorithm, KeyError, VerifyingKey, compact};
 /// The longest signature, in bytes: that of the longest RSA key.
 const MAX_SIGNATURE: usize = *RSA_BITS.end() / 8;
 /// The types of the tokens that are made all the time.
-const FREQUENT: [&str; 3] = ["JWT", "at+jwt", "logout+jwt"];
+const FREQUENT: [&str; 4] = ["JWT", "at+jwt", "logout+jwt", "txntoken+jwt"];
 
 /// A key pair that signs with one algorithm, held parsed. What is printed of it is its name.
 pub struct SigningKey {
@@ -71,6 +72,23 @@ impl SigningKey {
             Algorithm::Hs256 => return Err(KeyError::Algorithm),
         };
         Self::new(algorithm, kid, pair.map_err(|_| KeyError::Malformed)?)
+    }
+
+    /// The key pair whose private part is this: the scalar of a P-256 key, or the seed of an Ed25519 key (RFC 8032 5.1.5).
+    ///
+    /// # Errors
+    /// [`KeyError::Algorithm`] for an algorithm whose keys are not so made, [`KeyError::Kid`], [`KeyError::Library`], and
+    /// [`KeyError::Malformed`] for a number that is no scalar of P-256: zero, or the order of the curve and beyond. One of 2^32
+    /// random texts is none; the caller tries another.
+    pub fn from_seed(algorithm: Algorithm, kid: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
+        let pair = match algorithm {
+            Algorithm::Es256 => Pair::P256(p256_pair(seed)?),
+            Algorithm::EdDsa => {
+                Pair::Ed25519(Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::Library)?)
+            }
+            Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Hs256 => return Err(KeyError::Algorithm),
+        };
+        Self::new(algorithm, kid, pair)
     }
 
     fn new(algorithm: Algorithm, kid: &str, pair: Pair) -> Result<Self, KeyError> {
@@ -156,6 +174,14 @@ impl SigningKey {
     fn padding(&self) -> &'static dyn RsaEncoding {
         if self.algorithm == Algorithm::Ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 }
     }
+}
+
+/// The key pair of a scalar. The library takes one only together with its public point, which another of its types computes.
+fn p256_pair(scalar: &[u8; 32]) -> Result<EcdsaKeyPair, KeyError> {
+    let private = PrivateKey::from_private_key(&ECDH_P256, scalar).map_err(|_| KeyError::Malformed)?;
+    let public = private.compute_public_key().map_err(|_| KeyError::Library)?;
+    EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, scalar, public.as_ref())
+        .map_err(|_| KeyError::Library)
 }
 
 impl Pair {

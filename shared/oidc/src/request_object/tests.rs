@@ -62,6 +62,43 @@ fn an_object_is_by_its_client_and_for_this_server() {
     }
 }
 
+fn signed_message(claims: Value) -> Result<(), ObjectError> {
+    let claims: Map<String, Value> = serde_json::from_value(claims).expect("an object");
+    check_message_signing(&claims, UNIX_EPOCH + Duration::from_secs(NOW))
+}
+
+/// Row [I72](../../../../docs/security-requirements.md#i72).
+#[test]
+fn fapi2_object_says_for_whom_and_for_which_hour_it_is() {
+    let with = |name: &str, value: Value| {
+        let mut claims = json!({ "aud": ISSUER, "nbf": NOW, "exp": NOW + 60 });
+        claims[name] = value;
+        claims
+    };
+    for good in [
+        with("aud", json!([ISSUER, "https://other.example"])),
+        with("nbf", json!(NOW + 8)),
+        with("exp", json!(NOW + 3600)),
+        json!({ "aud": ISSUER, "nbf": NOW - 3600, "exp": NOW }),
+    ] {
+        assert_eq!(signed_message(good.clone()), Ok(()), "{good}");
+    }
+    for (bad, error) in [
+        (json!({ "nbf": NOW, "exp": NOW + 60 }), ClaimError::Missing("aud").into()),
+        (json!({ "aud": ISSUER, "exp": NOW + 60 }), ClaimError::Missing("nbf").into()),
+        (json!({ "aud": ISSUER, "nbf": NOW }), ClaimError::Missing("exp").into()),
+        (with("nbf", json!("now")), ClaimError::Malformed("nbf").into()),
+        (with("exp", json!(NOW + 3601)), ObjectError::LivesTooLong),
+        (with("exp", json!(NOW)), ObjectError::LivesTooLong),
+        (with("exp", json!(1e300)), ObjectError::LivesTooLong),
+        (json!({ "aud": ISSUER, "nbf": NOW - 3601, "exp": NOW - 1 }), ObjectError::TooOld),
+        (json!({ "aud": ISSUER, "nbf": 0, "exp": NOW }), ObjectError::TooOld),
+    ] {
+        assert_eq!(error.code(), ErrorCode::InvalidRequestObject);
+        assert_eq!(signed_message(bad.clone()), Err(error), "{bad}");
+    }
+}
+
 #[test]
 fn the_object_wins_over_the_query() {
     let query = pairs(&[
@@ -114,6 +151,14 @@ proptest! {
         for value in [json!(text), json!(number), json!([text]), json!({text: number})] {
             let _ = read(json!({name.clone(): value}));
         }
+    }
+
+    /// Row [I72](../../../../docs/security-requirements.md#i72).
+    #[test]
+    fn fapi2_object_is_of_the_last_hour_and_valid_for_an_hour(age in 0..8000_u64, lifetime in 0..8000_u64) {
+        let begins = NOW - age;
+        let outcome = signed_message(json!({ "aud": ISSUER, "nbf": begins, "exp": begins + lifetime }));
+        prop_assert_eq!(outcome.is_ok(), age <= 3600 && (1..=3600).contains(&lifetime));
     }
 
     #[test]

@@ -54,7 +54,7 @@ async fn certificates_of_clients_servers_and_authorities_have_a_metric() {
     let _channel = channel("127.0.0.1:1", &tls, &context).expect("a channel");
     let (cert, key) = authority.sign_for("server", "localhost", (2020, 2033));
     let mut sections = Sections::default();
-    sections.grpc.tls = GrpcTls { enabled: true, cert: Some(cert), key: Some(key), client_ca: None };
+    sections.grpc.tls = GrpcTls { enabled: true, cert: Some(cert), key: Some(key), ..GrpcTls::default() };
     let running = sections.serve(echoing(), &context).await.expect("starts");
     let metrics = context.metrics.render();
     let value = |setting: &str, file: &str| {

@@ -29,6 +29,8 @@ pub(crate) struct PeerConnection {
     pub(crate) identity: Option<PeerIdentity>,
     /// All URIs and DNS names in that certificate.
     pub(crate) names: Arc<[String]>,
+    /// Whether a SPIFFE trust domain has verified that certificate, and not the authority of the family.
+    pub(crate) is_svid: bool,
     /// The certificate of a client to which it is optional.
     pub(crate) certificate: Option<ClientCertificate>,
 }
@@ -80,10 +82,13 @@ impl PeerConnection {
         self.addr.is_none_or(|addr| networks.is_trusted(addr.ip().to_canonical()))
     }
 
-    /// Whether the peer is trusted to forward the address of a client: one with a verified certificate, one that uses a Unix socket, this
-    /// process itself, and those in these networks.
+    /// Whether the peer is trusted to forward the address and the device of a client: one with a certificate of the family's own authority,
+    /// one that uses a Unix socket, this process itself, and those in these networks. None that shows an X.509-SVID over TCP: every workload
+    /// of every trust domain has one, and could guess passwords as any number of sources and devices. Nor does a network, which may be that
+    /// of all pods, say which workload it is (`docs/security-requirements.md#m15`).
     fn is_trusted(&self, protocol: Protocol, networks: &TrustedProxies) -> bool {
         match protocol {
+            Protocol::Grpc if self.is_svid => self.addr.is_none(),
             Protocol::Grpc => self.identity.is_some() || self.is_configured(networks),
             Protocol::Http => self.is_configured(networks) || self.accepted.as_ref().is_some_and(Accepted::is_own),
             Protocol::Debug => false,
@@ -137,6 +142,35 @@ mod tests {
         assert_eq!(kept("127.0.0.9:5", Protocol::Grpc), [true, true]);
         assert_eq!(kept("198.51.100.1:5", Protocol::Grpc), [false, false]);
         assert_eq!(kept("127.0.0.9:5", Protocol::Http), [false, false], "a proxy passes its clients' headers on");
+    }
+
+    /// Row [M15](../../../../docs/security-requirements.md#m15).
+    #[test]
+    fn svid_does_not_vouch_for_sources_and_devices() {
+        let networks = TrustedProxies::parse(&["127.0.0.9".into()]).expect("networks");
+        let introduced = |addr: Option<&str>, is_svid| {
+            let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header(DEVICE_KEY, "AAAA");
+            let mut request = request.header(CALLER_KEY, "spiffe://example.org/app").body(()).expect("a request");
+            let connected = PeerConnection {
+                addr: addr.map(|addr| addr.parse().expect("an address")),
+                identity: Some(PeerIdentity("spiffe://example.org/x".into())),
+                is_svid,
+                ..PeerConnection::default()
+            };
+            connected.introduce(&mut request, Protocol::Grpc, &networks, &TrustedProxies::default());
+            let peer = request.extensions().get::<authn::Peer>().expect("the peer");
+            let source = peer.source.map(|source| source.to_string()).unwrap_or_default();
+            let is_kept = [SOURCE_KEY, DEVICE_KEY].map(|key| request.headers().contains_key(key));
+            // the services have lists of those whose callers count
+            assert!(request.extensions().get::<ForwardedCaller>().is_some() && peer.identity.is_some());
+            (source, peer.is_trusted, is_kept)
+        };
+        let believed = || ("192.0.2.7".to_owned(), true, [true, true]);
+        let ignored = |source: &str| (source.to_owned(), false, [false, false]);
+        assert_eq!(introduced(Some("198.51.100.1:5"), true), ignored("198.51.100.1"));
+        assert_eq!(introduced(Some("127.0.0.9:5"), true), ignored("127.0.0.9"), "in a network of the settings");
+        assert_eq!(introduced(None, true), believed(), "a Unix socket has its own permissions");
+        assert_eq!(introduced(Some("198.51.100.1:5"), false), believed(), "a certificate of the family");
     }
 
     #[test]

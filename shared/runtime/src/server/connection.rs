@@ -34,7 +34,7 @@ use crate::layers::{Body, PeerConnection, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
 use crate::request_body::{RequestBody, Unread};
-use crate::tls::{self, Accepting};
+use crate::tls::{self, Accepting, CertificateNames};
 
 /// Idle HTTP/2 connections are asked so often whether they still live.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -113,9 +113,10 @@ where
         let connected = if let Some(optional) = &tls.optional {
             PeerConnection { certificate: optional.certificate(chain), ..known }
         } else {
-            let names = chain.first().map(tls::names).unwrap_or_default();
+            let proved = chain.first().map(|certificate| tls.names(certificate));
+            let CertificateNames { names, is_svid } = proved.unwrap_or_default();
             let identity = names.first().map(|name| PeerIdentity(name.as_str().into()));
-            PeerConnection { identity, names, ..known }
+            PeerConnection { identity, names, is_svid, ..known }
         };
         Box::pin(self.speak(stream, connected)).await;
     }

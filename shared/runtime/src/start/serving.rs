@@ -80,6 +80,12 @@ impl Serving {
     ) -> Shutdown {
         let shutdown = Shutdown::default();
         readiness.built(app.checks);
+        if let (Some(tls), Some(authorities)) =
+            (sockets.grpc.as_ref().and_then(|socket| socket.tls.as_ref()), app.client_authorities)
+        {
+            // before the first connection is accepted
+            tls.attach_authorities(authorities);
+        }
         if let (Some(socket), Some(grpc), Some(routes)) = (sockets.grpc, listeners.grpc, app.grpc) {
             let (routes, health) = Health::beside(routes, self.identity.name).await;
             let following = health.follow(readiness.clone(), draining.clone(), shutdown.stop.clone());

@@ -13,7 +13,7 @@ use crate::client::channel_within;
 use crate::inherited_listeners::InheritedListener;
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
 use crate::{Check, InheritedListeners, Pages, Task};
-use config::{GrpcClientTls, ListenAddr, Secret};
+use config::{GrpcClientTls, GrpcTls, ListenAddr, Secret};
 
 fn channel(running: &Running) -> authn::Channel {
     let addr = running.grpc.expect("serves gRPC").to_string();
@@ -466,4 +466,21 @@ async fn only_listeners_that_are_on_have_a_name_for_sockets() {
     let problem = check("echo-http").expect_err("it is off");
     assert_eq!(problem.exit_code(), 64);
     assert!(problem.to_string().ends_with("one of echo-grpc, echo-debug"), "{problem}");
+}
+
+/// Row [M15](../../../../docs/security-requirements.md#m15).
+#[tokio::test]
+async fn grpc_server_does_not_start_where_nothing_verifies_its_clients() {
+    let mut sections = Sections::default();
+    sections.grpc.tls = GrpcTls { enabled: true, client_spiffe: true, ..GrpcTls::default() };
+    let with = |authorities| App { client_authorities: authorities, ..echoing() };
+    for authorities in [None, Some(SpiffeAuthorities::default())] {
+        let error = sections.serve(with(authorities), &context()).await.expect_err("is refused");
+        let text = error.to_string();
+        assert!(text.contains("CLIENT_SPIFFE") && text.contains("OCIS_GRPC_TLS_CLIENT_CA"), "{text}");
+        assert_eq!(error.exit_code(), USAGE);
+    }
+    let authorities = SpiffeAuthorities::new(["example.org".to_owned()]);
+    let running = sections.serve(with(Some(authorities)), &context()).await.expect("starts");
+    running.stop().await;
 }

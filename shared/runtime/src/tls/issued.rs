@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ClientHello;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
+use super::cipher_suites::server_provider;
 use super::{Accepting, TlsError, WEB, pem_problem, provider};
 
 /// The protocol of connections that validate a name (RFC 8737 6.2).
@@ -86,7 +87,7 @@ impl IssuedCertificate {
         }
         let config = config(chain, key)
             .map_err(|error| unusable(format!("the issued certificate and its key cannot be used: {error}")))?;
-        let accepting = Arc::new(Accepting { config, optional: None, dated: Vec::new() });
+        let accepting = Arc::new(Accepting { config, optional: None, spiffe: None, dated: Vec::new() });
         self.0.current.store(Some(Arc::new(Issued { accepting, validity })));
         Ok(validity)
     }
@@ -152,7 +153,7 @@ fn challenge_certificate(host: String, authorization: &str) -> Result<Arc<Server
     let key = provider().key_provider.load_private_key(PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
     // not as `config` does it: its check refuses a certificate with a critical extension, as this one must have
     let certified = SingleCertAndKey::from(CertifiedKey::new(chain, key));
-    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(server_provider()).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(certified));
     config.alpn_protocols = vec![ACME_TLS.to_vec()];
     Ok(Arc::new(config))
@@ -162,7 +163,7 @@ fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(server_provider()).with_safe_default_protocol_versions()?;
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
     config.alpn_protocols = WEB.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Arc::new(config))

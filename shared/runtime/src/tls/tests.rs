@@ -3,6 +3,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use rcgen::KeyPair;
+use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedCipherSuite};
+
 use super::*;
 use crate::testing::{Authority, Recorder};
 use config::{ClientTls, GrpcClientTls, HttpClientTls};
@@ -18,7 +22,8 @@ fn now() -> SystemTime {
 fn files(authority: &Authority) -> ServerFiles {
     let (cert, key) = authority.sign("server", "localhost");
     let (cert, key, client_ca) = (Some(cert), Some(key), Some(authority.path("ca.pem")));
-    ServerFiles::of_grpc(&GrpcTls { enabled: true, cert, key, client_ca }).expect("TLS is enabled")
+    ServerFiles::of_grpc(&GrpcTls { enabled: true, cert, key, client_ca, ..GrpcTls::default() })
+        .expect("TLS is enabled")
 }
 
 fn is_same(one: &Arc<Accepting>, other: &Arc<Accepting>) -> bool {
@@ -126,7 +131,7 @@ fn check_reads_certificates_and_returns_those_that_are_not_valid() {
     fs::write(authority.path("server.pem"), "no certificate").expect("writes");
     let error = files.check(now()).expect_err("cannot be used").to_string();
     assert!(error.contains(GRPC.cert) && error.contains("server.pem"), "{error}");
-    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    let temporary = GrpcTls { enabled: true, ..GrpcTls::default() };
     assert!(ServerFiles::of_grpc(&temporary).expect("TLS is enabled").check(now()).expect("has no files").is_none());
 }
 
@@ -140,7 +145,7 @@ fn validity_is_that_of_the_own_certificate_and_a_temporary_one_has_none() {
     tls.reload(true);
     let replaced = tls.validity().expect("a certificate");
     assert!(replaced != (from, until) && replaced.0 <= now() && now() <= replaced.1);
-    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    let temporary = GrpcTls { enabled: true, ..GrpcTls::default() };
     let temporary = ServerFiles::of_grpc(&temporary).expect("TLS is enabled");
     assert_eq!(ServerTls::new(temporary, Clock::manual(now())).expect("is made").validity(), None);
 }
@@ -175,4 +180,56 @@ async fn certificate_of_an_http_client_is_shown_only_to_servers_that_name_its_au
     assert!(!is_shown(&own, &foreign, naming(&foreign)).await, "names its own authority");
     assert!(!is_shown(&own, &foreign, Arc::new(AnyCertificate(provider()))).await, "asks for any");
     assert!(is_shown(&own, &foreign, naming(&family)).await, "another server of the operator");
+}
+
+/// The version and the cipher suite on which a server agrees with a client that offers only these suites; `None` if there are none.
+async fn negotiated(
+    config: &Arc<ServerConfig>,
+    roots: &Path,
+    offered: &[CipherSuite],
+) -> Option<(ProtocolVersion, CipherSuite)> {
+    let mut offering = CryptoProvider::clone(&provider());
+    offering.cipher_suites.retain(|suite| offered.contains(&suite.suite()));
+    let client = ClientConfig::builder_with_provider(Arc::new(offering)).with_safe_default_protocol_versions();
+    let roots = authorities("TEST", roots).expect("reads");
+    let client = client.expect("versions").with_root_certificates(roots).with_no_client_auth();
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let name = ServerName::try_from("localhost").expect("a name");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(config));
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let (near, _far) = tokio::try_join!(connector.connect(name, near), acceptor.accept(far)).ok()?;
+    let connection = near.get_ref().1;
+    Some((connection.protocol_version()?, connection.negotiated_cipher_suite()?.suite()))
+}
+
+/// `docs/security-requirements.md#d60`
+#[tokio::test]
+async fn servers_take_no_cipher_suite_of_tls_1_2_that_bcp_195_does_not_recommend() {
+    let (authority, years) = (Authority::new(), (1975, 4096));
+    let rsa = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key");
+    let signed = [authority.sign("ecdsa", "localhost"), authority.sign_key("rsa", "localhost", years, &rsa)];
+    let issued = IssuedCertificate::new("TEST", |_| std::future::ready(None));
+    let [chain, key] = ["ecdsa.pem", "ecdsa.key"].map(|file| fs::read_to_string(authority.path(file)).expect("reads"));
+    issued.put_to_use(&chain, &key, &["localhost".to_owned()]).expect("fits");
+    let of_files = signed.map(|(cert, key)| {
+        let tls = GrpcTls { enabled: true, cert: Some(cert), key: Some(key), ..GrpcTls::default() };
+        ServerFiles::of_grpc(&tls).expect("TLS is enabled").read().expect("reads").config
+    });
+    let [ecdsa, rsa] = of_files;
+    let issued = Arc::clone(&issued.accepting().expect("a certificate").config);
+    let roots = authority.path("ca.pem");
+    for (kind, config) in [("ECDSA", &ecdsa), ("RSA", &rsa), ("ECDSA", &issued)] {
+        let mut accepted = 0;
+        for suite in ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_none()) {
+            let name = format!("{:?}", suite.suite());
+            let is_recommended = name.starts_with(&format!("TLS_ECDHE_{kind}_WITH_AES_")) && name.contains("_GCM_");
+            let expected = is_recommended.then_some((ProtocolVersion::TLSv1_2, suite.suite()));
+            assert_eq!(negotiated(config, &roots, &[suite.suite()]).await, expected, "{name} with {kind}");
+            accepted += usize::from(is_recommended);
+        }
+        assert_eq!(accepted, 2, "of {kind}");
+        let all: Vec<_> = ALL_CIPHER_SUITES.iter().map(SupportedCipherSuite::suite).collect();
+        let (version, _) = negotiated(config, &roots, &all).await.expect("they agree");
+        assert_eq!(version, ProtocolVersion::TLSv1_3);
+    }
 }

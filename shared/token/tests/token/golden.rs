@@ -99,7 +99,7 @@ fn we_mint_the_bytes_that_go_mints() {
 fn our_own_claims_come_last() {
     let golden = Golden::load();
     let claims = verify(&golden, ISSUED).unwrap();
-    let (actor, sid) = (Some("svc".to_owned()), Some("0b1d8a3e".to_owned()));
+    let (actor, sid) = (Some("svc".into()), Some("0b1d8a3e".to_owned()));
     let answer = Authenticated { amr: "machine".into(), actor, sid, ..answer(&claims) };
     let ours = mint(&golden, &answer, true);
     assert!(

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::support::{NOW, SECRET, alan, at, forge, ring, signed, verifier};
-use authn::{Authenticated, ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType};
+use authn::{
+    Actor, Authenticated, ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType,
+};
 use proptest::{collection, option, prelude::*};
 use serde_json::json;
 use token::{Claims, Minter};
@@ -52,8 +54,15 @@ fn scopes() -> impl Strategy<Value = Scopes> {
     collection::btree_map(text(), scope, 0..3).prop_map(|scopes: BTreeMap<_, _>| Scopes(scopes))
 }
 
+fn actors() -> impl Strategy<Value = Actor> {
+    collection::vec(".{1,20}", 1..=4).prop_map(|subjects| {
+        let chain = subjects.into_iter().map(Actor::from).reduce(|former, actor| actor.nested_in(former).unwrap());
+        chain.unwrap()
+    })
+}
+
 fn answers() -> impl Strategy<Value = Authenticated> {
-    (users(), scopes(), option::of(1..1000_u64), text(), option::of(text()), option::of(text())).prop_map(
+    (users(), scopes(), option::of(1..1000_u64), text(), option::of(actors()), option::of(text())).prop_map(
         |(user, scopes, end, amr, actor, sid)| Authenticated {
             user: Arc::new(user),
             scopes: Arc::new(scopes),

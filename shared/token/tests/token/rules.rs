@@ -351,7 +351,7 @@ fn only_an_active_administrator_with_full_access_administers() {
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).status = authn::UserStatus::Blocked));
     assert!(!allowed(|answer| answer.scopes = Arc::default()));
     // `docs/security-requirements.md#s7`
-    assert!(!allowed(|answer| answer.actor = Some("backup".to_owned())));
+    assert!(!allowed(|answer| answer.actor = Some("backup".into())));
     assert!(!allowed(|answer| answer.amr = authn::amr::APP.into()));
     assert!(!allowed(|answer| answer.amr = authn::amr::OIDC_CLIENT.into()));
     assert!(!allowed(|answer| answer.amr = authn::amr::MACHINE.into()));
@@ -383,5 +383,23 @@ fn a_provisioner_is_let_in_where_people_are_made_and_nowhere_else() {
     for close in [other_way, person, more] {
         let refused = token::authorize_provisioner(&verifier(), at(NOW), &metadata(&close));
         assert!(matches!(refused, Err(TokenError::NotAdministrator)), "{close:?}");
+    }
+}
+
+/// `docs/security-requirements.md#x11`
+#[test]
+fn actors_that_cannot_be_read_make_a_token_malformed() {
+    let verify = |act: Value| {
+        let user = json!({"id": {"opaque_id": "7"}});
+        let claims = json!({"aud": ["reva"], "exp": NOW + 9, "iat": NOW, "user": user, "act": act});
+        verifier().verify(at(NOW), &forge(&claims)).map(|claims| claims.actor.map(|actor| actor.to_string()))
+    };
+    let four = json!({"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}});
+    assert_eq!(verify(four.clone()).unwrap().as_deref(), Some("d < c < b < a"));
+    assert_eq!(verify(json!({"sub": "portal", "iss": "https://idp"})).unwrap().as_deref(), Some("portal"));
+    assert_eq!(verify(Value::Null).unwrap(), None);
+    for act in [json!({"sub": "e", "act": four}), json!({"sub": ""}), json!({}), json!("portal"), json!([])] {
+        let refused = verify(act.clone());
+        assert!(matches!(refused, Err(TokenError::Invalid(Defect::Malformed))), "{act}: {refused:?}");
     }
 }

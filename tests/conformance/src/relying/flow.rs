@@ -128,12 +128,17 @@ pub(crate) fn redemption<'a>(client: &'a Client, request: &'a Request, code: &'a
 
 /// The token endpoint's success (RFC 6749 5.1).
 pub(crate) fn received(reply: &Reply) -> Verdict<Value> {
+    received_as(reply, "bearer")
+}
+
+/// The same, with an access token of this type.
+pub(crate) fn received_as(reply: &Reply, wanted: &str) -> Verdict<Value> {
     ensure(reply.status == StatusCode::OK, format!("the token endpoint: {}", reply.described()))?;
     ensure(reply.is_a("application/json"), "the token endpoint does not answer with application/json")?;
     reply.ensure_not_stored("the token endpoint's answer")?;
     let tokens = reply.json();
     let kind = tokens.get("token_type").and_then(Value::as_str).unwrap_or_default();
-    ensure(kind.eq_ignore_ascii_case("bearer"), format!("token_type is {kind:?}"))?;
+    ensure(kind.eq_ignore_ascii_case(wanted), format!("token_type is {kind:?}"))?;
     let lasts = tokens.get("expires_in").is_none_or(|seconds| seconds.as_u64().is_some_and(|seconds| seconds > 0));
     ensure(lasts, "expires_in is no number of seconds")?;
     Ok(tokens)

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use testkit::run;
 
-use crate::documented::{Documented, equal};
-use crate::kubernetes::{list, text};
-use crate::programs::Program;
-use crate::settings::{Files, said};
-use crate::{read, services, single_services};
+use crate::deploy::documented::{Documented, equal};
+use crate::deploy::kubernetes::{list, text};
+use crate::deploy::programs::Program;
+use crate::deploy::settings::{Files, said};
+use crate::deploy::{read, services, single_services};
 
 const DEFAULT: &str = "docker-compose.yml";
 const HIGHLY_AVAILABLE: &str = "deploy/compose/ha.yml";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::read;
+use crate::deploy::read;
 
 /// The variables of a service, as its configuration describes them.
 pub(crate) struct Documented {

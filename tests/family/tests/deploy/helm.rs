@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::kubernetes::{Manifests, Workload, changed, text};
-use crate::programs::Program;
-use crate::schemas::validate;
-use crate::settings::{Files, check};
-use crate::workspace;
+use crate::deploy::kubernetes::{Manifests, Workload, changed, list, text};
+use crate::deploy::programs::Program;
+use crate::deploy::schemas::validate;
+use crate::deploy::settings::{Files, check};
+use crate::deploy::workspace;
 
 /// The labels that only the chart gives.
 const LABELS: [&str; 5] = [
@@ -99,6 +99,8 @@ fn chart_installs_what_the_overlays_do() {
         ("ha-postgres", &[][..], &[][..]),
         ("mtls", &[], &["tls.certManager.enabled=true"]),
         ("ha-postgres", &["previous-secrets"], &["previousSecrets.enabled=true"]),
+        ("ha-postgres", &["workload-identity"], &["workloadPolicy.enabled=true"]),
+        ("ha-postgres", &["transaction-tokens"], &["settings.OCIS_TRANSACTION_TRUST_DOMAIN=doorward.example.org"]),
     ] {
         let (Some(ours), Some(theirs)) = (changed(name, &[], components), template(values)) else { return };
         let (ours, theirs) = (comparable(&ours), comparable(&theirs));
@@ -126,6 +128,8 @@ fn every_value_of_the_chart_makes_valid_manifests() {
         "settings.OCIS_SMTP_USERNAME=doorward",
         "settings.OCIS_LDAP_URI=ldaps://ldap.example.org",
         "services.users.env.USERS_LOG_LEVEL=debug",
+        "workloadPolicy.enabled=true",
+        "workloadPolicy.configMap=workloads-of-this-cluster",
     ];
     let Some(manifests) = template(&values) else { return };
     validate("the chart", &manifests);
@@ -135,7 +139,13 @@ fn every_value_of_the_chart_makes_valid_manifests() {
     assert!(idp.pod()["securityContext"]["runAsUser"].is_null());
     let proxy = manifests.servers().find(|workload| workload.name() == "proxy").expect("it is there");
     assert_eq!(proxy.variables(&manifests)["PROXY_TRUSTED_PROXIES"], "10.42.0.0/16,fd00::/8");
+    let volume = |name: &str| list(&idp.pod()["volumes"]).iter().find(|volume| volume["name"] == name);
+    let (policy, cluster) = (volume("workloads").expect("the policy"), volume("cluster").expect("a token"));
+    assert_eq!(policy["configMap"]["name"], "workloads-of-this-cluster");
+    let token = &cluster["projected"]["sources"][0]["serviceAccountToken"];
+    assert!(token["path"] == "token" && token["audience"].is_null(), "it is for the API server: {token}");
     let users = manifests.servers().find(|workload| workload.name() == "users").expect("it is there");
+    assert!(!users.variables(&manifests).contains_key("OCIS_WORKLOAD_POLICY_FILE"));
     assert_eq!(users.variables(&manifests)["USERS_LOG_LEVEL"], "debug");
     assert!(manifests.find("NetworkPolicy", "mail").is_some() && manifests.find("NetworkPolicy", "ldap").is_some());
 }
@@ -178,6 +188,8 @@ fn wrong_values_are_refused() {
         ("url=doorward.example.org", "/url"),
         ("url=https://doorward.example.org/", "/url"),
         ("settings.lower=x", "lower"),
+        ("workloadPolicy.enabled=perhaps", "/workloadPolicy/enabled"),
+        ("workloadPolicy.policy=x", "policy"),
         ("services.auth-basic.enabled=false", "services.idp needs the service auth-basic"),
         ("services.idp.enabled=false", "browserSessions.enabled needs the service idp"),
     ] {

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{read, services, workspace};
+use crate::deploy::{read, services, workspace};
 
 #[test]
 fn image_has_the_binary_of_every_service() {

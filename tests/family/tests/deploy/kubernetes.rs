@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs::Program;
-use crate::{read, workspace};
+use crate::deploy::programs::Program;
+use crate::deploy::{read, workspace};
 
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];
 /// The components that no overlay has, and those that they need.
-pub(crate) const EXTRAS: [&str; 10] = [
+pub(crate) const EXTRAS: [&str; 12] = [
     "mail",
     "ldap",
     "tracing",
@@ -21,6 +21,8 @@ pub(crate) const EXTRAS: [&str; 10] = [
     "gateway-api",
     "external-secrets",
     "previous-secrets",
+    "transaction-tokens",
+    "workload-identity",
     "priority-class",
     "openshift",
     "mtls",

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::helm::template;
-use crate::kubernetes::{changed, list, text};
-use crate::{read, single_services};
+use crate::deploy::helm::template;
+use crate::deploy::kubernetes::{changed, list, text};
+use crate::deploy::{read, single_services};
 
 /// The names of the ports in a list of a manifest.
 fn ports(items: &Value) -> BTreeSet<&str> {
@@ -56,5 +56,26 @@ fn alerts_and_dashboard_are_those_of_the_observability_folder() {
         let found = manifests.find("ConfigMap", "doorward-dashboard").expect("there is one");
         assert_eq!(text(&found["data"]["doorward.json"]), dashboard, "{place}");
         assert_eq!(found["metadata"]["labels"]["grafana_dashboard"], "1", "{place}");
+    }
+}
+
+/// Grafana would draw one panel over the other.
+#[test]
+fn panels_of_the_dashboard_have_places_of_their_own() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/observability/dashboard.json")).expect("JSON");
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} is no number"));
+    let (mut ids, mut places, mut queries) = (BTreeSet::new(), BTreeSet::new(), String::new());
+    for panel in list(&dashboard["panels"]) {
+        let (title, grid) = (text(&panel["title"]), &panel["gridPos"]);
+        assert!(ids.insert(number(&panel["id"])), "{title} has the id of another");
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| number(&grid[key]));
+        assert!(w > 0 && h > 0 && x + w <= 24, "{title} is outside of the grid");
+        for place in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row))) {
+            assert!(places.insert(place), "{title} is where another is");
+        }
+        queries.extend(list(&panel["targets"]).iter().map(|target| text(&target["expr"])));
+    }
+    for metric in ["doorward_workload_verifications_total", "doorward_trust_bundle_age_seconds"] {
+        assert!(queries.contains(metric), "{metric} is in no panel");
     }
 }

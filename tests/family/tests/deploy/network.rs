@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::documented::Documented;
-use crate::helm::template;
-use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
+use crate::deploy::documented::Documented;
+use crate::deploy::helm::template;
+use crate::deploy::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
 
 /// A call of a workload by another, and the name of the port.
 type Call<'a> = (&'a str, &'a str, &'a str);

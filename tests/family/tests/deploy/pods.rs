@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::documented::Documented;
-use crate::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
-use crate::read;
+use crate::deploy::documented::Documented;
+use crate::deploy::kubernetes::{Manifests, Workload, changed, list, overlay, overlays, text};
+use crate::deploy::read;
 
 /// How long a service finishes what is in flight once it accepts no more requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 fn documented(workload: Workload<'_>) -> Vec<Documented> {
     let command = text(&workload.container()["command"][0]);
     match command.rsplit('/').next().expect("a command has a name") {
-        "doorward" => crate::single_services().iter().map(|service| Documented::of(service)).collect(),
+        "doorward" => crate::deploy::single_services().iter().map(|service| Documented::of(service)).collect(),
         service => vec![Documented::of(service)],
     }
 }
@@ -191,6 +191,15 @@ fn secrets_are_files_that_only_their_users_have() {
             }
         }
     }
+}
+
+/// `docs/security-requirements.md#x9`
+#[test]
+fn secret_of_transaction_tokens_is_mounted_by_gateway_and_idp_alone() {
+    let Some(manifests) = changed("ha-postgres", &[], &["transaction-tokens"]) else { return };
+    let has_it = |workload: &Workload<'_>| mounted(*workload).iter().any(|file| file.ends_with("/transaction_secret"));
+    let with_it: BTreeSet<_> = manifests.workloads().filter(has_it).map(Workload::name).collect();
+    assert_eq!(with_it, BTreeSet::from(["gateway", "idp"]));
 }
 
 /// The two secrets that services read again while they run.

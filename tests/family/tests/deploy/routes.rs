@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::helm::template;
-use crate::kubernetes::{Manifests, changed, list, overlay, text};
-use crate::read;
+use crate::deploy::helm::template;
+use crate::deploy::kubernetes::{Manifests, changed, list, overlay, text};
+use crate::deploy::read;
 
 /// The Services behind routes.
 fn behind(manifests: &Manifests) -> BTreeSet<&str> {

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::kubernetes::{EXTRAS, Manifests, OVERLAYS, changed, overlay, text};
-use crate::programs::Program;
+use crate::deploy::kubernetes::{EXTRAS, Manifests, OVERLAYS, changed, overlay, text};
+use crate::deploy::programs::Program;
 
 /// The kinds of other projects, whose schemas Kubernetes does not have, and the fields of their specifications that we use.
 const FOREIGN: [(&str, &str, &[&str]); 8] = [

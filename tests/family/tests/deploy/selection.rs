@@ -7,8 +7,8 @@ use config::Environment;
 use gateway::{Gateway, Peers};
 use runtime::{Context, Service};
 
-use crate::kubernetes::{Manifests, changed};
-use crate::settings::{Files, check};
+use crate::deploy::kubernetes::{Manifests, changed};
+use crate::deploy::settings::{Files, check};
 
 /// The services that can be left out, the other components that go with them, and the type of credentials that the gateway has no
 /// more.

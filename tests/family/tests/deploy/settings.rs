@@ -7,8 +7,8 @@ use std::path::Path;
 use tempfile::TempDir;
 use testkit::{Certificates, run, secret, write_secret};
 
-use crate::kubernetes::{EXTRAS, Manifests, Workload, changed, overlays, rendered, text};
-use crate::read;
+use crate::deploy::kubernetes::{EXTRAS, Manifests, Workload, changed, overlays, rendered, text};
+use crate::deploy::read;
 
 /// Files of a test in place of those that Kubernetes mounts.
 pub(crate) struct Files {
@@ -48,6 +48,11 @@ impl Files {
             "/etc/doorward/tls/tls.crt" => shown(&self.certificates.certificate),
             "/etc/doorward/tls/tls.key" => shown(&self.certificates.key),
             "/etc/doorward/tls/ca.crt" => shown(&self.certificates.ca),
+            "/etc/doorward/workloads/policy.yaml" => {
+                let path = self.folder.path().join("policy.yaml");
+                fs::write(&path, "callers: []\n").expect("writes");
+                shown(&path)
+            }
             _ => {
                 let name = value.strip_prefix("/run/secrets/")?.rsplit('/').next()?;
                 let path = self.folder.path().join(name);

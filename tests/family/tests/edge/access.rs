@@ -3,9 +3,9 @@
 use doorward::ServiceId;
 use reqwest::{Method, StatusCode};
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{NODE, OTHER, World, basic, client};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{NODE, OTHER, World, basic, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
@@ -32,7 +32,10 @@ async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
         assert_eq!(world.backend.take().len(), usize::from(status == 200));
     }
     let missing = raw::request(world.edge, "GET /a", &[]).await;
-    let challenges = ["Bearer", "Basic"].map(|scheme| format!("{scheme} realm=\"cloud.example\", charset=\"UTF-8\""));
+    let [bearer, password] =
+        ["Bearer", "Basic"].map(|scheme| format!("{scheme} realm=\"cloud.example\", charset=\"UTF-8\""));
+    let metadata = "http://cloud.example/.well-known/oauth-protected-resource";
+    let challenges = [format!("{bearer}, resource_metadata=\"{metadata}\""), password];
     assert_eq!(missing.header("www-authenticate"), challenges);
     let dav = raw::request(world.edge, "PROPFIND /a", &[]).await;
     assert!(dav.text.contains("<s:message>Authentication error</s:message>"), "{dav:?}");
@@ -138,6 +141,21 @@ async fn the_familys_own_pages_are_reached() {
     let http = client();
     let discovery = http.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
     assert_eq!(discovery.status(), StatusCode::OK);
+    let preflight = [
+        "Origin: https://app.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: content-type,mcp-protocol-version",
+    ];
+    for path in ["/.well-known/oauth-authorization-server", "/konnect/v1/token"] {
+        let reply = raw::request(world.edge, &format!("OPTIONS {path}"), &preflight).await;
+        assert_eq!(
+            (reply.status(), reply.header("access-control-allow-origin")),
+            (200, vec!["*"]),
+            "{path}: {reply:?}"
+        );
+        let allowed = reply.header("access-control-allow-headers").concat();
+        assert!(allowed.contains("content-type") && allowed.contains("mcp-protocol-version"), "{path}: {allowed}");
+    }
     let tokens = http.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
     let tokens: serde_json::Value = tokens.send().await.expect("answers").json().await.expect("JSON");
     assert!(tokens.as_array().is_some_and(|tokens| tokens.len() == 1), "{tokens}");
@@ -166,7 +184,7 @@ async fn a_revoked_token_is_refused_at_its_next_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_family_of_processes_fails_closed_without_its_gateway() {
-    let backend = crate::backend::Backend::start().await;
+    let backend = crate::edge::backend::Backend::start().await;
     let mut layout = testkit::Layout::new("edge-processes", false);
     let file = layout.folder().join("routes.yaml");
     let routes = format!(

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use runtime::{Clock, Context};
 use testkit::{Browser, Landing, Layout};
 
-use crate::world::World;
+use crate::edge::world::World;
 
 const WRONG: &str = "a wrong password";
 

@@ -4,9 +4,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{World, basic, client};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{World, basic, client};
 
 const FORGED: [&str; 14] = [
     "X-Access-Token: forged",

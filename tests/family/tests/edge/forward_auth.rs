@@ -14,9 +14,9 @@ use testkit::note_secret;
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 
-use crate::backend::Backend;
-use crate::raw::{self, Reply};
-use crate::world::{World, basic, client};
+use crate::edge::backend::Backend;
+use crate::edge::raw::{self, Reply};
+use crate::edge::world::{World, basic, client};
 
 async fn behind(name: &str, proxy: &str) -> World {
     World::start_with(name, |layout| {
@@ -319,9 +319,14 @@ async fn verify_and_check_compare_hosts_without_trailing_dot() {
     }
 }
 
+/// Row E49.
 #[tokio::test(flavor = "multi_thread")]
 async fn check_removes_unverified_credentials_and_own_cookies() {
-    let world = behind_envoy("edge-envoy-credentials", "127.0.0.1").await;
+    let world = World::start_with("edge-envoy-credentials", |layout| {
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
+        layout.set("PROXY_GUEST_LINKS_ENABLED", "true");
+    })
+    .await;
     let mut client = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let authorization = basic("einstein", &world.token);
     for (path, cookies, removed, set) in [
@@ -331,6 +336,9 @@ async fn check_removes_unverified_credentials_and_own_cookies() {
         ("/open/pub", "a=1", &[], None),
         ("/a", "a=1; doorward-login-x=y", &[], Some("a=1")),
         ("/a", "a=1", &[], None),
+        ("/a", "a=1; __Host-oc_guest_session=x", &[], Some("a=1")),
+        ("/b", "__Host-oc_guest_session=x", &["cookie"], None),
+        ("/magic_guest_link_auth/a", "a=1; __Host-oc_guest_session=x", &[], None),
     ] {
         let request = check("GET", path, &[("authorization", &*authorization), ("cookie", cookies), ("x-a", "1")]);
         let (_, _, answer) = outcome(client.check(request).await.expect("answers").into_inner());

@@ -1,11 +1,17 @@
 //! Headers that are not the client's to send.
 
+use std::net::SocketAddr;
+
+use axum::Router;
+use http::StatusCode;
 use proxy::headers::LISTED;
 use serde_json::Value;
+use testkit::Layout;
+use tokio::net::TcpListener;
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 const FORGED: &str = "forged-by-the-client";
 /// As many headers as a request may have in addition to its own.
@@ -125,5 +131,91 @@ async fn an_allow_rule_removes_authorization_and_session_cookie() {
         let seen = world.backend.take();
         assert_eq!(!header(&seen[0], "authorization").is_empty(), passed, "{target}");
         assert_eq!(header(&seen[0], "cookie"), ["a=1"], "{target}");
+    }
+}
+
+/// A service of an oCIS that demands several factors, and one that sends headers for browsers itself.
+async fn service() -> SocketAddr {
+    let demands = (StatusCode::FORBIDDEN, [("x-ocis-mfa-required", "true")], "several factors are required");
+    let own = [("content-security-policy", "sandbox"), ("x-frame-options", "DENY")];
+    let router = Router::new()
+        .route("/vault", axum::routing::get(move || async move { demands }))
+        .route("/own", axum::routing::get(move || async move { (own, "a page with a policy") }))
+        .fallback(|| async { "a page" });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn route_all(layout: &mut Layout, service: SocketAddr) {
+    let file = layout.folder().join("service.yaml");
+    std::fs::write(&file, format!("routes: [{{ path: /, backend: 'http://{service}', unprotected: true }}]\n"))
+        .expect("the folder can be written to");
+    layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+}
+
+/// Row F12: the web client asks the user for a further factor when it sees this.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusal_for_want_of_factors_reaches_the_client() {
+    let service = service().await;
+    let world = World::start_with("edge-mfa-required", |layout| {
+        layout.set("OCIS_MFA_ENABLED", "true");
+        route_all(layout, service);
+    })
+    .await;
+    let reply = raw::request(world.edge, "GET /vault", &[]).await;
+    assert_eq!((reply.status(), reply.header("x-ocis-mfa-required")), (403, vec!["true"]), "{reply:?}");
+    assert!(reply.text.ends_with("several factors are required"), "{reply:?}");
+    assert!(reply.header("content-security-policy").is_empty(), "nothing is added where nothing is configured");
+}
+
+/// Row E48.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_for_browsers_are_set_where_the_backend_sets_none() {
+    let service = service().await;
+    let world = World::start_with("edge-csp", |layout| {
+        let file = layout.folder().join("csp.yaml");
+        let directives = "directives: { frame-src: ['https://${COLLABORA_DOMAIN|office.example}/'] }\n";
+        std::fs::write(&file, directives).expect("the folder can be written to");
+        layout.set("PROXY_CSP_CONFIG_FILE_LOCATION", &file.display().to_string());
+        route_all(layout, service);
+    })
+    .await;
+    let page = raw::request(world.edge, "GET /a", &[]).await;
+    let policies = page.header("content-security-policy");
+    assert!(policies.len() == 1 && policies[0].contains("https://office.example/;"), "{page:?}");
+    assert_eq!(
+        (page.header("x-frame-options"), page.header("x-content-type-options")),
+        (vec!["SAMEORIGIN"], vec!["nosniff"])
+    );
+    let own = raw::request(world.edge, "GET /own", &[]).await;
+    assert_eq!((own.header("content-security-policy"), own.header("x-frame-options")), (vec!["sandbox"], vec!["DENY"]));
+    let discovery = raw::request(world.edge, "GET /.well-known/openid-configuration", &[]).await;
+    assert_eq!(
+        (discovery.status(), discovery.header("x-robots-tag").len()),
+        (200, 0),
+        "services of Doorward set their own"
+    );
+}
+
+/// Row E1: what services of an oCIS tell each other about a request, in the spellings that servers take for the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn propagated_metadata_of_clients_reaches_no_backend() {
+    let world = World::start("edge-autoprop").await;
+    let headers = [
+        "X-Ocis-Autoprop-Mfa-Authenticated: forged-by-the-client",
+        "x_ocis_autoprop_mfa_authenticated: forged-by-the-client",
+        "X.Ocis.Autoprop.Mfa-Authenticated: forged-by-the-client",
+        "M-Ocis-Autoprop-Mfa-Authenticated: forged-by-the-client",
+        "m~ocis~autoprop~mfa~authenticated: forged-by-the-client",
+        "Autoprop-Mfa-Authenticated: forged-by-the-client",
+        "autoprop_mfa_authenticated: forged-by-the-client",
+        "X-Multi-Factor-Authentication: forged-by-the-client",
+    ];
+    for target in ["/pub/a", "/open/a"] {
+        assert_eq!(raw::request(world.edge, &format!("GET {target}"), &headers).await.status(), 200, "{target}");
+        let seen = world.backend.take();
+        assert_eq!(found(&seen[0]), Vec::<&Value>::new(), "{target}");
     }
 }

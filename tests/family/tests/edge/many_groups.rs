@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use testkit::{Browser, Layout, authorization_query, code_redemption, log_on, note_secret};
 use tonic::Request;
 
-use crate::backend::{Backend, header};
-use crate::raw;
-use crate::world::{World, basic, client};
+use crate::edge::backend::{Backend, header};
+use crate::edge::raw;
+use crate::edge::world::{World, basic, client};
 
 const MANY: usize = 1000;
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

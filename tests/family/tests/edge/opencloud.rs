@@ -15,9 +15,9 @@ use testkit::Layout;
 use token::{KeyRing, Minter};
 use tokio::net::TcpListener;
 
-use crate::backend::{Backend, header};
-use crate::raw;
-use crate::world::{World, basic, client};
+use crate::edge::backend::{Backend, header};
+use crate::edge::raw;
+use crate::edge::world::{World, basic, client};
 
 /// Where the services find the edge.
 type Edge = Arc<OnceLock<SocketAddr>>;

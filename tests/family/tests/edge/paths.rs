@@ -2,9 +2,9 @@
 
 use testkit::Layout;
 
-use crate::backend::Backend;
-use crate::raw;
-use crate::world::{NODE, OTHER, World, basic};
+use crate::edge::backend::Backend;
+use crate::edge::raw;
+use crate::edge::world::{NODE, OTHER, World, basic};
 
 /// Every kind of name that two servers could read differently.
 const NAMES: [&str; 9] = [

@@ -9,8 +9,8 @@ use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::raw;
-use crate::world::{World, client};
+use crate::edge::raw;
+use crate::edge::world::{World, client};
 
 /// How often a test tries to find a connection in the pool: one may be on its way back there.
 const TRIES: usize = 50;

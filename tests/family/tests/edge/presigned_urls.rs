@@ -1,5 +1,7 @@
 //! Links that web clients sign, with keys that end with what has fetched them.
 
+mod without_machine_key;
+
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -7,8 +9,8 @@ use runtime::{Clock, Context};
 use serde_json::Value;
 use testkit::{Browser, Layout, Mode, SignIn, authorization_query, code_redemption, note_secret};
 
-use crate::backend::header;
-use crate::world::{World, client};
+use crate::edge::backend::header;
+use crate::edge::world::{World, client};
 
 const KEY_PATH: &str = "/ocs/v1.php/cloud/user/signing-key";
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 
-use crate::backend::Backend;
-use crate::raw;
-use crate::world::{World, basic, client};
+use crate::edge::backend::Backend;
+use crate::edge::raw;
+use crate::edge::world::{World, basic, client};
 
 /// The edge before one backend on an unprotected route, with these access rules.
 async fn unprotected(name: &str, access: &str) -> (World, Backend) {

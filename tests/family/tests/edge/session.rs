@@ -11,9 +11,9 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use testkit::{Browser, SignIn};
 
-use crate::backend::header;
-use crate::raw;
-use crate::world::client;
+use crate::edge::backend::header;
+use crate::edge::raw;
+use crate::edge::world::client;
 use site::Site;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
@@ -248,5 +248,5 @@ async fn rule_with_max_age_sends_an_old_session_to_sign_in_again() {
     let answer = answer.expect("answers");
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "an app token has no sign-in");
     let challenge = answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
-    assert!(challenge.ends_with("max_age=\"600\""), "{challenge}");
+    assert!(challenge.contains(", max_age=\"600\", resource_metadata=\""), "{challenge}");
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::raw;
-use crate::world::World;
+use crate::edge::raw;
+use crate::edge::world::World;
 
 const HEAD: &str = "POST /pub/one HTTP/1.1\r\nHost: cloud.example\r\n";
 const HIDDEN: &str = "GET /admin/hidden HTTP/1.1\r\nHost: cloud.example\r\n\r\n";

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{World, basic};
+use crate::edge::world::{World, basic};
 
 const ATTEMPTS: usize = 20;
 const LENGTH: usize = 1024 * 1024;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::raw;
-use crate::world::{World, basic};
+use crate::edge::raw;
+use crate::edge::world::{World, basic};
 
 /// Grants one upgrade, and then answers what it is sent in capital letters.
 async fn shouting() -> SocketAddr {

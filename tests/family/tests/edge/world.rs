@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use runtime::Context;
 use testkit::{Layout, Mode, TestFamily, note_secret};
 
-use crate::backend::Backend;
+use crate::edge::backend::Backend;
 
 pub(crate) const NODE: &str = "1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11";
 pub(crate) const OTHER: &str = "00000000-0000-0000-0000-000000000002";

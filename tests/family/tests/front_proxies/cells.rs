@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::{HOST, Request};
-use crate::door::{Door, Want};
-use crate::forged::{FORGED, NEEDED, ODD_PATHS, Part, TRAILING, spelled, with_forged, with_forged_identity};
-use crate::front::Front;
-use crate::world::NEIGHBOUR;
+use crate::front_proxies::client::{HOST, Request};
+use crate::front_proxies::door::{Door, Want};
+use crate::front_proxies::forged::{
+    FORGED, NEEDED, ODD_PATHS, Part, TRAILING, spelled, with_forged, with_forged_identity,
+};
+use crate::front_proxies::front::Front;
+use crate::front_proxies::world::NEIGHBOUR;
 
 /// A path that is public from one address only.
 pub(crate) const NEAR: &str = "/near";

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-use crate::backend::find;
+use crate::front_proxies::backend::find;
 
 /// Longer than any proxy waits for Doorward.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use testkit::{Server, free_address};
 
-use crate::backend::{Backend, Seen};
-use crate::client::Request;
-use crate::forged::FORGED;
-use crate::front::{Front, Places};
-use crate::world::{World, client, until};
+use crate::front_proxies::backend::{Backend, Seen};
+use crate::front_proxies::client::Request;
+use crate::front_proxies::forged::FORGED;
+use crate::front_proxies::front::{Front, Places};
+use crate::front_proxies::world::{World, client, until};
 
 /// What has to become of a request.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proxy::headers::LISTED;
 
-use crate::client::Request;
+use crate::front_proxies::client::Request;
 
 /// What a forged header says: it must not be found in anything that reaches an application.
 pub(crate) const FORGED: &str = "forged-by-the-client";

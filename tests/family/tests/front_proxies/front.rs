@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use testkit::{Server, report_missing};
 
-use crate::lists;
-use crate::page::Page;
+use crate::front_proxies::lists;
+use crate::front_proxies::page::Page;
 
 /// Where `cargo xtask test` installs those that Debian does not have.
 const ENVIRONMENT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../doors");

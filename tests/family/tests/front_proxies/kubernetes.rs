@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 use testkit::{Certificates, Layout, Mode, TestFamily, note_secret, write_secret};
 
-use crate::front::{are_there, in_path};
-use crate::page::Page;
+use crate::front_proxies::front::{are_there, in_path};
+use crate::front_proxies::page::Page;
 
 const SECRET: &str = "3f6c1a58d2e94b07a1c5e8f29d604b7c";
 

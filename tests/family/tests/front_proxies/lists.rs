@@ -8,7 +8,7 @@ use config::Environment;
 use proxy::headers::LISTED;
 use regex::Regex;
 
-use crate::page;
+use crate::front_proxies::page;
 
 /// The lines with these words enclose what is made.
 const BEGIN: &str = "headers:begin";

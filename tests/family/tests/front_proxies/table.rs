@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::door::Column;
-use crate::front::Front;
+use crate::front_proxies::door::Column;
+use crate::front_proxies::front::Front;
 
 const BEGIN: &str = "# Tested proxies
 

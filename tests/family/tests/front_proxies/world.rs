@@ -12,9 +12,9 @@ use testkit::{
     Browser, Layout, Mode, Server, TestFamily, authorization_query, code_redemption, free_address, log_on, note_secret,
 };
 
-use crate::cells::{CLOSED_HOST, NEAR, OPEN_HOST};
-use crate::front::{Front, Places};
-use crate::page::Page;
+use crate::front_proxies::cells::{CLOSED_HOST, NEAR, OPEN_HOST};
+use crate::front_proxies::front::{Front, Places};
+use crate::front_proxies::page::Page;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 /// The address from which [`NEAR`] is public.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::Error;
 use testkit::{Browser, Landing};
 
-use crate::flow::{OAuthResponse, at, authorization};
-use crate::world::{ASKING, CALLBACK, World};
+use crate::provider::flow::{OAuthResponse, at, authorization};
+use crate::provider::world::{ASKING, CALLBACK, World};
 
 /// When the process is killed, seen from the step's request.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,17 +1,17 @@
 //! What a browser and a client do together, step by step.
 
-use reqwest::Error;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Error, RequestBuilder};
 use serde_json::Value;
 use testkit::{Browser, Landing, authorization_query, code_redemption, note_secret};
 
-use crate::world::{ASKING, CALLBACK, SECRET, World};
+use crate::provider::world::{ASKING, CALLBACK, SECRET, World};
 
 /// The authorization endpoint of the issuer that is the site itself.
 pub(crate) const AUTHORIZE: &str = "/signin/v1/identifier/_/authorize";
 const LOGON: &str = "/signin/v1/identifier/_/logon";
 const CONSENT: &str = "/signin/v1/identifier/_/consent";
-const TOKEN: &str = "/konnect/v1/token";
+pub(crate) const TOKEN: &str = "/konnect/v1/token";
 const INTROSPECTION: &str = "/konnect/v1/introspect";
 
 /// A response of the token or the introspection endpoint.
@@ -67,8 +67,13 @@ impl World {
 
     /// Submits the pages of the flow in a browser until the client has a code.
     pub(crate) async fn code(&self, browser: &mut Browser, client: &str) -> String {
+        self.code_of(browser, client, &authorization(self.base(0), client)).await
+    }
+
+    /// The same for a request with this URL, at the first replica.
+    pub(crate) async fn code_of(&self, browser: &mut Browser, client: &str, url: &str) -> String {
         let base = self.base(0);
-        let mut landing = browser.open(&authorization(base, client)).await.expect("the provider answers");
+        let mut landing = browser.open(url).await.expect("the provider answers");
         for _ in 0..8 {
             if landing.location.starts_with(CALLBACK) {
                 let code = landing.parameter("code").unwrap_or_else(|| panic!("no code: {landing:?}"));
@@ -111,8 +116,13 @@ impl World {
     }
 
     async fn post(&self, base: &str, path: &str, client: &str, form: &[(&str, &str)]) -> Result<OAuthResponse, Error> {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.http.post(format!("{base}{path}")).basic_auth(client, Some(SECRET));
+        self.send(request, form).await
+    }
+
+    /// Sends a form.
+    pub(crate) async fn send(&self, request: RequestBuilder, form: &[(&str, &str)]) -> Result<OAuthResponse, Error> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let answer = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await?;
         let status = answer.status().as_u16();
         let text = answer.text().await?;

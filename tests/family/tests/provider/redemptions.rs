@@ -9,8 +9,8 @@ use testkit::Browser;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::flow::OAuthResponse;
-use crate::world::{TRUSTED, World};
+use crate::provider::flow::OAuthResponse;
+use crate::provider::world::{TRUSTED, World};
 
 /// How often a code is made and redeemed.
 pub(crate) const ROUNDS: usize = 20;

@@ -2,8 +2,8 @@
 
 use testkit::{Browser, CODE_CHALLENGE, Landing};
 
-use crate::flow::{AUTHORIZE, at};
-use crate::world::{ASKING, CALLBACK, NATIVE, TRUSTED, World};
+use crate::provider::flow::{AUTHORIZE, at};
+use crate::provider::world::{ASKING, CALLBACK, NATIVE, TRUSTED, World};
 
 /// The authorization endpoints of both issuers, and what each issuer adds to the site's address.
 const ENDPOINTS: [(&str, &str); 2] = [(AUTHORIZE, ""), ("/oidc/oauth2/auth", "/oidc")];

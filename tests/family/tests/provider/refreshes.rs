@@ -7,9 +7,9 @@ use std::time::Duration;
 use store::testing::Cluster;
 use testkit::Browser;
 
-use crate::flow::OAuthResponse;
-use crate::redemptions::{ROUNDS, at_once, until_revoked};
-use crate::world::{TRUSTED, World};
+use crate::provider::flow::OAuthResponse;
+use crate::provider::redemptions::{ROUNDS, at_once, until_revoked};
+use crate::provider::world::{TRUSTED, World};
 
 /// `IDP_REFRESH_TOKEN_GRACE`, as it is by default.
 const GRACE: Duration = Duration::from_secs(10);

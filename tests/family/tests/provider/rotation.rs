@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tonic::Request;
 
-use crate::world::{ALGORITHMS, World};
+use crate::provider::world::{ALGORITHMS, World};
 
 const ROTATIONS: usize = 10;
 /// `IDP_KEY_AHEAD`, as short as it can be.

@@ -8,6 +8,8 @@ use runtime::{Clock, Context};
 use store::testing::{Cluster, TestDatabase};
 use testkit::{Layout, Mode, Server, TestFamily, free_address, note_secret};
 
+use crate::provider::fapi2;
+
 /// A client that proves who it is and is trusted; its codes bring refresh tokens.
 pub(crate) const TRUSTED: &str = "trusted";
 /// The same, with consent for each request.
@@ -174,5 +176,6 @@ fn clients() -> String {
         "  - id: {NATIVE}\n    application_type: native\n    token_endpoint_auth_method: none\n    \
          redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb']\n"
     );
-    format!("clients:\n{}{}{native}{machines}", person(TRUSTED, "trusted"), person(ASKING, "always"))
+    let (trusted, asking) = (person(TRUSTED, "trusted"), person(ASKING, "always"));
+    format!("clients:\n{trusted}{asking}{native}{machines}{}", fapi2::client())
 }

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use testkit::{Layout, binary, note_secret};
 
-use crate::mail_server::MailServer;
-use crate::world::{is_installed, run};
+use crate::relying::mail_server::MailServer;
+use crate::relying::world::{is_installed, run};
 
 /// The quick start as it runs without configuration, but for its folder and its ports.
 fn variables(layout: &Layout) -> BTreeMap<String, String> {

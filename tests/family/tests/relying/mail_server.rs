@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use testkit::{Certificates, free_address, note_secret};
 
-use crate::world::{PYTHON, SCRIPTS};
+use crate::relying::world::{PYTHON, SCRIPTS};
 
 const LOGIN: &str = "doorward";
 const PASSWORD: &str = "c05f2b7d9ae14c68";

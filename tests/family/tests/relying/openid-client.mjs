@@ -36,6 +36,12 @@ async function codeFlow(browser, config, build = client.buildAuthorizationUrl, o
   return client.authorizationCodeGrant(config, back, checks, undefined, options);
 }
 
+/** Signs a request with this key, and pushes it. */
+const signedAndPushed = (key) => async (config, parameters, options) => {
+  const signed = await client.buildAuthorizationUrlWithJAR(config, parameters, key);
+  return client.buildAuthorizationUrlWithPAR(config, signed.searchParams, options);
+};
+
 const ways = {
   async 'code and PKCE, userinfo, refresh, introspection, revocation, end of session'(browser) {
     const config = await client.discovery(new URL(SITE), 'rp-basic', undefined, client.ClientSecretBasic(SECRET));
@@ -70,11 +76,7 @@ const ways = {
     const key = await privateKey();
     const config = await client.discovery(new URL(SITE), 'rp-key', undefined, client.PrivateKeyJwt(key));
     const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
-    const signedAndPushed = async (_config, parameters, options) => {
-      const signed = await client.buildAuthorizationUrlWithJAR(config, parameters, key);
-      return client.buildAuthorizationUrlWithPAR(config, signed.searchParams, options);
-    };
-    const tokens = await codeFlow(browser, config, signedAndPushed, { DPoP });
+    const tokens = await codeFlow(browser, config, signedAndPushed(key), { DPoP });
     assert.equal(tokens.token_type, 'dpop');
     const { sub } = tokens.claims();
     assert.equal((await client.fetchUserInfo(config, tokens.access_token, sub, { DPoP })).sub, sub);
@@ -82,6 +84,23 @@ const ways = {
     const userinfo = config.serverMetadata().userinfo_endpoint;
     const without = await fetch(userinfo, { headers: { authorization: `Bearer ${renewed.access_token}` } });
     assert.equal(without.status, 401, 'a bound token is good with its key alone');
+  },
+
+  async 'FAPI 2.0: a signed request that is pushed, JARM, DPoP, a refresh token that stays'(browser) {
+    const key = await privateKey();
+    const config = await client.discovery(new URL(SITE), 'rp-fapi', undefined, client.PrivateKeyJwt(key));
+    client.useJwtResponseMode(config);
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
+    const tokens = await codeFlow(browser, config, signedAndPushed(key), { DPoP });
+    assert.equal(tokens.token_type, 'dpop');
+    const { sub } = tokens.claims();
+    let renewed;
+    for (let uses = 0; uses < 2; uses += 1) {
+      renewed = await client.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP });
+      assert.equal(renewed.refresh_token, tokens.refresh_token, 'it is not rotated');
+    }
+    assert.equal((await client.fetchUserInfo(config, renewed.access_token, sub, { DPoP })).sub, sub);
+    await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_request' });
   },
 
   async 'JARM, and answers of which the ID token vouches for the code'(browser) {

@@ -11,7 +11,9 @@ use oidc::jose::{Algorithm, SigningKey};
 use serde_json::json;
 use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret, report_missing};
 
-const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
+pub(crate) const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
+/// The trust domain of transaction tokens.
+pub(crate) const TRUST_DOMAIN: &str = "cloud.example";
 /// The scripts. `cargo xtask test` installs the npm packages in the same folder, where Node looks for them.
 pub(crate) const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
 /// Where `cargo xtask test` installs the Python packages.
@@ -40,14 +42,34 @@ impl World {
     /// Starts the family. `None` if what the scripts need is not installed and `DOORWARD_TEST_REDUCED=1` says that this is
     /// known.
     pub(crate) async fn start(name: &str, place: Place) -> Option<Self> {
+        Self::start_with(name, place, |_| BTreeMap::new()).await
+    }
+
+    /// The same, with more settings; returns further parameters for scripts.
+    pub(crate) async fn start_with(
+        name: &str,
+        place: Place,
+        more: impl FnOnce(&mut Layout) -> BTreeMap<&'static str, String>,
+    ) -> Option<Self> {
         if !is_installed() {
             return None;
         }
         note_secret(SECRET);
         let mut layout = Layout::new(&format!("process-{name}"), false);
-        let environment = settle(&mut layout, place);
+        let mut environment = settle(&mut layout, place);
+        environment.extend(more(&mut layout));
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
         Some(Self { environment, _family: family })
+    }
+
+    /// A parameter that scripts receive.
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        &self.environment[name]
+    }
+
+    /// All of them.
+    pub(crate) fn parameters(&self) -> &BTreeMap<&'static str, String> {
+        &self.environment
     }
 
     /// Runs a script of Node to its end, and answers what it printed.
@@ -113,7 +135,11 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         [&made.ca, &made.certificate, &made.key].map(|path| path.display().to_string());
     match place {
         // the certificate that the edge makes at its first start is trusted as it is
-        Place::Edge => ca = folder.join("data/edge.crt").display().to_string(),
+        Place::Edge => {
+            ca = folder.join("data/edge.crt").display().to_string();
+            // in one place with nonces, in the others without
+            layout.set("IDP_DPOP_NONCES", "fapi2");
+        }
         Place::BehindAProxy => layout.set("IDP_TRUSTED_PROXIES", "127.0.0.1"),
         Place::Itself | Place::Named(_) => {
             layout.set("OCIS_HTTP_TLS_ENABLED", "true");
@@ -126,6 +152,8 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         layout.set("IDP_ISS", &site);
     }
     layout.set("IDP_CLIENTS_FILE", &write("clients.yaml", clients(&key)));
+    layout.set("OCIS_TRANSACTION_SECRET", SECRET);
+    layout.set("OCIS_TRANSACTION_TRUST_DOMAIN", TRUST_DOMAIN);
     layout.set("OCIS_LOG_LEVEL", "info");
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");
@@ -184,12 +212,30 @@ fn clients(key: &SigningKey) -> String {
             "token_endpoint_auth_signing_alg": "ES256",
             "jwks": { "keys": [key.jwk()] },
         })),
+        client("rp-fapi", json!({
+            "profile": "fapi2",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": [key.jwk()] },
+            "require_signed_request_object": true,
+            "response_modes": ["jwt"],
+        })),
         client("rp-apache", json!({
             "secret": SECRET,
             "redirect_uris": ["http://127.0.0.1/callback"],
             "post_logout_redirect_uris": ["http://127.0.0.1/goodbye"],
         })),
         client("rp-agent", json!({ "secret": SECRET })),
+        client("rp-service", json!({
+            "secret": SECRET,
+            "grant_types": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            "response_types": [],
+            "redirect_uris": [],
+            "post_logout_redirect_uris": [],
+            "scope": "files.read files.write",
+            "transaction_tokens": { "scopes": ["files.read", "files.write"], "replace": true },
+        })),
         client("rp-page", json!({
             "application_type": "web",
             "token_endpoint_auth_method": "none",

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use store::testing::Cluster;
 use testkit::{Browser, access_token, signed_in};
 
-use crate::replica::{Answer, Replica, two_behind_one_url};
+use crate::replicas::replica::{Answer, Replica, two_behind_one_url};
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 /// The page behind the edge.

@@ -6,7 +6,7 @@ use store::testing::{Balancer, Cluster};
 use testkit::{Browser, access_token};
 use tokio::sync::watch;
 
-use crate::replica::{Answer, HEALTHY, Replica, two_behind_one_url};
+use crate::replicas::replica::{Answer, HEALTHY, Replica, two_behind_one_url};
 
 /// How long the server does not do what it should.
 const FAILURE: Duration = Duration::from_secs(8);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use store::MAX_STALENESS;
 use store::testing::{Balancer, Cluster};
 
-use crate::replica::{Answer, HEALTHY, Replica, layout, replica_of};
+use crate::replicas::replica::{Answer, HEALTHY, Replica, layout, replica_of};
 
 /// For so long a token may be accepted without an answer of the database: the one bound, and a moment until the database is gone.
 const BOUND: Duration = MAX_STALENESS.saturating_add(Duration::from_millis(500));

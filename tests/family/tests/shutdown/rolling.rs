@@ -9,7 +9,7 @@ use axum::Router;
 use testkit::{Layout, Mode, Server, TestFamily, free_address};
 use tokio::net::TcpListener;
 
-use crate::balancer::Balancer;
+use crate::shutdown::balancer::Balancer;
 
 const REQUESTS: usize = 10_000;
 const CLIENTS: usize = 8;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::workloads;
 use crate::interop::Session;
 use crate::interop::certificates::secret;
 use crate::interop::family::Family;
@@ -31,7 +32,21 @@ pub(super) struct Cluster<'a> {
     administrator: [String; 2],
     configuration: PathBuf,
     cache: PathBuf,
-    _running: [Running<'a>; 2],
+    session: &'a Session<'a>,
+    api_server: ApiServer,
+    /// Ends before its database does.
+    running: Option<Running<'a>>,
+    _database: Running<'a>,
+}
+
+/// How the API server is started.
+struct ApiServer {
+    binary: PathBuf,
+    address: SocketAddr,
+    database: SocketAddr,
+    webhook: PathBuf,
+    certificates: PathBuf,
+    log: PathBuf,
 }
 
 impl<'a> Cluster<'a> {
@@ -39,39 +54,58 @@ impl<'a> Cluster<'a> {
     pub(super) fn start(
         session: &'a Session<'a>,
         scenarios: &Scenarios<'_>,
-        (etcd, api_server, kubectl): (&Path, &Path, PathBuf),
+        (etcd, binary, kubectl): (&Path, PathBuf, PathBuf),
     ) -> Outcome<(Family<'a>, Self)> {
         let database = session.processes.address()?;
-        let first = start_etcd(session, scenarios, etcd, database)?;
+        let running_database = start_etcd(session, scenarios, etcd, database)?;
         let mut family = Family::prepare(session, "kubernetes", scenarios)?;
         let webhook = token_review(&mut family)?;
         let address = session.processes.address()?;
         let url = format!("https://localhost:{}", address.port());
         trust(&mut family, &url)?;
+        workloads::allow(&mut family, &url)?;
         family.run()?;
         add_public_client(&family, CLIENT_ID)?;
         add_public_client(&family, "another-client")?;
         family.certificates.sign("administrator", "/O=system:masters/CN=administrator", None)?;
         family.certificates.sign("accounts", "/CN=accounts", None)?;
-        let mut command = server(api_server, &family, (address, database), &webhook);
-        command.arg(format!("--service-account-issuer={url}"));
-        command.arg(format!("--service-account-jwks-uri={url}/openid/v1/jwks"));
-        command.arg(format!("--cert-dir={}", session.processes.folder("apiserver")?.display()));
-        let mut second = session.processes.start(&mut command, &scenarios.log("kube-apiserver"))?;
-        second.wait_for("the API server listens", 300, || TcpStream::connect(address).is_ok())?;
+        let certificates = session.processes.folder("apiserver")?;
+        let log = scenarios.log("kube-apiserver");
         let path = |name| family.certificates.path(name);
-        let cluster = Self {
+        let mut cluster = Self {
             kubectl,
             url,
             authority: path("ca.pem"),
             administrator: [path("administrator.pem"), path("administrator.key")],
             configuration: session.processes.scratch.join("no-kubeconfig"),
             cache: session.processes.folder("kubectl")?,
-            _running: [first, second],
+            session,
+            api_server: ApiServer { binary, address, database, webhook, certificates, log },
+            running: None,
+            _database: running_database,
         };
-        let is_ready = || Ok(cluster.admin(&["get", "--raw", "/readyz"], "").is_ok_and(|said| said == "ok"));
-        wait_until("the API server is ready", 120, is_ready)?;
+        cluster.restart(&family, &["accounts"])?;
         Ok((family, cluster))
+    }
+
+    /// Starts the API server, which ends before if it runs. It accepts tokens of service accounts by these keys of the family's
+    /// certificates, and signs with the last one.
+    pub(super) fn restart(&mut self, family: &Family<'_>, keys: &[&str]) -> Outcome {
+        self.stop();
+        let ApiServer { address, log, .. } = &self.api_server;
+        let mut command = server(&self.api_server, family, keys);
+        command.arg(format!("--service-account-issuer={}", self.url));
+        command.arg(format!("--service-account-jwks-uri={}/openid/v1/jwks", self.url));
+        let mut running = self.session.processes.start(&mut command, log)?;
+        running.wait_for("the API server listens", 300, || TcpStream::connect(address).is_ok())?;
+        self.running = Some(running);
+        let is_ready = || Ok(self.admin(&["get", "--raw", "/readyz"], "").is_ok_and(|said| said == "ok"));
+        wait_until("the API server is ready", 120, is_ready)
+    }
+
+    /// Ends the API server.
+    pub(super) fn stop(&mut self) {
+        self.running = None;
     }
 
     /// What kubectl prints, as an administrator of the cluster; with its warnings as errors.
@@ -158,19 +192,24 @@ fn trust(family: &mut Family<'_>, issuer: &str) -> Outcome {
     Ok(())
 }
 
-fn server(binary: &Path, family: &Family<'_>, (address, etcd): (SocketAddr, SocketAddr), webhook: &Path) -> Command {
-    let path = |name| family.certificates.path(name);
+fn server(api_server: &ApiServer, family: &Family<'_>, keys: &[&str]) -> Command {
+    let ApiServer { binary, address, database, webhook, certificates, .. } = api_server;
+    let path = |name: &str| family.certificates.path(name);
     let mut command = Command::new(binary);
     command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]);
     command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.99.0.0/24"]);
     // there is no controller that makes the accounts of namespaces
     command.arg("--disable-admission-plugins=ServiceAccount");
-    command.arg(format!("--secure-port={}", address.port())).arg(format!("--etcd-servers=http://{etcd}"));
+    command.arg(format!("--secure-port={}", address.port())).arg(format!("--etcd-servers=http://{database}"));
+    command.arg(format!("--cert-dir={}", certificates.display()));
     command.arg(format!("--tls-cert-file={}", path("server.pem")));
     command.arg(format!("--tls-private-key-file={}", path("server.key")));
     command.arg(format!("--client-ca-file={}", path("ca.pem"))).arg(format!("--api-audiences={AUDIENCE}"));
-    command.arg(format!("--service-account-key-file={}", path("accounts.pem")));
-    command.arg(format!("--service-account-signing-key-file={}", path("accounts.key")));
+    for key in keys {
+        command.arg(format!("--service-account-key-file={}", path(&format!("{key}.pem"))));
+    }
+    let signing = keys.last().map(|key| path(&format!("{key}.key"))).unwrap_or_default();
+    command.arg(format!("--service-account-signing-key-file={signing}"));
     command.arg(format!("--authentication-token-webhook-config-file={}", webhook.display()));
     command.args(["--authentication-token-webhook-version=v1", "--authentication-token-webhook-cache-ttl=1s"]);
     command.arg(format!("--oidc-issuer-url={}", family.url)).arg(format!("--oidc-client-id={CLIENT_ID}"));

@@ -32,7 +32,7 @@ const DEFINITIONS: [((&str, &str), &str, &[&str]); 4] = [
 ];
 
 /// What an installation may add, in the order of docs/kubernetes.md.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 11] = [
     "mail",
     "ldap",
     "tracing",
@@ -40,6 +40,8 @@ const OPTIONAL: [&str; 9] = [
     "gateway-api",
     "external-secrets",
     "previous-secrets",
+    "transaction-tokens",
+    "workload-identity",
     "priority-class",
     "openshift",
 ];
@@ -65,6 +67,7 @@ pub(super) fn run(session: &Session<'_>, cluster: &Cluster<'_>, helm: Option<&Pa
             "monitoring.enabled=true",
             "tls.certManager.enabled=true",
             "previousSecrets.enabled=true",
+            "settings.OCIS_TRANSACTION_TRUST_DOMAIN=doorward.example.org",
         ];
         let manifests = template(helm, &chart, &values);
         scenarios.add(

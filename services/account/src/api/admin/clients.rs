@@ -68,6 +68,8 @@ enum ClientSource {
     Added,
     /// It has registered itself.
     Registered,
+    /// It is described by the document at its `client_id`.
+    Document,
 }
 
 impl From<messages::Client> for Client {
@@ -78,6 +80,7 @@ impl From<messages::Client> for Client {
                 Source::Configured | Source::Unspecified => ClientSource::Configured,
                 Source::Added => ClientSource::Added,
                 Source::Registered => ClientSource::Registered,
+                Source::Document => ClientSource::Document,
             },
             id: client.id,
             name: client.name,

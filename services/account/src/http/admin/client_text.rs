@@ -34,6 +34,7 @@ pub(super) struct ClientText {
     pub(super) configured: &'static str,
     pub(super) added: &'static str,
     pub(super) registered: &'static str,
+    pub(super) document: &'static str,
     pub(super) read_only: &'static str,
     /// The warning on the page of the edge's own client.
     pub(super) edge_client: &'static str,

@@ -141,5 +141,6 @@ fn source_text(texts: &ClientText, source: ClientSource) -> &'static str {
         ClientSource::Configured | ClientSource::Unspecified => texts.configured,
         ClientSource::Added => texts.added,
         ClientSource::Registered => texts.registered,
+        ClientSource::Document => texts.document,
     }
 }

@@ -143,8 +143,14 @@ fn passes(secret: GeneratedSecret, change: &str, change_previous: &str) -> Strin
     if !secret.has_previous() {
         return format!("{change} to the new value, and restart {services}");
     }
+    // a service that starts signs with it at once, and others fetch the keys every ten minutes
+    let published = if secret == GeneratedSecret::Transaction {
+        "eleven minutes after all are ready"
+    } else {
+        "when all are ready"
+    };
     format!(
-        "first {change_previous} to the new value for every service that has it, and restart them; when all are ready, {change} to the new \
+        "first {change_previous} to the new value for every service that has it, and restart them; {published}, {change} to the new \
          value and {change_previous} to the present value, and restart them again; the order of both passes: {services}"
     )
 }
@@ -158,7 +164,10 @@ fn concerned(secret: GeneratedSecret) -> Vec<&'static str> {
 /// The services that read a secret only when they start.
 pub(super) fn restarted(secret: GeneratedSecret) -> &'static [ServiceId] {
     match secret {
-        GeneratedSecret::Jwt | GeneratedSecret::MachineKey | GeneratedSecret::ServiceAccount => &[],
+        GeneratedSecret::Jwt
+        | GeneratedSecret::MachineKey
+        | GeneratedSecret::ServiceAccount
+        | GeneratedSecret::Transaction => &[],
         GeneratedSecret::AppTokenKey => &[ServiceId::AuthApp],
         GeneratedSecret::IdpEncryption => &[ServiceId::Idp],
         GeneratedSecret::EdgeClient => &[ServiceId::Idp, ServiceId::Proxy],
@@ -247,6 +256,9 @@ fn in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(ServiceId, &Se
         GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret)],
         GeneratedSecret::EdgeClient => vec![(ServiceId::Idp, &idp.edge_client_secret)],
         GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret)],
+        GeneratedSecret::Transaction => {
+            vec![(ServiceId::Idp, &idp.transactions.secret), (ServiceId::Gateway, &gateway.transactions.secret)]
+        }
     }
 }
 
@@ -277,5 +289,9 @@ fn previous_in_force(secret: GeneratedSecret, settings: &Settings) -> Vec<(Servi
         GeneratedSecret::IdpEncryption => vec![(ServiceId::Idp, &idp.encryption_secret_previous)],
         GeneratedSecret::EdgeClient => Vec::new(),
         GeneratedSecret::EdgeSession => vec![(ServiceId::Proxy, &proxy.session.secret_previous)],
+        GeneratedSecret::Transaction => vec![
+            (ServiceId::Idp, &idp.transactions.secret_previous),
+            (ServiceId::Gateway, &gateway.transactions.secret_previous),
+        ],
     }
 }

@@ -154,6 +154,10 @@ fn secrets_that_are_read_at_the_start_are_changed_in_two_passes() {
     ];
     let places: Vec<_> = steps.iter().map(|step| variable.find(step)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{variable}");
+    let published =
+        Source::Variable("OCIS_TRANSACTION_SECRET".to_owned()).remedy_to_rotate(GeneratedSecret::Transaction);
+    let step = "restart them; eleven minutes after all are ready, set OCIS_TRANSACTION_SECRET to the new value";
+    assert!(published.contains(step), "verifiers fetch the keys every ten minutes: {published}");
 
     let file = |path: &str| Source::File { variable: "OCIS_JWT_SECRET_FILE".to_owned(), path: path.to_owned() };
     let credential = file("/run/credentials/doorward.service/jwt-secret");

@@ -25,9 +25,15 @@ pub(super) struct Options {
     /// It cannot keep a secret, and gets none
     #[arg(long)]
     public: bool,
+    /// The SPIFFE ID of the workload that it is; it proves that by JWT-SVIDs. It may end in /*
+    #[arg(long, value_name = "SPIFFE_ID", conflicts_with = "public")]
+    spiffe_id: Option<String>,
     /// A grant type, as in `client_credentials`; may be repeated
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// A security profile that it follows: `fapi2`
+    #[arg(long, value_name = "PROFILE", value_parser = ["fapi2"])]
+    profile: Option<String>,
     /// What it may ask for, with spaces between; everything if left out
     #[arg(long)]
     scope: Option<String>,
@@ -47,13 +53,16 @@ impl Options {
     pub(super) fn members(self) -> Result<Map<String, Value>, BoxError> {
         let mut members = self.metadata.as_deref().map(read).transpose()?.unwrap_or_default();
         let texts = |texts: Vec<String>| (!texts.is_empty()).then(|| Value::from(texts));
+        let method = if self.public { Some("none") } else { self.spiffe_id.as_ref().map(|_| "spiffe_jwt") };
         let named = [
             ("client_name", self.name.map(Value::from)),
             ("redirect_uris", texts(self.redirect_uris)),
             ("post_logout_redirect_uris", texts(self.post_logout_redirect_uris)),
             ("application_type", self.native.then(|| "native".into())),
-            ("token_endpoint_auth_method", self.public.then(|| "none".into())),
+            ("token_endpoint_auth_method", method.map(Value::from)),
+            ("spiffe_id", self.spiffe_id.map(Value::from)),
             ("grant_types", texts(self.grant_types)),
+            ("profile", self.profile.map(Value::from)),
             ("scope", self.scope.map(Value::from)),
             ("consent", self.trusted.then(|| "trusted".into())),
             ("id_token_claims", texts(self.id_token_claims)),

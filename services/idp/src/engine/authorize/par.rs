@@ -46,18 +46,19 @@ pub(crate) async fn push(
     let request = request::validate(provider, endpoints, parameters, Some(client)).await.map_err(error)?;
     let dpop_jkt = bound_key(provider, endpoints, pushed, request.dpop_jkt.clone()).await?;
     let request = ValidRequest { dpop_jkt, ..request };
-    let request_uri = pushed_request::keep(provider, &client.id, &request.pending()).await?;
-    Ok(PushedResponse { request_uri, expires_in: provider.config.lifetimes.pushed_request.as_secs() })
+    let (request_uri, lifetime) = pushed_request::keep(provider, client, &request.pending()).await?;
+    Ok(PushedResponse { request_uri, expires_in: lifetime.as_secs() })
 }
 
 /// The key that alone may redeem the code: the one that the client has proved to have, or has named (RFC 9449 10.1).
 async fn bound_key(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
-    ClientRequest { proofs, .. }: &ClientRequest<'_>,
+    ClientRequest { client, proofs, .. }: &ClientRequest<'_>,
     named: Option<String>,
 ) -> Result<Option<String>, OAuthError> {
-    match (dpop::proof(provider, proofs, &proofs.url(endpoints, endpoints.paths.pushed), None).await?, named) {
+    let url = proofs.url(endpoints, endpoints.paths.pushed);
+    match (dpop::proof(provider, client, proofs, &url, None).await?, named) {
         (Some(proved), Some(named)) if proved != named => {
             Err(OAuthError::new(ErrorCode::InvalidDpopProof, "dpop_jkt is not the key of the DPoP proof"))
         }

@@ -1,6 +1,8 @@
 //! Pushed authorization requests (RFC 9126): the client sends the request itself, proves who it is, and sends the browser with
 //! a name for it that is answered once.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
@@ -8,21 +10,31 @@ use store::StoreError;
 
 use super::flow::PendingRequest;
 use super::rejection::Rejection;
+use crate::engine::clients::Client;
 use crate::engine::provider::Provider;
 
 /// The prefix of the names.
 pub(super) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
-/// Keeps a request of a client; answers its `request_uri`.
+/// The longest lifetime for clients that follow FAPI 2.0: less than ten minutes (Security Profile 5.3.2.2).
+const OF_FAPI2: Duration = Duration::from_secs(599);
+
+/// Keeps a request of a client; answers its `request_uri`, and how long that is known.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) async fn keep(provider: &Provider, client: &str, request: &PendingRequest) -> Result<String, StoreError> {
+pub(super) async fn keep(
+    provider: &Provider,
+    client: &Client,
+    request: &PendingRequest,
+) -> Result<(String, Duration), StoreError> {
     let name = URL_SAFE_NO_PAD.encode(provider.random.bytes::<32>());
     let text = serde_json::to_string(request).map_err(|error| StoreError::internal(error.to_string()))?;
-    let end = provider.clock.now() + provider.config.lifetimes.pushed_request;
-    provider.store.push_request(digest_of(&name), client, &text, end).await?;
-    Ok(format!("{PREFIX}{name}"))
+    let configured = provider.config.lifetimes.pushed_request;
+    let lifetime = if client.is_fapi2() { configured.min(OF_FAPI2) } else { configured };
+    let end = provider.clock.now() + lifetime;
+    provider.store.push_request(digest_of(&name), &client.id, &text, end).await?;
+    Ok((format!("{PREFIX}{name}"), lifetime))
 }
 
 /// The parameters of a request that this client has pushed, until it is answered (row I28).

@@ -7,7 +7,7 @@ use oidc::redirect::Redirect;
 use oidc::request::{Reply, RequestError};
 use store::StoreError;
 
-use crate::engine::clients::Client;
+use crate::engine::clients::{Client, LookupError};
 
 /// A request that is rejected.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ pub(crate) struct ClientRejection {
 impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         Self::Fault(error)
+    }
+}
+
+impl From<LookupError> for Rejection {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Store(error) => error.into(),
+            LookupError::Unavailable => {
+                Self::page(ErrorCode::TemporarilyUnavailable, "the document of the client is not available")
+            }
+        }
     }
 }
 

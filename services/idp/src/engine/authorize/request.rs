@@ -6,7 +6,7 @@ use oidc::error::ErrorCode;
 use oidc::pkce::{self, PkceError};
 use oidc::redirect::Redirect;
 use oidc::request::{Addressee, AuthorizationRequest, Reply, RequestError};
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use oidc::scope::Scopes;
 
 use super::flow::PendingRequest;
@@ -89,12 +89,12 @@ pub(crate) async fn validate(
         Some(_) => return Err(Rejection::page(ErrorCode::InvalidRequest, "client_id is another client's")),
         None => {
             let unknown = || Rejection::page(ErrorCode::InvalidClient, "there is no such client");
-            provider.clients.find(&named.client_id).await?.ok_or_else(unknown)?
+            provider.clients.find_to_authorize(&named.client_id).await?.ok_or_else(unknown)?
         }
     };
     let EffectiveParameters { parameters, pushed } =
         request_object::expand(provider, endpoints, &client, parameters, pushed_by.is_some()).await?;
-    let valid = check(&client, &parameters)?;
+    let valid = check(provider, &client, &parameters)?;
     if endpoints.is_strict() {
         strictly_allowed(&valid)?;
     }
@@ -105,12 +105,15 @@ pub(crate) async fn validate(
 pub(crate) async fn resume(provider: &Provider, pending: &PendingRequest) -> Result<ValidRequest, Rejection> {
     let named = Addressee::read(&pending.parameters).map_err(Rejection::Page)?;
     let unknown = || Rejection::page(ErrorCode::InvalidClient, "there is no such client any more");
-    let client = provider.clients.find(&named.client_id).await?.ok_or_else(unknown)?;
-    let valid = check(&client, &pending.parameters)?;
+    let client = provider.clients.find_to_authorize(&named.client_id).await?.ok_or_else(unknown)?;
+    let valid = check(provider, &client, &pending.parameters)?;
     if valid.redirect.as_str() != pending.redirect_uri {
         return Err(Rejection::page(ErrorCode::InvalidRequest, "redirect_uri is not registered any more"));
     }
-    let resources = pending.resources.iter().filter(|uri| client.may_target(uri)).cloned().collect();
+    if client.needs_pushed && pending.pushed.is_none() {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "this client has to push its requests"));
+    }
+    let resources = pending.resources.iter().filter(|uri| provider.clients.may_target(&client, uri)).cloned().collect();
     Ok(ValidRequest {
         resources,
         dpop_jkt: pending.dpop_jkt.clone(),
@@ -120,7 +123,11 @@ pub(crate) async fn resume(provider: &Provider, pending: &PendingRequest) -> Res
     })
 }
 
-fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<ValidRequest, Rejection> {
+fn check(
+    provider: &Provider,
+    client: &Arc<Client>,
+    parameters: &[(String, String)],
+) -> Result<ValidRequest, Rejection> {
     let redirect = redirect_uri::find(client, parameters)?;
     let request = AuthorizationRequest::read(parameters).map_err(|error| Rejection::of(error, client, &redirect))?;
     let valid = ValidRequest {
@@ -133,7 +140,7 @@ fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<ValidR
         request,
     };
     allowed(&valid)?;
-    let (resources, dpop_jkt) = further(&valid, parameters)?;
+    let (resources, dpop_jkt) = further(provider, &valid, parameters)?;
     Ok(ValidRequest { resources, dpop_jkt, ..valid })
 }
 
@@ -142,6 +149,13 @@ fn allowed(valid: &ValidRequest) -> Result<(), Rejection> {
     let (client, request) = (&valid.client, &valid.request);
     if !client.responses.contains(&request.response_type) {
         return Err(valid.refused(ErrorCode::UnauthorizedClient, "the client is not registered for this response_type"));
+    }
+    let fits = |mode: &ResponseMode| request.response_type.delivery(Some(*mode)) == Ok(request.delivery);
+    if client.response_modes.as_ref().is_some_and(|modes| !modes.iter().any(fits)) {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "the client is not registered for this response_mode"));
+    }
+    if client.is_fapi2() && request.addressee.redirect_uri.is_none() {
+        return Err(valid.refused(ErrorCode::InvalidRequest, "this client has to send a redirect_uri"));
     }
     if request.response_type.issues_code() {
         client.pkce.check(request.challenge.as_ref()).map_err(|error| {
@@ -175,7 +189,11 @@ fn strictly_allowed(valid: &ValidRequest) -> Result<(), Rejection> {
 }
 
 /// The parameters of other specifications: `resource` (RFC 8707) and `dpop_jkt` (RFC 9449 10).
-fn further(valid: &ValidRequest, parameters: &[(String, String)]) -> Result<(Vec<String>, Option<String>), Rejection> {
+fn further(
+    provider: &Provider,
+    valid: &ValidRequest,
+    parameters: &[(String, String)],
+) -> Result<(Vec<String>, Option<String>), Rejection> {
     let all = |name: &'static str| {
         let values = parameters.iter().filter(move |(given, value)| given == name && !value.is_empty());
         values.map(|(_, value)| value.clone()).collect::<Vec<_>>()
@@ -184,7 +202,7 @@ fn further(valid: &ValidRequest, parameters: &[(String, String)]) -> Result<(Vec
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(valid.refused(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
     }
-    if !resources.iter().all(|uri| valid.client.may_target(uri)) {
+    if !resources.iter().all(|uri| provider.clients.may_target(&valid.client, uri)) {
         return Err(valid.refused(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
     }
     let is_thumbprint = |text: &String| text.len() == THUMBPRINT && text.bytes().all(is_base64url);

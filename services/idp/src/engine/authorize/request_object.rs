@@ -8,7 +8,8 @@ use std::sync::Arc;
 use oidc::error::ErrorCode;
 use oidc::jose::{Algorithm, KeySet, UnverifiedJwt};
 use oidc::request::{AuthorizationRequest, Reply, RequestError, RequestObject};
-use oidc::request_object;
+use oidc::request_object::{self, ObjectError};
+use serde_json::{Map, Value};
 
 use super::pushed_request::{self, PREFIX};
 use super::redirect_uri;
@@ -57,6 +58,12 @@ pub(super) async fn expand(
         return Err(refused(ErrorCode::InvalidRequest, "this client has to push its requests".to_owned()));
     }
     let jwt: Arc<str> = match object {
+        None if client.needs_signed_request => {
+            return Err(refused(
+                ErrorCode::InvalidRequest,
+                "this client has to send a signed request object".to_owned(),
+            ));
+        }
         None => return Ok(parameters.into()),
         Some(RequestObject::Value(jwt)) => jwt.as_str().into(),
         Some(RequestObject::Reference(uri)) => {
@@ -92,20 +99,37 @@ async fn read(
     let jwt = UnverifiedJwt::parse(text).map_err(|error| invalid(&error.to_string()))?;
     let signatures = &client.signatures;
     if jwt.is_unsigned() {
-        if !signatures.request_object_unsigned || signatures.request_object.is_some() {
+        let is_taken = signatures.request_object_unsigned && signatures.request_object.is_none();
+        if !is_taken || client.needs_signed_request {
             return Err(invalid("this client's request objects have to be signed"));
         }
     } else {
         let algorithm =
             jwt.algorithm().ok_or_else(|| invalid("the algorithm of the request object is not supported"))?;
-        if signatures.request_object.is_some_and(|only| only != algorithm) {
+        if !client.may_sign_with(algorithm, signatures.request_object) {
             return Err(invalid("the request object is signed by another algorithm than registered"));
         }
         verify(provider, client, &jwt, algorithm).await?;
     }
-    request_object::parameters(jwt.claims(), &client.id, &endpoints.issuer, provider.clock.now())
-        .and_then(|object| request_object::merge(object, parameters))
-        .map_err(|error| (error.code(), error.to_string()))
+    effective(provider, endpoints, client, jwt.claims(), parameters).map_err(|error| (error.code(), error.to_string()))
+}
+
+/// The parameters that count where a request object is verified: its own, and those outside only for a client that need not sign
+/// its requests. That `client_id` names the same client outside has been checked.
+fn effective(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    client: &Client,
+    claims: &Map<String, Value>,
+    parameters: &Parameters,
+) -> Result<Parameters, ObjectError> {
+    let now = provider.clock.now();
+    if client.is_fapi2() {
+        request_object::check_message_signing(claims, now)?;
+    }
+    let object = request_object::parameters(claims, &client.id, &endpoints.issuer, now)?;
+    let is_alone = client.needs_signed_request || client.is_fapi2();
+    if is_alone { Ok(object) } else { request_object::merge(object, parameters) }
 }
 
 async fn verify(

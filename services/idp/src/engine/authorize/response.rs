@@ -97,6 +97,10 @@ pub(crate) async fn granted(
         let id_token = issue.id_token(provider, &bindings);
         answer.insert("id_token", id_token);
     }
+    // the token endpoint says what was granted; here these clients get the code alone (FAPI 2.0 Security Profile 5.3.2.2)
+    if client.is_fapi2() {
+        return answer;
+    }
     answer.insert("scope", basis.scope.to_string());
     if basis.scope.asks_openid()
         && let Some(origin) = session_state::origin_of(valid.redirect.as_str())
@@ -125,6 +129,7 @@ fn code(
         nonce: request.nonce.clone(),
         challenge: challenge.map(|challenge| (challenge.to_text(), challenge.method().as_str().to_owned())),
         dpop_jkt: valid.dpop_jkt.clone(),
+        issued: Some(seconds(now)),
         expires: seconds(now + life),
     };
     provider.sealer.seal(Purpose::Code, &code)
@@ -168,6 +173,7 @@ pub(crate) async fn grant(
     if logout.backchannel.is_some() || logout.frontchannel.is_some() {
         provider.store.join_session(basis.session.id, &valid.client.id, endpoints.layout.name()).await?;
     }
+    provider.clients.note_grant(&valid.client).await?;
     let parameters = granted(provider, endpoints, valid, basis).await;
     Event {
         subject: &basis.session.person,

@@ -1,10 +1,10 @@
 //! Which client a request says it is from, and by what it would prove that.
 
-use oidc::assertion::Assertion;
+use oidc::assertion::{Assertion, AssertionError};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::basic;
+use super::{basic, workload};
 use crate::engine::error::OAuthError;
 use crate::engine::form::Form;
 use crate::engine::proofs::Header;
@@ -20,6 +20,12 @@ pub(super) enum Proof<'a> {
     Nothing,
     Secret(SecretString),
     Assertion(Assertion<'a>),
+    /// A token of an issuer or a trust domain that vouches for the client.
+    Workload {
+        token: &'a str,
+        /// Whether it is sent as a JWT-SVID.
+        is_svid: bool,
+    },
 }
 
 impl<'a> Claimed<'a> {
@@ -41,17 +47,38 @@ impl<'a> Claimed<'a> {
         let (id, proof) = match (basic, posted, assertion) {
             (Some((id, secret)), ..) => (id, Proof::Secret(secret)),
             (None, Some(secret), _) => (named.ok_or_else(OAuthError::client)?.to_owned(), Proof::Secret(secret.into())),
-            (None, None, Some(text)) => {
-                let assertion = Assertion::read(form.need("client_assertion_type")?, text);
-                let assertion = assertion.map_err(|_| OAuthError::client())?;
-                (assertion.client_id().to_owned(), Proof::Assertion(assertion))
+            (None, None, Some(text)) => by_assertion(form.need("client_assertion_type")?, text, named)?,
+            (None, None, None) => {
+                // a workload need not repeat a name that its token has
+                let of_token = || workload::of_grant(form).and_then(workload::subject);
+                let id = named.map(str::to_owned).or_else(of_token);
+                (id.ok_or_else(OAuthError::client)?, Proof::Nothing)
             }
-            (None, None, None) => (named.ok_or_else(OAuthError::client)?.to_owned(), Proof::Nothing),
         };
         if named.is_some_and(|named| named != id) {
             return Err(OAuthError::invalid("client_id is another client's"));
         }
         Ok(Self { id, proof })
+    }
+}
+
+/// The client that an assertion names, or that a request names whose assertion is by another issuer than the client itself.
+fn by_assertion<'a>(
+    assertion_type: &str,
+    text: &'a str,
+    named: Option<&str>,
+) -> Result<(String, Proof<'a>), OAuthError> {
+    if assertion_type == workload::JWT_SPIFFE {
+        let id = named.map(str::to_owned).or_else(|| workload::subject(text));
+        return Ok((id.ok_or_else(OAuthError::client)?, Proof::Workload { token: text, is_svid: true }));
+    }
+    match Assertion::read(assertion_type, text) {
+        Ok(assertion) => Ok((assertion.client_id().to_owned(), Proof::Assertion(assertion))),
+        Err(AssertionError::NotTheClient) => {
+            let id = named.ok_or_else(OAuthError::client)?.to_owned();
+            Ok((id, Proof::Workload { token: text, is_svid: false }))
+        }
+        Err(_) => Err(OAuthError::client()),
     }
 }
 

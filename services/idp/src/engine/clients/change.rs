@@ -261,7 +261,7 @@ impl Clients {
         match self.0.fixed.load().get(id).map(|fixed| fixed.client.source) {
             Some(Source::BuiltIn) => Err(ChangeError::Fixed("built in")),
             Some(Source::Configured) => Err(ChangeError::Fixed("in the file of clients")),
-            Some(Source::Added | Source::Registered) | None => Ok(()),
+            Some(Source::Added | Source::Registered | Source::Document) | None => Ok(()),
         }
     }
 
@@ -293,7 +293,7 @@ impl Clients {
 
     /// Checks that the addresses that will be called are allowed (`docs/security-requirements.md#i32`).
     async fn check_addresses(&self, metadata: &Metadata, source: Source) -> Result<(), MetadataError> {
-        let logo = metadata.logo_uri.as_ref().filter(|_| source == Source::Registered);
+        let logo = metadata.logo_uri.as_ref().filter(|_| source.is_self_described());
         let single = [
             ("jwks_uri", metadata.jwks_uri.as_ref()),
             ("sector_identifier_uri", metadata.sector_identifier_uri.as_ref()),
@@ -353,6 +353,7 @@ impl Metadata {
         self.grant_types = names(client.grants.iter().map(|grant| grant.name().to_owned()).collect());
         self.response_types = names(client.responses.iter().map(ToString::to_string).collect());
         self.subject_type.get_or_insert_with(|| "public".to_owned());
+        let algorithm = client.signatures.id_token.unwrap_or(algorithm);
         self.id_token_signed_response_alg.get_or_insert_with(|| algorithm.name().to_owned());
     }
 }

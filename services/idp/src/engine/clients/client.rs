@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use authn::CallerName;
 use authn::grant::is_api_scope;
 use bounded_cache::HeapSize;
 use oidc::certificate::CertificateName;
@@ -10,11 +11,13 @@ use oidc::client_id;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::pkce;
 use oidc::redirect::RedirectRules;
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use token::transaction::WorkloadPolicy;
 
+use super::service_account::ServiceAccount;
 use crate::engine::scopes::KNOWN;
 use crate::lifetimes::ClientLifetimes;
 use crate::model::Grant;
@@ -30,6 +33,27 @@ pub enum Source {
     Added,
     /// Dynamically registered (RFC 7591).
     Registered,
+    /// Described by the document at its `client_id`.
+    Document,
+}
+
+impl Source {
+    /// Whether the client has written its metadata itself, and no operator has checked them (row I33).
+    pub const fn is_self_described(self) -> bool {
+        match self {
+            Self::Registered | Self::Document => true,
+            Self::BuiltIn | Self::Configured | Self::Added => false,
+        }
+    }
+}
+
+/// The security profile that a client follows (`profile`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecurityProfile {
+    /// What its other metadata say.
+    Standard,
+    /// FAPI 2.0 (`fapi2`).
+    Fapi2,
 }
 
 /// How a client authenticates (`token_endpoint_auth_method`).
@@ -49,6 +73,10 @@ pub enum AuthMethod {
     TlsClient,
     /// `self_signed_tls_client_auth`: by a certificate from its key set.
     SelfSignedTlsClient,
+    /// `spiffe_jwt`: by a JWT-SVID (draft-ietf-oauth-spiffe-client-auth-02).
+    SpiffeJwt,
+    /// `workload_jwt`: by a token of an issuer of the policy for workloads.
+    WorkloadJwt,
 }
 
 /// A grant type.
@@ -98,7 +126,7 @@ impl GrantType {
 
 impl AuthMethod {
     /// All there are.
-    pub const ALL: [Self; Self::SelfSignedTlsClient as usize + 1] = [
+    pub const ALL: [Self; Self::WorkloadJwt as usize + 1] = [
         Self::None,
         Self::SecretBasic,
         Self::SecretPost,
@@ -106,6 +134,8 @@ impl AuthMethod {
         Self::PrivateKeyJwt,
         Self::TlsClient,
         Self::SelfSignedTlsClient,
+        Self::SpiffeJwt,
+        Self::WorkloadJwt,
     ];
 
     /// The method as it stands in `token_endpoint_auth_method`.
@@ -118,6 +148,8 @@ impl AuthMethod {
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::TlsClient => "tls_client_auth",
             Self::SelfSignedTlsClient => "self_signed_tls_client_auth",
+            Self::SpiffeJwt => "spiffe_jwt",
+            Self::WorkloadJwt => "workload_jwt",
         }
     }
 
@@ -184,6 +216,15 @@ pub struct ExchangePolicy {
     pub delegate: bool,
     /// The targets for which it may get tokens (`audience`, `resource`); without any, only itself.
     pub audiences: Vec<String>,
+}
+
+/// What a client may request transaction tokens for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionPolicy {
+    /// The scopes and names that it may request.
+    pub allowed: WorkloadPolicy,
+    /// How long its tokens are valid at most; as the setting says if it has no lifetime of its own.
+    pub lifetime: Option<Duration>,
 }
 
 /// A secret, as it is compared: SHA-256, since secrets of clients are long and random.
@@ -269,7 +310,7 @@ pub struct Signatures {
     pub request_object: Option<Algorithm>,
     /// Request objects need not be signed (`request_object_signing_alg` is `none`, or nothing is said).
     pub request_object_unsigned: bool,
-    /// `introspection_signed_response_alg`; plain JSON if none.
+    /// `introspection_signed_response_alg`: of the responses to requests that ask for a signed one; the usual one if none.
     pub introspection: Option<Algorithm>,
     /// `token_endpoint_auth_signing_alg`; any of the method's if none.
     pub assertion: Option<Algorithm>,
@@ -299,6 +340,8 @@ pub struct Client {
     pub source: Source,
     /// The description that users see.
     pub presentation: Presentation,
+    /// The security profile that it follows.
+    pub profile: SecurityProfile,
     /// Whether it is a native application (`application_type` is `native`).
     pub is_native: bool,
     /// How it authenticates.
@@ -311,12 +354,16 @@ pub struct Client {
     pub keys: Option<ClientKeys>,
     /// The name in its certificate (`tls_client_auth_*`).
     pub tls_name: Option<CertificateName>,
+    /// The SPIFFE IDs of the workloads that it is (`spiffe_id`).
+    pub spiffe_id: Option<CallerName>,
     /// Its redirect URIs.
     pub redirects: RedirectRules,
     /// Its grant types.
     pub grants: BTreeSet<GrantType>,
     /// Its response types.
     pub responses: BTreeSet<ResponseType>,
+    /// Its response modes (`response_modes`); all of them if there is no such list.
+    pub response_modes: Option<BTreeSet<ResponseMode>>,
     /// Its PKCE requirements.
     pub pkce: pkce::Policy,
     /// When users are asked for consent.
@@ -350,6 +397,8 @@ pub struct Client {
     pub acr_values: Vec<String>,
     /// Whether requests have to be pushed (`require_pushed_authorization_requests`).
     pub needs_pushed: bool,
+    /// Whether requests have to be in a signed JWT (`require_signed_request_object`, RFC 9101 10.5).
+    pub needs_signed_request: bool,
     /// Whether its tokens are bound to a `DPoP` key (`dpop_bound_access_tokens`).
     pub needs_dpop: bool,
     /// Whether its tokens are bound to its certificate (`tls_client_certificate_bound_access_tokens`).
@@ -364,6 +413,10 @@ pub struct Client {
     pub resources: Vec<String>,
     /// What it may do with token exchange.
     pub exchange: ExchangePolicy,
+    /// What it may request transaction tokens for, if it may.
+    pub transaction_tokens: Option<TransactionPolicy>,
+    /// The service account that it is. It is not registered then.
+    pub service_account: Option<ServiceAccount>,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
     pub introspects_all: bool,
     /// SHA-256 of the token by which it is managed (RFC 7592).
@@ -373,6 +426,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it follows the FAPI 2.0 Security Profile.
+    pub fn is_fapi2(&self) -> bool {
+        self.profile == SecurityProfile::Fapi2
+    }
+
     /// Whether it is a public client.
     pub fn is_public(&self) -> bool {
         self.auth == AuthMethod::None
@@ -406,6 +464,14 @@ impl Client {
     /// Whether users can grant it this scope: it may ask for it, and the scope means something here or is in its list.
     pub fn may_be_granted(&self, scope: &str) -> bool {
         self.may_ask_for(scope) && (self.scopes.is_some() || KNOWN.contains(&scope) || is_api_scope(scope))
+    }
+
+    /// Whether it may sign with this algorithm, where its registration names `registered` for what is signed.
+    pub fn may_sign_with(&self, algorithm: Algorithm, registered: Option<Algorithm>) -> bool {
+        match registered {
+            Some(registered) => algorithm == registered,
+            None => !self.is_fapi2() || Algorithm::FAPI.contains(&algorithm),
+        }
     }
 
     /// Whether it may use this grant type.

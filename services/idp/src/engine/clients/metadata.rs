@@ -12,7 +12,7 @@ use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFo
 use super::secret;
 
 /// Members of Doorward. A client that registers itself cannot set them.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -28,7 +28,12 @@ const OURS: [&str; 15] = [
     "pkce",
     "resources",
     "roles",
+    "spiffe_id",
+    "transaction_tokens",
 ];
+
+/// The member with which a client follows a security profile. It may set this itself, and cannot take it back.
+const PROFILE: &str = "profile";
 
 /// Why metadata is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +67,14 @@ pub(crate) enum PkceChoice {
     Optional,
     /// A request may have no challenge, or one with `plain`.
     Plain,
+}
+
+/// The security profile of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProfileChoice {
+    /// FAPI 2.0.
+    Fapi2,
 }
 
 /// Where any port is taken; see [`oidc::redirect::AnyPort`].
@@ -106,6 +119,23 @@ pub(crate) struct Spans {
     pub(crate) code: Option<Span>,
 }
 
+/// What a client may request transaction tokens for. Not a part of [`ExchangePolicy`]: replicas of the former version, which ignore
+/// unknown members of metadata, would refuse a client with an unknown member there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TransactionTokens {
+    /// The scopes.
+    pub(crate) scopes: Vec<String>,
+    /// The members of the details.
+    pub(crate) details: Vec<String>,
+    /// The members of the context.
+    pub(crate) context: Vec<String>,
+    /// Whether it may replace transaction tokens.
+    pub(crate) replace: bool,
+    /// How long one is valid at most, if less than others.
+    pub(crate) lifetime: Option<Span>,
+}
+
 /// The metadata of a client, as it is registered, configured and stored.
 #[expect(clippy::struct_excessive_bools, reason = "each is one member of a registration")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -145,6 +175,8 @@ pub struct Metadata {
     pub(crate) frontchannel_logout_uri: Option<String>,
     pub(crate) frontchannel_logout_session_required: bool,
     pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) require_signed_request_object: bool,
+    pub(crate) response_modes: Vec<String>,
     pub(crate) dpop_bound_access_tokens: bool,
     pub(crate) tls_client_certificate_bound_access_tokens: bool,
     pub(crate) tls_client_auth_subject_dn: Option<String>,
@@ -152,7 +184,9 @@ pub struct Metadata {
     pub(crate) tls_client_auth_san_uri: Option<String>,
     pub(crate) tls_client_auth_san_ip: Option<String>,
     pub(crate) tls_client_auth_san_email: Option<String>,
+    pub(crate) spiffe_id: Option<String>,
 
+    pub(crate) profile: Option<ProfileChoice>,
     pub(crate) pkce: Option<PkceChoice>,
     pub(crate) consent: Option<ConsentPolicy>,
     pub(crate) implicit_scopes: Vec<String>,
@@ -165,6 +199,7 @@ pub struct Metadata {
     pub(crate) roles: Option<RoleNames>,
     pub(crate) lifetimes: Spans,
     pub(crate) exchange: Option<ExchangePolicy>,
+    pub(crate) transaction_tokens: Option<TransactionTokens>,
     pub(crate) introspects_all: bool,
     pub(crate) any_port: Option<AnyPortChoice>,
     pub(crate) insecure: bool,
@@ -227,10 +262,11 @@ impl Metadata {
             && self.grant_types.iter().flatten().all(|grant| grant != implicit)
     }
 
-    /// Takes over the members of Doorward from other metadata, when a client updates its own.
+    /// Takes over the members of Doorward from other metadata, and the security profile, when a client updates its own.
     pub(crate) fn with_ours_of(self, other: &Self) -> Result<Self, MetadataError> {
         let mut members = self.to_members();
-        let ours = other.to_members().into_iter().filter(|(name, _)| OURS.contains(&name.as_str()));
+        let is_taken_over = |name: &str| name == PROFILE || OURS.contains(&name);
+        let ours = other.to_members().into_iter().filter(|(name, _)| is_taken_over(name));
         members.extend(ours);
         Self::read(members)
     }

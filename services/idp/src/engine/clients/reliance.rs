@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use oidc::jose::Algorithm;
+use oidc::response::ResponseType;
 
 use super::client::{AuthMethod, Client, GrantType, Source};
-use super::metadata::MetadataError;
+use super::metadata::{Metadata, MetadataError, PkceChoice};
 use super::{Described, FileError};
 use crate::config::Config;
 
@@ -16,12 +17,18 @@ pub(super) struct Offer {
     algorithms: Vec<Algorithm>,
     /// `IDP_ALLOW_UNSIGNED_ID_TOKENS`
     unsigned_id_tokens: bool,
+    /// Whether every issuer takes only what OAuth 2.1 allows (`IDP_STRICT_LAYOUTS`).
+    strict: bool,
 }
 
 impl Offer {
     /// The offer of these settings.
     pub(super) fn of(config: &Config) -> Self {
-        Self { algorithms: config.algorithms(), unsigned_id_tokens: config.unsigned_id_tokens }
+        Self {
+            algorithms: config.algorithms(),
+            unsigned_id_tokens: config.unsigned_id_tokens,
+            strict: config.layouts.iter().all(|layout| config.strict_layouts.contains(layout)),
+        }
     }
 
     /// The algorithm of clients whose registration names none.
@@ -86,6 +93,12 @@ impl Offer {
                  registration"
             ));
         }
+        if let Some(refused) = refused_by_oauth_2_1(client, metadata).filter(|_| self.strict) {
+            warnings.push(format!(
+                "the client {id} is registered for {refused}, which every issuer refuses (IDP_STRICT_LAYOUTS): change \
+                 the client, or leave its layout out of the setting"
+            ));
+        }
         // in oCIS, and for the built-in client web before, such a client could leave the challenge out
         let is_configured_web = client.source == Source::Configured && !client.is_native;
         let sends_codes = client.may(GrantType::AuthorizationCode);
@@ -96,6 +109,20 @@ impl Offer {
             ));
         }
         warnings
+    }
+}
+
+/// What the registration of a client allows and one of `IDP_STRICT_LAYOUTS` does not. Built-in clients are for both kinds.
+fn refused_by_oauth_2_1(client: &Client, metadata: &Metadata) -> Option<&'static str> {
+    if client.source == Source::BuiltIn {
+        return None;
+    }
+    if client.responses.iter().any(|response| *response != ResponseType::CODE) {
+        return Some("response types other than code");
+    }
+    match metadata.pkce {
+        Some(PkceChoice::Optional | PkceChoice::Plain) => Some("requests without a code_challenge by S256"),
+        Some(PkceChoice::Required) | None => None,
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod addresses;
 mod certificate;
+mod fapi2;
 mod flows;
 mod redirects;
 mod signatures;
+mod transaction_tokens;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +19,14 @@ use oidc::redirect::Sites;
 use oidc::scope::Scopes;
 
 use super::client::{
-    AuthMethod, Client, ClientKeys, ConsentPolicy, LogoutSettings, Presentation, RemoteKeys, RoleNames, Source,
-    TokenFormat,
+    AuthMethod, Client, ClientKeys, ConsentPolicy, LogoutSettings, Presentation, RemoteKeys, RoleNames,
+    SecurityProfile, Source, TokenFormat,
 };
-use super::metadata::{Metadata, MetadataError, PkceChoice, Span};
+use super::metadata::{Metadata, MetadataError, PkceChoice, ProfileChoice, Span};
 use crate::lifetimes::ClientLifetimes;
 
 /// The longest identifier, in bytes.
-const MAX_ID: usize = 128;
+const MAX_ID: usize = 512;
 /// The longest text that users see, in characters.
 const MAX_TEXT: usize = 256;
 /// The most entries of a list.
@@ -32,7 +35,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 impl Client {
     /// The client that this metadata describes, still without a secret. `sites` are those of the server itself, which
-    /// replace the macros in redirect URIs; a client that has registered itself may not use these.
+    /// replace the macros in redirect URIs; a client that describes itself may not use these.
     ///
     /// # Errors
     /// [`MetadataError`] for the first member that is invalid or contradicts others.
@@ -45,12 +48,13 @@ impl Client {
         if redirects.is_empty && !responses.is_empty() {
             return Err(MetadataError::new("redirect_uris", "must name at least one"));
         }
-        Ok(Self {
+        let mut client = Self {
             presentation: presentation(metadata, source, &id)?,
             secrets: Vec::new(),
             sealed_secret: None,
             keys: keys(metadata, auth)?,
             tls_name: certificate::name(metadata, auth)?,
+            spiffe_id: workload::spiffe_id(metadata, auth)?,
             redirects: redirects.sign_in,
             pkce: pkce_policy(metadata, auth),
             consent: consent(metadata, is_native, auth),
@@ -68,6 +72,7 @@ impl Client {
             needs_auth_time: metadata.require_auth_time,
             acr_values: list("default_acr_values", &metadata.default_acr_values)?,
             needs_pushed: metadata.require_pushed_authorization_requests,
+            needs_signed_request: metadata.require_signed_request_object,
             needs_dpop: metadata.dpop_bound_access_tokens,
             binds_certificate: certificate::binds(metadata)?,
             initiate_login: addresses::page("initiate_login_uri", metadata.initiate_login_uri.as_ref(), true)?,
@@ -75,16 +80,24 @@ impl Client {
             logout: LogoutSettings { redirects: redirects.sign_out, ..addresses::logout(metadata, source)? },
             resources: list("resources", &metadata.resources)?,
             exchange: metadata.exchange.clone().unwrap_or_default(),
+            transaction_tokens: transaction_tokens::policy(metadata, auth, &id)?,
             introspects_all: privileged(metadata, auth)?,
+            service_account: None,
             management: None,
             created: None,
             id,
             source,
+            profile: profile(metadata),
             is_native,
             auth,
             grants,
+            response_modes: flows::response_modes(metadata, &responses)?,
             responses,
-        })
+        };
+        if client.is_fapi2() {
+            fapi2::apply(metadata, &mut client)?;
+        }
+        Ok(client)
     }
 }
 
@@ -97,6 +110,13 @@ fn id(metadata: &Metadata) -> Result<String, MetadataError> {
             refused("has other than visible ASCII characters")
         }
         Some(id) => Ok(id.to_owned()),
+    }
+}
+
+fn profile(metadata: &Metadata) -> SecurityProfile {
+    match metadata.profile {
+        None => SecurityProfile::Standard,
+        Some(ProfileChoice::Fapi2) => SecurityProfile::Fapi2,
     }
 }
 
@@ -158,11 +178,11 @@ fn scopes<'a>(member: &str, tokens: impl IntoIterator<Item = &'a str>) -> Result
     Scopes::of(tokens).map_err(|error| MetadataError::new(member, error))
 }
 
-/// The scopes that it may request. A client that registers itself cannot get those of the API (RFC 7591 2: the server may replace
+/// The scopes that it may request. A client that describes itself cannot get those of the API (RFC 7591 2: the server may replace
 /// requested values).
 fn listed_scopes(metadata: &Metadata, source: Source) -> Result<Option<Scopes>, MetadataError> {
     let Some(text) = metadata.scope.as_deref() else { return Ok(None) };
-    let may = |token: &&str| source != Source::Registered || !is_api_scope(token);
+    let may = |token: &&str| !source.is_self_described() || !is_api_scope(token);
     scopes("scope", text.split_whitespace().filter(may)).map(Some)
 }
 
@@ -192,7 +212,7 @@ fn disturbs(character: char) -> bool {
 }
 
 fn presentation(metadata: &Metadata, source: Source, id: &str) -> Result<Presentation, MetadataError> {
-    let https = source == Source::Registered;
+    let https = source.is_self_described();
     let name = text("client_name", metadata.client_name.as_deref().unwrap_or_default())?;
     Ok(Presentation {
         name: if name.is_empty() { id.to_owned() } else { name },
@@ -219,6 +239,7 @@ fn lifetimes(metadata: &Metadata) -> Result<ClientLifetimes, MetadataError> {
         refresh_token: within("refresh_token", own.refresh_token, long)?,
         refresh_token_absolute: within("refresh_token_absolute", own.refresh_token_absolute, long)?,
         code: within("code", own.code, Duration::from_mins(10))?,
+        code_at_most: None,
     })
 }
 

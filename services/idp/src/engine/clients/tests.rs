@@ -1,6 +1,7 @@
 //! Tests of clients: their metadata, those that are built in, the file, and the registry over a store.
 
 mod built_in;
+mod fapi2;
 mod file;
 mod file_changes;
 mod metadata;

@@ -1,13 +1,14 @@
 //! Limits wrong user codes (`docs/security-requirements.md#i26`): five in a browser session, and ten a minute from one network. All
 //! replicas count together.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use runtime::Random;
 use store::StoreError;
 use uuid::Uuid;
 
+use crate::engine::network::network;
 use crate::model::Session;
 use crate::store::{CodeAttempt, CodeLimits, Store, TooManyCodes};
 
@@ -71,14 +72,6 @@ impl Attempt {
         if let Err(error) = self.store.forgive_code_attempt(self.id).await {
             tracing::debug!(%error, "a user code that was not wrong counts as wrong");
         }
-    }
-}
-
-/// Who has an IPv6 address has at least 2^64 of them: they are one network.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

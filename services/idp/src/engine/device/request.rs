@@ -80,7 +80,7 @@ pub(crate) async fn authorize(
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
     }
-    if !resources.iter().all(|uri| client.may_target(uri)) {
+    if !resources.iter().all(|uri| provider.clients.may_target(client, uri)) {
         return Err(OAuthError::new(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
     }
     let request = DeviceRequest { layout: endpoints.layout, scope: scope.to_string(), resources, limited };

@@ -56,14 +56,17 @@ async fn read(request: &TokenRequest<'_>) -> Result<Code, OAuthError> {
     let code: Option<Code> = provider.sealer.open(Purpose::Code, text).ok();
     let code = code.filter(|code| code.grant.layout == endpoints.layout);
     let code = code.ok_or_else(|| request.refuse_grant(EVENT, "no code of ours"))?;
-    if code.expires <= seconds(now) {
+    let life = provider.config.lifetimes.of(endpoints.layout, &client_request.client.lifetimes).code.as_secs();
+    let issued = code.issued.unwrap_or_else(|| code.expires.saturating_sub(life));
+    // a lifetime that was shortened meanwhile counts, as that of a client that follows FAPI 2.0 by now
+    let is_own = code.grant.client == client_request.client.id;
+    let end = if is_own { code.expires.min(issued.saturating_add(life)) } else { code.expires };
+    if end <= seconds(now) {
         let until = termination::remembered_until(provider, endpoints, &client_request.client, now);
         let was_redeemed = provider.store.replay_code(code.grant.id, until, now).await?;
         let reason = if was_redeemed { "used before, and expired: its grant is revoked" } else { "expired" };
         return Err(request.refuse_grant(EVENT, reason));
     }
-    let life = provider.config.lifetimes.of(endpoints.layout, &client_request.client.lifetimes).code;
-    let issued = code.expires.saturating_sub(life.as_secs());
     request.check_cutoff(EVENT, &code.grant, issued).await?;
     Ok(code)
 }

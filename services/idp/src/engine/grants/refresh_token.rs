@@ -19,7 +19,7 @@ use crate::store::Rotation;
 
 const EVENT: &str = "refresh";
 
-/// Takes a family to its next token. Everything is checked before, so that a request that is refused uses nothing up.
+/// Uses a refresh token. Everything is checked before, so that a request that is refused uses nothing up.
 pub(super) async fn refresh(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let presented = RefreshToken::read(&provider.sealer, client_request.form.need("refresh_token")?);
@@ -37,7 +37,7 @@ pub(super) async fn refresh(request: &TokenRequest<'_>) -> Result<TokenResponse,
     check_key(request, &family, binding.as_ref())?;
     let grant = narrowed(request, &family.grant)?;
     let user = person(request, &family).await?;
-    let family = rotate(request, presented, &family).await?;
+    let family = renew(request, presented, &family).await?;
     let next = RefreshToken { grant: family.grant.id, generation: family.generation };
     let refresh_token = Some(next.write(&provider.sealer));
     let extra = Extra { binding: binding.as_ref(), refresh_token, id_token: true, ..Extra::default() };
@@ -86,7 +86,9 @@ async fn person(request: &TokenRequest<'_>, family: &Family) -> Result<Arc<User>
     Err(request.refuse_grant(EVENT, reason))
 }
 
-async fn rotate(
+/// The family after this use: at its next token, or at the same one for a client that follows FAPI 2.0, whose tokens are bound to
+/// a key (Security Profile 5.3.2.1).
+async fn renew(
     request: &TokenRequest<'_>,
     presented: RefreshToken,
     family: &Family,
@@ -96,8 +98,13 @@ async fn rotate(
     let idle_end = family.end.min(now + lifetimes.refresh_token);
     let until = termination::remembered_until(provider, endpoints, &client_request.client, now);
     let RefreshToken { grant, generation } = presented;
-    let grace = provider.config.lifetimes.refresh_grace;
-    match provider.store.rotate(grant, generation, now, grace, idle_end, until).await? {
+    let outcome = if client_request.client.is_fapi2() {
+        provider.store.renew(grant, generation, now, idle_end, until).await?
+    } else {
+        let grace = provider.config.lifetimes.refresh_grace;
+        provider.store.rotate(grant, generation, now, grace, idle_end, until).await?
+    };
+    match outcome {
         Rotation::Rotated(family) | Rotation::Repeated(family) => Ok(family),
         Rotation::Reused => Err(request.refuse_grant(EVENT, "used before: its family is revoked")),
         Rotation::Gone => Err(request.refuse_grant(EVENT, "revoked or over")),

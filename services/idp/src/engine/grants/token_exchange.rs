@@ -3,6 +3,7 @@
 mod actor;
 mod subject;
 mod token_type;
+mod transaction;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,9 @@ use crate::model::{Grant, SignIn, loses_api_scopes};
 /// Exchanges a token. The new one is of the same grant, so that it is revoked with it; it never says more than the old one,
 /// never acts as the whole user where the old one did not, and never lives longer.
 pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    if let Some(transactions) = transaction::requested(request) {
+        return transaction::issue(request, transactions).await;
+    }
     let TokenRequest { provider, endpoints, client_request, .. } = *request;
     let policy = &client_request.client.exchange;
     if !client_request.is_authenticated() || !(policy.impersonate || policy.delegate) {
@@ -33,7 +37,8 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let subject = Subject::read(request)?;
     let actor = actor::actor(request, &subject)?;
     let scope = narrowed(request, &subject)?;
-    let resources = targets(request, &client_request.client)?;
+    // the user has not granted what every client may ask a user for (row I27)
+    let resources = targets(request, |target| client_request.client.may_target(target))?;
     let binding = dpop::binding(provider, endpoints, client_request).await?;
     let Subject { grant, expires } = subject;
     let is_wider = loses_api_scopes(&grant.scope, &scope);

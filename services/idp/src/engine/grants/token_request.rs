@@ -79,7 +79,12 @@ impl TokenRequest<'_> {
             id_token,
             issued_token_type: extra.issued_token_type,
             scope: self.granted(&grant.scope),
-            audit: extra.event.zip(user).map(|(event, user)| AuditedGrant { event, user: Arc::clone(user) }),
+            audit: extra.event.zip(user).map(|(event, user)| AuditedGrant {
+                event,
+                user: Arc::clone(user),
+                act: grant.actor.clone(),
+            }),
+            transaction: None,
         }
     }
 
@@ -100,8 +105,8 @@ impl TokenRequest<'_> {
 
     /// Leaves what the client may still ask for: its registration may have changed since.
     pub(super) fn narrow_to_registration(&self, grant: &mut Grant) {
-        let client = self.client();
-        grant.resources.retain(|resource| client.may_target(resource));
+        let (client, clients) = (self.client(), &self.provider.clients);
+        grant.resources.retain(|resource| clients.may_target(client, resource));
         // a part of a set that was read is one itself
         let scope = Scopes::of(grant.scope.iter().filter(|token| client.may_be_granted(token))).unwrap_or_default();
         grant.limited |= loses_api_scopes(&grant.scope, &scope);

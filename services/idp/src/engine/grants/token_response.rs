@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use authn::User;
+use authn::{Actor, User};
 use serde::Serialize;
+use token::transaction::TransactionClaims;
 
 use crate::model::Seconds;
 
@@ -24,6 +25,9 @@ pub(crate) struct TokenResponse {
     /// What the audit log has of it, if anything.
     #[serde(skip)]
     pub(crate) audit: Option<AuditedGrant>,
+    /// What the audit log has of a transaction token.
+    #[serde(skip)]
+    pub(crate) transaction: Option<Box<AuditedTransaction>>,
 }
 
 /// Tokens that were issued for a user, as the audit log has it.
@@ -32,4 +36,16 @@ pub(crate) struct AuditedGrant {
     pub(crate) event: &'static str,
     /// The user.
     pub(crate) user: Arc<User>,
+    /// Who acts for the user by them.
+    pub(crate) act: Option<Actor>,
+}
+
+/// A transaction token that was issued, as the audit log has it.
+pub(crate) struct AuditedTransaction {
+    /// The event.
+    pub(crate) event: &'static str,
+    /// Whether it was minted or replaces another one.
+    pub(crate) outcome: &'static str,
+    /// What it says.
+    pub(crate) claims: TransactionClaims,
 }

@@ -1,9 +1,9 @@
-use oidc::jose::UnverifiedJwt;
-use serde_json::json;
+use oidc::jose::{Algorithm, UnverifiedJwt};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Session;
-use crate::testing::{Bench, Browser, EINSTEIN, encoded};
+use crate::testing::{Bench, Browser, EINSTEIN, FapiClient, encoded};
 
 struct World {
     bench: Bench,
@@ -98,4 +98,28 @@ async fn signed_response_is_for_the_client_that_asks() {
     assert!(jwt.is_typ(SIGNED) && world.bench.provider.keys.verifies(&jwt));
     assert_eq!(jwt.claims()["aud"], json!("gateway"));
     assert_eq!(jwt.claims()["token_introspection"]["active"], json!(true));
+}
+
+/// Row [I70](../../../../../docs/security-requirements.md#i70).
+#[tokio::test]
+async fn signed_response_to_fapi2_client_is_by_a_strong_algorithm() {
+    let World { bench, session, .. } = world().await;
+    let path = bench.endpoints().paths.introspection;
+    for (id, more, expected) in [
+        ("bank", json!({}), Algorithm::Ps256),
+        ("other-bank", json!({ "introspection_signed_response_alg": "ES256" }), Algorithm::Es256),
+    ] {
+        let client = FapiClient::add(&bench, id, &more).await;
+        let grant = bench.grant(&session, id, bench.endpoints(), "openid").await;
+        let token = bench.tokens(&grant).await.1;
+        let assertion = client.assertion(&bench, &json!({}));
+        let form = encoded(&FapiClient::form(&assertion, &[("client_id", id), ("token", &token)]));
+        let request = bench.authenticated(&form, path).await.expect("proves who it is");
+        let response = introspect(&bench.provider, bench.endpoints(), &request, true).await.expect("is answered");
+        let Document::Jwt(text) = response else { panic!("not signed") };
+        let jwt = UnverifiedJwt::parse(&text).expect("a JWT");
+        assert_eq!(jwt.algorithm(), Some(expected), "{id}");
+        assert!(bench.provider.keys.verifies(&jwt));
+        assert_eq!(jwt.claims()["token_introspection"]["active"], json!(true));
+    }
 }

@@ -1,9 +1,10 @@
 //! Verifies access tokens.
 
+use authn::Actor;
 use oidc::jose::UnverifiedJwt;
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::endpoints::IssuerEndpoints;
@@ -73,7 +74,7 @@ struct AccessClaims {
     amr: Vec<String>,
     sid: Option<Uuid>,
     cnf: Option<Binding>,
-    act: Option<Map<String, Value>>,
+    act: Option<Actor>,
     gid: Uuid,
     cl: Option<String>,
 }

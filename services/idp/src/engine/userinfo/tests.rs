@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::tokens::Issue;
+use crate::model::Grant;
 use crate::testing::{Bench, Browser, EINSTEIN, NO_PROOFS};
 
 async fn bench(more: &Value) -> Bench {
@@ -23,7 +24,7 @@ async fn granted(bench: &Bench, scope: &str) -> Grant {
 
 async fn ask(bench: &Bench, scheme: Scheme, token: &str) -> Result<Document, OAuthError> {
     let credential = Credential { scheme, token: token.to_owned(), proofs: NO_PROOFS };
-    userinfo(&bench.provider, bench.endpoints(), &credential).await
+    userinfo(&bench.provider, bench.endpoints(), &credential).await.map(|response| response.claims)
 }
 
 async fn refused(bench: &Bench, scheme: Scheme, token: &str) -> ErrorCode {

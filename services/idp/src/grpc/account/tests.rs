@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{Authenticated, Caller, Grants, User, UserId, UserStatus, amr};
+use authn::ended_sessions::Issuance;
+use authn::{Authenticated, Caller, EndedSessions, Grants, User, UserId, UserStatus, amr};
 use oidc::error::ErrorCode;
 use proto::doorward::idp::v1::{AccountEvent, AccountSession, account_api_client::AccountApiClient};
 use serde_json::json;
@@ -178,7 +179,7 @@ async fn credentials_of_programs_do_not_manage_the_account() {
         ("machine key", with_amr(amr::MACHINE)),
         ("service account", with_amr(amr::SERVICE)),
         ("unknown", with_amr("")),
-        ("actor", Authenticated { actor: Some("office".to_owned()), ..good() }),
+        ("actor", Authenticated { actor: Some("office".into()), ..good() }),
         ("narrow scope", Authenticated { scopes: Arc::new(narrow), ..good() }),
         ("disabled", Authenticated { user: Arc::new(blocked), ..good() }),
     ] {
@@ -265,6 +266,7 @@ async fn ended_session_takes_tokens_from_before_its_user_signed_in_again_with_it
     assert_eq!((tokens.are_valid(&bench), tokens.refresh(&bench).await), ([false; 2], Err(ErrorCode::InvalidGrant)));
 }
 
+/// `docs/security-requirements.md#i24`
 #[tokio::test]
 async fn disconnected_application_loses_its_tokens() {
     let bench = bench().await;
@@ -286,6 +288,21 @@ async fn disconnected_application_loses_its_tokens() {
     assert_eq!((tokens.are_valid(&bench), tokens.refresh(&bench).await), ([false; 2], Err(ErrorCode::InvalidGrant)));
     assert_eq!(applications().await, []);
     assert!(bench.is_signed_in(session.id).await, "the browser stays signed in");
+
+    // what services ask that have only the claims of a token
+    let (now, issuer) = (seconds(bench.clock.now()), bench.endpoints().issuer.as_str());
+    let token = Issuance {
+        user: Some(EINSTEIN),
+        client: "app",
+        session: Some(session.id),
+        signed_in: Some(seconds(session.signed_in)),
+        issued: now,
+    };
+    let other = Issuance { client: "other", ..token };
+    let later = Issuance { issued: now + 1, ..token };
+    let ended = [&token, &other, &later].map(|token| bench.provider.cuts_off(issuer, token));
+    assert_eq!(ended, [Some(true), Some(false), Some(false)]);
+    assert_eq!(bench.provider.cuts_off("https://other.example", &token), Some(false), "of another issuer");
 }
 
 /// `docs/security-requirements.md#s1`

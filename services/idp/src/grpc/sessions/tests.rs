@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use authn::ended_sessions::Remote;
+use authn::ended_sessions::{Cutoff, Issuance, Remote};
 use authn::{Authenticated, EndedSessions};
 use proto::doorward::idp::v1::sessions_api_client::SessionsApiClient;
 use tokio::sync::mpsc;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::time_of;
+use crate::revocations::{self, Of};
 use crate::testing::Bench;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -198,9 +199,27 @@ async fn follower_keeps_what_it_has_heard_and_is_in_doubt_only_while_idp_is() {
     assert_eq!(both(), [Some(true), Some(false)]);
     assert_eq!(remote.has_ended("https://other.example", &over), Some(false), "of another provider");
 
+    let consent = revocations::before(Of::Consent { person: "curie", client: "app" }, seconds(now));
+    assert_eq!(consent.id, Cutoff::Consent { user: "curie", client: "app" }.id());
+    let until = i64::try_from(seconds(consent.until)).expect("fits");
+    let ended = vec![EndedSession { id: consent.id.as_bytes().to_vec(), until }];
+    let message = WatchEndedSessionsResponse { issuers: Vec::new(), ended, is_complete: true };
+    script.send(message).await.expect("is sent");
+    assert!(following.hear(now).await.expect("a message"));
+    let issuance = |client, issued| {
+        let (session, signed_in) = (None, Some(seconds(now) - 60));
+        Issuance { user: Some("curie"), client, session, signed_in, issued }
+    };
+    let [token, later, other] = [("app", seconds(now) - 1), ("app", seconds(now)), ("other", seconds(now) - 1)]
+        .map(|(client, issued)| issuance(client, issued));
+    let cut_off = || [&token, &later, &other].map(|token| remote.cuts_off("https://cloud.example", token));
+    assert_eq!(cut_off(), [Some(true), Some(false), Some(false)]);
+    assert_eq!(remote.cuts_off("https://other.example", &token), Some(false), "of another provider");
+
     script.send(WatchEndedSessionsResponse::default()).await.expect("is sent");
     assert!(following.hear(now).await.expect("a message"));
     assert_eq!(both(), [Some(true), None], "idp does not know what its replicas have ended");
+    assert_eq!(cut_off(), [Some(true), None, None]);
     drop(script);
     assert!(!following.hear(now).await.expect("the end"));
     drop(following);

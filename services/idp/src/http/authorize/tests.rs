@@ -1,6 +1,8 @@
 //! The authorization endpoint and what leads to it, over a database.
 
+mod certificate;
 mod confirmation;
+mod fapi2;
 mod pushed;
 
 use std::time::Duration;
@@ -143,6 +145,53 @@ async fn strict_issuer_takes_codes_with_pkce_only() {
         let reply = bench.get(&mut browser, path, &[asked.as_slice(), more].concat()).await;
         assert_eq!(answered(&reply, "error").as_deref(), error, "{layout} {kind}: {reply:?}");
         assert_eq!(answered(&reply, "iss"), bench.provider.endpoints(layout).map(|endpoints| endpoints.issuer.clone()));
+    }
+}
+
+/// The scope by which lico signs users in.
+const LICO_SCOPE: &str = "openid LibreGraph.SignedLoginOK";
+
+/// A request by which a client of lico signs a user in, with this request object.
+fn lico_request(object: &str) -> [(&str, &str); 6] {
+    [
+        ("client_id", "app"),
+        ("response_type", "code"),
+        ("redirect_uri", BACK),
+        ("scope", LICO_SCOPE),
+        ("prompt", "none"),
+        ("request", object),
+    ]
+}
+
+/// lico 0.67 signs in the user whom `preferred_username` of a signed request object names, whoever has a session, where
+/// `--allow-client-signed-logins` is set and the scope is requested. Here a session is needed, and its user counts.
+#[tokio::test]
+async fn parameters_of_lico_sign_no_user_in() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    let key = SigningKey::generate(Algorithm::Es256, "key").expect("a key");
+    let keys = json!({ "keys": [key.jwk()] });
+    let client =
+        json!({ "pkce": "optional", "consent": "trusted", "request_object_signing_alg": "ES256", "jwks": keys });
+    bench.add("app", &client).await;
+    let object = |user: &str| {
+        let claims = json!({
+            "iss": "app", "aud": bench.endpoints().issuer, "client_id": "app", "jti": bench.provider.random.uuid(),
+            "exp": seconds(bench.clock.now()) + 60, "scope": LICO_SCOPE,
+            "claims": { "id_token": { "preferred_username": { "value": user } } },
+        });
+        key.jwt("JWT", &claims)
+    };
+    let reply = authorize(&bench, &mut browser, &lico_request(&object("einstein"))).await;
+    assert_eq!(answered(&reply, "error").as_deref(), Some("login_required"), "{reply:?}");
+    assert_eq!(answered(&reply, "code"), None);
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    for user in ["einstein", "marie"] {
+        let reply = authorize(&bench, &mut browser, &lico_request(&object(user))).await;
+        let code = answered(&reply, "code").unwrap_or_else(|| panic!("{user}: {reply:?}"));
+        let tokens = redeem(&bench, &code, None).await.is(200);
+        let id_token = tokens["id_token"].as_str().expect("an ID token");
+        let jwt = oidc::jose::UnverifiedJwt::parse(id_token).expect("a JWT");
+        assert_eq!((&jwt.claims()["sub"], &tokens["scope"]), (&json!(EINSTEIN), &json!("openid")), "{user}");
     }
 }
 

@@ -36,6 +36,7 @@ const ASSERTIONS: [Algorithm; 5] =
     [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
 
 /// What is offered only where it is configured.
+#[expect(clippy::struct_excessive_bools, reason = "each is offered by itself")]
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offered {
     /// Clients may register themselves.
@@ -48,6 +49,10 @@ pub(super) struct Offered {
     pub(super) unsigned_id_tokens: bool,
     /// The levels of authentication that clients may ask for.
     pub(super) levels: Vec<String>,
+    /// Clients may be described by the documents at their identifiers.
+    pub(super) client_documents: bool,
+    /// Workloads are accepted as clients.
+    pub(super) workloads: bool,
 }
 
 /// The metadata.
@@ -55,6 +60,7 @@ pub(super) fn metadata(endpoints: &IssuerEndpoints, offered: &Offered) -> Value 
     let authentication = authentication(&methods(endpoints, offered));
     let parts = [
         addresses(endpoints, offered.registration),
+        documents(offered),
         certificates(endpoints),
         requests(endpoints, &offered.levels),
         signatures(offered),
@@ -90,6 +96,11 @@ fn addresses(endpoints: &IssuerEndpoints, registers: bool) -> Value {
     members
 }
 
+/// That clients need not be registered (draft-ietf-oauth-client-id-metadata-document-03); nothing where they have to be.
+fn documents(offered: &Offered) -> Value {
+    if offered.client_documents { json!({ "client_id_metadata_document_supported": true }) } else { Value::Null }
+}
+
 /// What is there for clients with certificates (RFC 8705 3.3 and 5); nothing where they are not served.
 fn certificates(endpoints: &IssuerEndpoints) -> Value {
     let paths = &endpoints.paths;
@@ -115,6 +126,7 @@ fn methods(endpoints: &IssuerEndpoints, offered: &Offered) -> Vec<&'static str> 
     let is_offered = |method: &AuthMethod| match method {
         AuthMethod::TlsClient => has_mtls && offered.verified_certificates,
         AuthMethod::SelfSignedTlsClient => has_mtls,
+        AuthMethod::SpiffeJwt | AuthMethod::WorkloadJwt => offered.workloads,
         _ => true,
     };
     AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect()

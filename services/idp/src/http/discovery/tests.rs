@@ -117,7 +117,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("claim_types_supported", vec!["normal", "distributed"]),
         ("display_values_supported", vec!["page", "popup", "touch", "wap"]),
         ("ui_locales_supported", vec!["en", "de", "fr"]),
-        ("dpop_signing_alg_values_supported", vec!["ES256"]),
+        ("dpop_signing_alg_values_supported", vec!["PS256", "ES256"]),
     ] {
         let there = texts(&document[member]);
         let missing: Vec<_> = wanted.iter().filter(|value| !there.contains(value)).collect();
@@ -152,6 +152,16 @@ fn signatures_follow_the_setting_and_unsigned_id_tokens_are_off_unless_configure
     }
     assert!(texts(&document[member("dpop")]).contains(&"RS256"), "what clients sign with is another matter");
     assert_eq!(told(&["RS256"], true)[member("id_token")], json!(["RS256", "none"]));
+}
+
+#[test]
+fn documents_of_clients_are_offered_where_they_are_on() {
+    let endpoints = IssuerEndpoints::new(EndpointProfile::OpenCloud, SITE);
+    let member = |client_documents| {
+        let document = document::metadata(&endpoints, &Offered { client_documents, ..offered() });
+        document.get("client_id_metadata_document_supported").cloned()
+    };
+    assert_eq!((member(false), member(true)), (None, Some(json!(true))));
 }
 
 #[test]
@@ -210,14 +220,37 @@ fn the_desktop_program_of_opencloud_finds_what_it_needs() {
 }
 
 #[tokio::test]
-async fn the_same_document_lies_at_both_places_of_each_issuer() {
+async fn the_same_document_is_at_every_place_of_each_issuer() {
     for endpoints in sites() {
-        for path in [endpoints.paths.discovery, endpoints.paths.metadata] {
+        let paths = endpoints.paths;
+        for path in [paths.discovery, paths.metadata].into_iter().chain(paths.inserted_discovery) {
             let (status, headers, body) = asked(Request::get(path)).await;
             assert_eq!((status, &headers[CONTENT_TYPE]), (StatusCode::OK, &JSON), "{path}");
             assert_eq!(headers[CACHE_CONTROL], "public, max-age=3600");
             let body: Value = serde_json::from_str(&body).expect("JSON");
             assert_eq!(body["issuer"], endpoints.issuer, "{path}");
+        }
+    }
+}
+
+/// In this order for an issuer with a path: the authorization specification of the Model Context Protocol, "Authorization Server Metadata
+/// Discovery".
+#[tokio::test]
+async fn metadata_is_at_every_url_that_mcp_clients_derive_from_the_issuer() {
+    for endpoints in sites() {
+        let path = endpoints.issuer.strip_prefix(SITE).expect("below the site");
+        for url in [
+            format!("/.well-known/oauth-authorization-server{path}"),
+            format!("/.well-known/openid-configuration{path}"),
+            format!("{path}/.well-known/openid-configuration"),
+        ] {
+            let (status, _, body) = asked(Request::get(&url)).await;
+            assert_eq!(status, StatusCode::OK, "{url}");
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(body["issuer"], endpoints.issuer, "{url}");
+        }
+        for url in ["/.well-known/oauth-authorization-server/notes", "/.well-known/openid-configuration/notes"] {
+            assert_eq!(asked(Request::get(url)).await.0, StatusCode::NOT_FOUND, "{url}");
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use web::policy::destination;
 
-use crate::engine::clients::Client;
-use crate::engine::clients::Source;
+use crate::engine::clients::{Client, Source};
 
 /// What is shown of a client. All of it is what the client says of itself.
 pub(super) struct Application<'a> {
@@ -11,8 +10,10 @@ pub(super) struct Application<'a> {
     pub(super) logo: Option<&'a str>,
     pub(super) policy: Option<&'a str>,
     pub(super) terms: Option<&'a str>,
-    /// It registered itself: no operator has checked it (row I33).
+    /// It describes itself: no operator has checked it (row I33).
     pub(super) unverified: bool,
+    /// The host of the document that describes it.
+    pub(super) described_at: Option<String>,
     /// The host that the answer is sent to.
     pub(super) destination: Option<String>,
 }
@@ -26,7 +27,8 @@ impl<'a> Application<'a> {
             logo: shown.logo.as_deref().filter(|logo| is_https(logo)),
             policy: shown.policy.as_deref().filter(|policy| is_link(policy)),
             terms: shown.terms.as_deref().filter(|terms| is_link(terms)),
-            unverified: client.source == Source::Registered,
+            unverified: client.source.is_self_described(),
+            described_at: (client.source == Source::Document).then(|| destination(&client.id)).flatten(),
             destination: redirect_uri.and_then(destination),
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Words {
     pub(super) unverified_title: &'static str,
     /// That warning.
     pub(super) unverified: &'static str,
+    /// From which host an application describes itself.
+    pub(super) described_at: Phrase,
     /// Where the answer goes.
     pub(super) destination: Phrase,
 

@@ -23,8 +23,8 @@ use crate::endpoints::page::PASSKEY_SCRIPT;
 use crate::endpoints::{EndpointProfile, page};
 use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::{
-    AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, Signatures, Source,
-    SubjectType, TokenFormat,
+    AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, SecurityProfile,
+    Signatures, Source, SubjectType, TokenFormat,
 };
 use crate::engine::factors::enrolment::Enrolment;
 use crate::engine::factors::passkey::CeremonyOptions;
@@ -54,15 +54,18 @@ fn client(name: &str, source: Source) -> Client {
         id: "client-id".to_owned(),
         source,
         presentation,
+        profile: SecurityProfile::Standard,
         is_native: false,
         auth: AuthMethod::None,
         secrets: Vec::new(),
         sealed_secret: None,
         keys: None,
         tls_name: None,
+        spiffe_id: None,
         redirects: oidc::redirect::RedirectRules::default(),
         grants: BTreeSet::new(),
         responses: BTreeSet::new(),
+        response_modes: None,
         pkce: oidc::pkce::Policy::default(),
         consent: ConsentPolicy::Remembered,
         scopes: None,
@@ -79,6 +82,7 @@ fn client(name: &str, source: Source) -> Client {
         needs_auth_time: false,
         acr_values: Vec::new(),
         needs_pushed: false,
+        needs_signed_request: false,
         needs_dpop: false,
         binds_certificate: false,
         initiate_login: None,
@@ -86,6 +90,8 @@ fn client(name: &str, source: Source) -> Client {
         logout: LogoutSettings::default(),
         resources: Vec::new(),
         exchange: ExchangePolicy::default(),
+        transaction_tokens: None,
+        service_account: None,
         introspects_all: false,
         management: None,
         created: None,
@@ -312,7 +318,7 @@ async fn links_of_a_client_lead_to_the_web_only() {
 async fn i33_people_are_warned_of_a_client_that_registered_itself() {
     let endpoints = site();
     let context = english(&endpoints);
-    for source in [Source::BuiltIn, Source::Configured, Source::Added, Source::Registered] {
+    for source in [Source::BuiltIn, Source::Configured, Source::Added, Source::Registered, Source::Document] {
         let client = client("Photos", source);
         let scopes = [RequestedScope { name: "openid", optional: false }];
         let redirect_uri = Some(REDIRECT);
@@ -328,7 +334,30 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
         ];
         for page in pages {
             let warned = Shown::read(page).await.html.contains(context.words().unverified);
-            assert_eq!(warned, source == Source::Registered, "{source:?}");
+            let is_unchecked = matches!(source, Source::Registered | Source::Document);
+            assert_eq!(warned, is_unchecked, "{source:?}");
+        }
+    }
+}
+
+/// Row [I77](../../../../../docs/security-requirements.md#i77).
+#[tokio::test]
+async fn client_of_a_document_is_shown_with_the_host_of_it() {
+    let endpoints = site();
+    let context = english(&endpoints);
+    let scopes = [RequestedScope { name: "openid", optional: false }];
+    for host in ["notes.example:8443", "a_b.notes.example", "[2606:4700::1]:8443"] {
+        for (source, is_shown) in [(Source::Document, true), (Source::Registered, false)] {
+            let client = Client { id: format!("https://{host}/client.json"), ..client("Cloud Storage", source) };
+            let back = format!("https://{host}/back");
+            let redirect_uri = Some(back.as_str());
+            let consented =
+                Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
+            let html = Shown::read(consent(&context, &consented)).await.html;
+            let described = format!("It is described by <strong><bdi>{host}</bdi></strong>");
+            assert_eq!(html.contains(&described), is_shown, "{html}");
+            let destination = format!("You will then be sent to <strong><bdi>{host}</bdi></strong>");
+            assert!(html.contains(&destination), "{html}");
         }
     }
 }

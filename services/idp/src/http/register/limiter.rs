@@ -12,6 +12,7 @@ use oidc::error::ErrorCode;
 use store::StoreError;
 
 use crate::engine::error::OAuthError;
+use crate::engine::network::network;
 use crate::engine::provider::Provider;
 use crate::http::error::ErrorResponse;
 use crate::store::Rate;
@@ -19,7 +20,7 @@ use crate::store::Rate;
 /// More sources than this are not counted at the same time: new ones are refused meanwhile.
 const MOST_SOURCES: u64 = 10_000;
 
-/// What is limited. The numbers are in the database.
+/// What is limited. The numbers are in the database, where wrong credentials of service accounts have 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limited {
     /// Registrations of clients.
@@ -87,17 +88,9 @@ impl Limiter {
     /// [`LimitError`].
     pub(crate) async fn take(&self, source: Option<IpAddr>) -> Result<(), LimitError> {
         let now = self.provider.clock.now();
-        let key = format!("{} {}", self.rate.kind, network(source));
+        let network = network(source.unwrap_or(Ipv6Addr::UNSPECIFIED.into()));
+        let key = format!("{} {network}", self.rate.kind);
         let outcome = self.provider.store.take(&self.rate, crypto::fingerprint(key.as_bytes()), now).await?;
         outcome.map_err(|wait| LimitError::TooOften(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)))
-    }
-}
-
-/// A holder of one IPv6 address has 2^64 of them.
-fn network(source: Option<IpAddr>) -> IpAddr {
-    match source {
-        Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        Some(address) => address,
-        None => Ipv6Addr::UNSPECIFIED.into(),
     }
 }

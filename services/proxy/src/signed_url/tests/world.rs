@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use ::config::Secret;
 use ::store::Database;
 use async_trait::async_trait;
-use authn::gateway::Identified;
+use authn::gateway::{Identified, IssuedTransaction, TransactionKeySet, TransactionWanted};
 use authn::{AuthError, Authenticated, Gateway, Reason, User, UserType, kind};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -62,6 +62,14 @@ impl Gateway for Answers {
             return Err(refused());
         }
         Ok(self.identified(known.users.get(&id).ok_or_else(refused)?, amr))
+    }
+
+    async fn transaction(&self, _: &str, _: &TransactionWanted, _: &Caller) -> Result<IssuedTransaction, AuthError> {
+        unreachable!("no route of this test wants a transaction token")
+    }
+
+    async fn transaction_keys(&self) -> Result<TransactionKeySet, AuthError> {
+        unreachable!("no route of this test verifies transaction tokens")
     }
 }
 

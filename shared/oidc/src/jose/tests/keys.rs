@@ -62,6 +62,25 @@ fn there_is_no_key_pair_for_hs256() {
 }
 
 #[test]
+fn number_that_is_no_scalar_of_the_curve_makes_no_key() {
+    let order = [0xffff_ffff_0000_0000_ffff_ffff_ffff_ffff_u128, 0xbce6_faad_a717_9e84_f3b9_cac2_fc63_2551];
+    let mut of_order = [0; 32];
+    of_order[..16].copy_from_slice(&order[0].to_be_bytes());
+    of_order[16..].copy_from_slice(&order[1].to_be_bytes());
+    let mut below_order = of_order;
+    below_order[31] -= 1;
+    let made = |algorithm, seed: &[u8; 32]| SigningKey::from_seed(algorithm, "k", seed).err();
+    for seed in [[0; 32], [0xff; 32], of_order] {
+        assert_eq!(made(Algorithm::Es256, &seed), Some(KeyError::Malformed), "{seed:?}");
+        assert_eq!(made(Algorithm::EdDsa, &seed), None, "every text of 32 bytes is a seed");
+    }
+    assert_eq!(made(Algorithm::Es256, &below_order), None);
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Hs256] {
+        assert_eq!(made(algorithm, &[1; 32]), Some(KeyError::Algorithm), "{algorithm}");
+    }
+}
+
+#[test]
 fn what_is_published_has_no_private_part() {
     for algorithm in Algorithm::SIGNING {
         let jwk = pair(algorithm).jwk();

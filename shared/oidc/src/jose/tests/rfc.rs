@@ -90,6 +90,15 @@ fn rfc_7515_a3_es256_is_verified() {
 }
 
 #[test]
+fn rfc_7515_a3_es256_key_is_made_of_its_scalar() {
+    let scalar: [u8; 32] = decoded("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI").try_into().expect("32 bytes");
+    let pair = SigningKey::from_seed(Algorithm::Es256, "ec", &scalar).expect("a key pair");
+    assert_eq!((&pair.jwk()["x"], &pair.jwk()["y"]), (&json!(P256_X), &json!(P256_Y)));
+    let public = key(json!({"kty": "EC", "crv": "P-256", "x": P256_X, "y": P256_Y}));
+    assert!(public.verify(Algorithm::Es256, b"message", &pair.sign(b"message")));
+}
+
+#[test]
 fn rfc_7515_a4_es512_is_not_supported() {
     let jwt = raw(&json!({"alg": "ES512"}), &json!({"iss": "joe"}), &[1; 132]);
     let jwt = UnverifiedJwt::parse(&jwt).expect("well formed");
@@ -124,9 +133,14 @@ fn rfc_8037_a_ed25519_is_made_and_verified() {
     let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     let pkcs8 = [PKCS8.as_slice(), &decoded("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")].concat();
-    let pair = SigningKey::from_pkcs8(Algorithm::EdDsa, "ed", &pkcs8).expect("is read");
-    assert_eq!(URL_SAFE_NO_PAD.encode(pair.sign(message)), signature);
-    assert_eq!(pair.jwk()["x"], ED25519_X);
+    let seed: [u8; 32] = decoded("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").try_into().expect("32 bytes");
+    for pair in [
+        SigningKey::from_pkcs8(Algorithm::EdDsa, "ed", &pkcs8).expect("is read"),
+        SigningKey::from_seed(Algorithm::EdDsa, "ed", &seed).expect("is made"),
+    ] {
+        assert_eq!(URL_SAFE_NO_PAD.encode(pair.sign(message)), signature);
+        assert_eq!(pair.jwk()["x"], ED25519_X);
+    }
     let key = key(json!({"kty": "OKP", "crv": "Ed25519", "x": ED25519_X}));
     assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     assert!(key.verify(Algorithm::EdDsa, message, &decoded(signature)));

@@ -17,8 +17,8 @@ use crate::testing::Recorder;
 const SECRET: &str = "s3cr3t-in-a-path";
 
 async fn handled(request: Request) -> StatusCode {
-    AccessDetails::record(request.extensions(), "tokens", Some("user-1"));
-    AccessDetails::record(request.extensions(), "another", None);
+    AccessDetails::record(request.extensions(), "tokens", Some("user-1"), Some(&"portal".into()));
+    AccessDetails::record(request.extensions(), "another", None, None);
     StatusCode::CREATED
 }
 
@@ -67,6 +67,7 @@ async fn service_adds_its_own_route_and_the_user() {
     let stack = stack(Protocol::Http, LoggedRequests::AllButProbes);
     drop(stack.answer(&PeerConnection::default(), request("GET", "/tokens/7")).await);
     assert_eq!((recorder.values("route"), recorder.values("subject")), (vec!["tokens".into()], vec!["user-1".into()]));
+    assert_eq!(recorder.values("act"), ["portal"]);
 }
 
 #[tokio::test]

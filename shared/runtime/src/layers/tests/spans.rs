@@ -1,8 +1,11 @@
 //! What a request's span tells of its path.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use authn::trace::{record_delegation, record_workload};
+use authn::{Actor, Authenticated, User, UserId};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
@@ -10,6 +13,10 @@ use http::{Request, StatusCode};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use secrecy::SecretString;
+use token::{KeyRing, METADATA_KEY, Minter, Verifier, authorize};
+use tonic::metadata::MetadataMap;
+use tracing::Span;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::layers::{Limits, PeerConnection, Stack, recording_routes};
@@ -22,8 +29,18 @@ fn stack(protocol: Protocol) -> Stack<Router> {
     let router = Router::new()
         .route("/tokens/{id}", any(async || tracing::info!("handled")))
         .route("/panics/{id}", get(async || -> StatusCode { panic!("asked to") }))
+        .route(
+            "/delegated",
+            get(async || record_delegation(&Span::current(), "user-1", Some(&"portal".into()), Some("t1"))),
+        )
+        .route("/workload", get(async || record_workload(&Span::current(), "repo:acme/site:main", "oidc")))
+        .route("/in-person", get(async || record_delegation(&Span::current(), "user-1", None, None)))
         .route("/waits/{id}", get(std::future::pending::<()>))
         .nest("/apps", Router::new().route("/{id}/revoke", get(async || ())).fallback(async || StatusCode::NOT_FOUND));
+    stack_of(protocol, router)
+}
+
+fn stack_of(protocol: Protocol, router: Router) -> Stack<Router> {
     let requests: Arc<Requests> = Requests::new(&Metrics::default(), "echo", protocol);
     Stack::new(recording_routes(router), requests, Limits { concurrent: 8, timeout: Some(Duration::from_millis(50)) })
 }
@@ -96,6 +113,53 @@ async fn exported_spans_bear_these_names() {
     let names: Vec<_> = spans.iter().map(|span| span.name.as_ref()).collect();
     assert_eq!(names, ["GET /tokens/{id}", "GET"]);
     assert!(!format!("{spans:?}").contains(SECRET));
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn span_names_who_acts_for_whom_and_no_user_who_acts_alone() {
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/delegated").await;
+    assert_eq!(recorder.values("user.id"), ["user-1"]);
+    assert_eq!(
+        (recorder.values("doorward.act"), recorder.values("doorward.txn")),
+        (vec!["portal".into()], vec!["t1".into()])
+    );
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/in-person").await;
+    assert!(recorder.values("user.id").is_empty() && !recorder.has("user-1"));
+}
+
+/// `docs/security-requirements.md#x11`
+#[tokio::test]
+async fn span_names_who_acts_for_the_user_of_an_internal_token() {
+    let now = UNIX_EPOCH + Duration::from_hours(500_000);
+    let keys = KeyRing::new(&SecretString::from("an-adequate-secret-of-32-bytes-ok"), None).expect("is long enough");
+    let keys = Arc::new(keys);
+    let minter = Minter::new(Arc::clone(&keys), Duration::from_mins(5), false);
+    for (actor, expected) in [(Some(Actor::from("portal")), &["portal"][..]), (None, &[])] {
+        let user = User { id: UserId { opaque_id: "user-1".into(), ..UserId::default() }, ..User::default() };
+        let answer = Authenticated { actor, ..Authenticated::full(Arc::new(user), "oidc") };
+        let mut metadata = MetadataMap::new();
+        let token = minter.mint(now, &answer).expect("is minted").parse().expect("ASCII");
+        metadata.insert(METADATA_KEY, token);
+        let verifier = Verifier::new(Arc::clone(&keys));
+        let called = move || ready(authorize(&verifier, now, &metadata).expect("is valid").user.id.opaque_id);
+        let (recorder, _guard) = Recorder::here();
+        let request = Request::builder().uri("/called").body(Body::empty()).expect("a request");
+        let stack = stack_of(Protocol::Http, Router::new().route("/called", get(called)));
+        assert_eq!(stack.answer(&PeerConnection::default(), request).await.status(), StatusCode::OK);
+        assert_eq!(recorder.values("doorward.act"), expected);
+        assert_eq!(recorder.has("user-1"), !expected.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn span_names_the_workload_and_its_proof() {
+    let (recorder, _guard) = Recorder::here();
+    ask(Protocol::Http, "GET", "/workload").await;
+    assert_eq!(recorder.values("workload.identity"), ["repo:acme/site:main"]);
+    assert_eq!(recorder.values("workload.proof"), ["oidc"]);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "receiver_certificate")]
     receiver_key: Option<PathBuf>,
     /// Only these profiles: basic, implicit, hybrid, config, dynamic, rp-logout, back-channel, front-channel, session,
-    /// third-party.
+    /// third-party; fapi2-security, fapi2-message-signing, which are walked only if they are named.
     #[arg(long, value_delimiter = ',', value_parser = profile)]
     plans: Vec<Profile>,
     /// How many checks run at a time.
@@ -54,6 +54,12 @@ pub(crate) struct Arguments {
     /// Seconds after the relying party changed its keys.
     #[arg(long, default_value_t = 60)]
     key_rotation_wait: u64,
+    /// Seconds until a code of FAPI 2.0 is expired.
+    #[arg(long, default_value_t = 62)]
+    code_expiry_wait: u64,
+    /// Seconds before a refresh token of FAPI 2.0 is used again.
+    #[arg(long, default_value_t = 30)]
+    refresh_reuse_wait: u64,
     /// The file that the table is written to, in Markdown.
     #[arg(long)]
     pub(crate) table: Option<PathBuf>,
@@ -83,6 +89,8 @@ impl Arguments {
             waits: Waits {
                 code_reuse: Duration::from_secs(self.code_reuse_wait),
                 key_rotation: Duration::from_secs(self.key_rotation_wait),
+                code_expiry: Duration::from_secs(self.code_expiry_wait),
+                refresh_reuse: Duration::from_secs(self.refresh_reuse_wait),
             },
             at_a_time: self.at_a_time,
             ..Target::new(&self.issuer, person)

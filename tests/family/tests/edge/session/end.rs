@@ -9,8 +9,8 @@ use testkit::Browser;
 
 use super::COOKIE;
 use super::site::Site;
-use crate::backend::header;
-use crate::world::client;
+use crate::edge::backend::header;
+use crate::edge::world::client;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_ends_here_at_the_provider_and_in_every_other_browser_of_that_session() {

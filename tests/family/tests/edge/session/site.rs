@@ -5,7 +5,7 @@ use runtime::Clock;
 use testkit::{Browser, Landing, Layout, SignIn, note_secret};
 
 use super::{COOKIE, HTML};
-use crate::world::World;
+use crate::edge::world::World;
 
 /// A family with the provider, the edge as its client, and a clock that the test moves.
 pub(super) struct Site {

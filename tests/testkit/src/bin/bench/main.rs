@@ -2,7 +2,8 @@
 //! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
 //! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens; with `pages`, that
 //! of the account and administration pages; with `copy`, the time of `doorward db copy`; with `rolling`, requests that fail while replicas
-//! change; with `simulate`, a region on paper; with `simulate-check`, the same of a small region, and that region in fact.
+//! change; with `simulate`, a region on paper; with `simulate-check`, the same of a small region, and that region in fact; with
+//! `transactions`, transaction tokens and their signatures.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
@@ -24,7 +25,9 @@ mod simulate;
 mod soak;
 mod spent;
 mod tokens;
+mod transactions;
 mod users;
+mod workloads;
 
 use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 
@@ -92,6 +95,8 @@ enum Role {
     Rolling(rolling::Arguments),
     /// Computes for a region how soon revocations reach every replica, and what the replicas read from the database.
     Simulate(simulate::Arguments),
+    /// Measures transaction tokens on one thread, and fails if minting one costs more than 1.2 times its signature.
+    Transactions(transactions::Arguments),
     /// Compares the simulation with two replicas of auth-app on PostgreSQL, and fails if they are too far apart.
     SimulateCheck(simulate::check::Arguments),
 }
@@ -117,6 +122,7 @@ async fn main() -> ExitCode {
         Some(Role::Copy(arguments)) => copy::run(arguments).await,
         Some(Role::Rolling(arguments)) => rolling::run(arguments).await,
         Some(Role::Simulate(arguments)) => simulate::run(arguments),
+        Some(Role::Transactions(arguments)) => transactions::run(arguments),
         Some(Role::SimulateCheck(arguments)) => simulate::check::run(arguments).await,
         None => scenario::run(&arguments).await,
     };

@@ -17,18 +17,20 @@ use crate::{
     server::Server,
     tokens::{self, Crowd},
     users,
+    workloads::Workloads,
 };
 
 /// Measures everything and prints the tables.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let mut family = Family::new()?;
+    let workloads = Workloads::of(&mut family)?;
     let begin = Instant::now();
     let (crowds, total) = tokens::fill(&family.token_store(), &arguments.tokens, arguments.total_tokens).await?;
     report::line(&format!("{total} app tokens in all, made in {:.0} s", begin.elapsed().as_secs_f64()))?;
 
     let echo = Server::echo()?;
     let echo = callers(arguments, &echo).await?;
-    warm(arguments, &mut family, &crowds, &echo).await?;
+    warm(arguments, &mut family, (crowds.as_slice(), &workloads), &echo).await?;
     cold::run(arguments, &mut family, &crowds, &echo).await
 }
 
@@ -36,14 +38,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
 async fn warm(
     arguments: &Arguments,
     family: &mut Family,
-    crowds: &[Crowd],
+    (crowds, workloads): (&[Crowd], &Workloads),
     echo: &Callers<'_>,
 ) -> Result<(), BoxError> {
     let server = family.start()?;
     let (_, idle) = server.memory_mib()?;
     users::add(&family.users, role::USER, crowds.iter().flat_map(|crowd| &crowd.owners)).await?;
     passwords::add_people(family)?;
-    let bench = Bench { arguments, crowds, echo, callers: callers(arguments, &server).await? };
+    let bench = Bench { arguments, crowds, workloads, echo, callers: callers(arguments, &server).await? };
     report::line(&format!("{} callers, {} connections", arguments.callers, arguments.connections))?;
     bench.calls().await?;
     bench.passwords().await?;
@@ -71,6 +73,7 @@ pub(crate) fn order(rows: usize, round: usize) -> Vec<usize> {
 struct Bench<'a> {
     arguments: &'a Arguments,
     crowds: &'a [Crowd],
+    workloads: &'a Workloads,
     echo: &'a Callers<'a>,
     callers: Callers<'a>,
 }

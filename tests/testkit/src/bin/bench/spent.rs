@@ -29,6 +29,12 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
+/// Nanoseconds that this thread has been on a CPU.
+pub(crate) fn on_this_thread() -> Result<u64, BoxError> {
+    let times = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(times.split_whitespace().next().ok_or("no time in schedstat")?.parse()?)
+}
+
 impl Spent {
     /// What this process has used up so far.
     pub(crate) fn by(process: u32) -> Result<Self, BoxError> {

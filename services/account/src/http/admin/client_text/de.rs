@@ -15,6 +15,7 @@ pub(super) const TEXT: ClientText = ClientText {
     configured: "Datei des Betriebs",
     added: "Hinzugefügt",
     registered: "Selbst registriert",
+    document: "Durch sein Dokument beschrieben",
     read_only: "Dieser Client ist eingebaut oder steht in der Datei von IDP_CLIENTS_FILE und lässt sich hier nicht ändern.",
     edge_client: "Mit diesem Client meldet Doorwards Edge Konten an. Wird er geändert oder entfernt oder sein Geheimnis ersetzt, ist am Edge keine Anmeldung möglich, bis PROXY_SESSION_CLIENT_ID und PROXY_SESSION_CLIENT_SECRET wieder zu ihm passen.",
     kind: "Art der Anwendung",

@@ -15,6 +15,7 @@ pub(super) const TEXT: ClientText = ClientText {
     configured: "File of the operator",
     added: "Added",
     registered: "Registered itself",
+    document: "Described by its document",
     read_only: "This client is built in or in the file of IDP_CLIENTS_FILE, and cannot be changed here.",
     edge_client: "This is the client by which Doorward's edge signs users in. If you change or remove it, or replace its secret, users cannot sign in at the edge until PROXY_SESSION_CLIENT_ID and PROXY_SESSION_CLIENT_SECRET match it again.",
     kind: "Kind of application",

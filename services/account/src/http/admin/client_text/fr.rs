@@ -15,6 +15,7 @@ pub(super) const TEXT: ClientText = ClientText {
     configured: "Fichier de l'exploitation",
     added: "Ajouté",
     registered: "S'est enregistré lui-même",
+    document: "Décrit par son document",
     read_only: "Ce client est intégré ou se trouve dans le fichier de IDP_CLIENTS_FILE ; il ne peut pas être modifié ici.",
     edge_client: "C'est par ce client que l'edge de Doorward connecte les comptes. S'il est modifié ou supprimé, ou si son secret est remplacé, il n'est plus possible de se connecter à l'edge avant que PROXY_SESSION_CLIENT_ID et PROXY_SESSION_CLIENT_SECRET lui correspondent de nouveau.",
     kind: "Type d'application",

@@ -58,6 +58,7 @@ async fn redeem_grant(bench: &Bench, client: &str, grant: Grant, named: &[&str])
         nonce: None,
         challenge: None,
         dpop_jkt: None,
+        issued: None,
         expires: seconds(bench.clock.now()) + 60,
     };
     let code = bench.provider.sealer.seal(Purpose::Code, &code);

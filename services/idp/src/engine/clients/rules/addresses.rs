@@ -82,7 +82,7 @@ fn framed(uri: &str, metadata: &Metadata, source: Source) -> Result<String, Meta
     let address = fetched(member, uri)?;
     let url = parse(member, uri)?;
     let is_own = |redirect: &String| Url::parse(redirect).is_ok_and(|redirect| redirect.origin() == url.origin());
-    if source == Source::Registered && !metadata.redirect_uris.iter().any(is_own) {
+    if source.is_self_described() && !metadata.redirect_uris.iter().any(is_own) {
         return Err(MetadataError::new(member, "is not at the origin of a redirect URI"));
     }
     Ok(address)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 
 use crate::engine::clients::client::{AuthMethod, GrantType};
 use crate::engine::clients::metadata::{Metadata, MetadataError};
@@ -38,6 +38,23 @@ fn responses(names: &[String]) -> Result<BTreeSet<ResponseType>, MetadataError> 
         name.parse().map_err(|error| MetadataError::new("response_types", format!("{name:?}: {error}")))
     };
     names.iter().map(one).collect()
+}
+
+/// The response modes to which the client limits itself, if it does: each of them must fit a response type.
+pub(super) fn response_modes(
+    metadata: &Metadata,
+    responses: &BTreeSet<ResponseType>,
+) -> Result<Option<BTreeSet<ResponseMode>>, MetadataError> {
+    let one = |name: &String| {
+        let refused =
+            |problem: &dyn std::fmt::Display| MetadataError::new("response_modes", format!("{name:?}: {problem}"));
+        let mode = name.parse::<ResponseMode>().map_err(|error| refused(&error))?;
+        let fits = |response: &ResponseType| response.delivery(Some(mode)).is_ok();
+        let is_usable = responses.iter().any(fits);
+        if is_usable { Ok(mode) } else { Err(refused(&"is for none of the client's response types")) }
+    };
+    let modes: BTreeSet<_> = metadata.response_modes.iter().map(one).collect::<Result<_, _>>()?;
+    Ok((!modes.is_empty()).then_some(modes))
 }
 
 fn is_implicit(response: ResponseType) -> bool {

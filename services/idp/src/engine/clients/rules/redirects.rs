@@ -20,7 +20,7 @@ pub(super) fn read(
     is_native: bool,
 ) -> Result<Redirects, MetadataError> {
     let none = Sites::default();
-    let sites = if source == Source::Registered { &none } else { sites };
+    let sites = if source.is_self_described() { &none } else { sites };
     let any_port = any_port(metadata, is_native)?;
     let both = [
         ("redirect_uris", &metadata.redirect_uris),

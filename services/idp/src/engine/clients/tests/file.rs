@@ -48,6 +48,21 @@ authorities: []
     assert!(web.logout.redirects.find("https://cloud.example/").is_some(), "as lico has it");
 }
 
+/// Access tokens are for the client of `docs/transaction-tokens.md` only if other clients can name it as their resource.
+#[test]
+fn documented_client_of_transaction_tokens_can_be_named_as_a_resource() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/transaction-tokens.md"));
+    let (_, rest) = page.split_once("```yaml\nclients:\n").expect("a file of clients");
+    let (entry, _) = rest.split_once("```").expect("the end of the block");
+    let client = one(&format!("clients:\n{}", entry.replace("secret: ...", "secret: 8J3kd93jfJ93jdkfl39dkf")));
+    assert!(reqwest::Url::parse(&client.id).is_ok(), "{}", client.id);
+    assert_eq!(client.auth, AuthMethod::SecretBasic);
+    let policy = client.transaction_tokens.as_ref().expect("a policy");
+    assert_eq!(policy.lifetime, Some(Duration::from_secs(30)));
+    let scopes: Vec<_> = policy.allowed.scopes.iter().map(String::as_str).collect();
+    assert_eq!((scopes, policy.allowed.may_replace), (vec!["files.read", "files.write"], false));
+}
+
 #[test]
 fn a_secret_is_kept_as_a_digest_and_sealed_only_where_it_has_to_be_known() {
     let plain = one(

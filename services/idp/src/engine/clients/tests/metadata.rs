@@ -1,14 +1,14 @@
 use oidc::error::ErrorCode;
 use oidc::jose::Algorithm;
 use oidc::pkce;
-use oidc::response::ResponseType;
+use oidc::response::{ResponseMode, ResponseType};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 
 /// A small client with these members.
-fn with(more: &Value) -> Value {
+pub(super) fn with(more: &Value) -> Value {
     let mut metadata = json!({ "client_id": "app", "redirect_uris": ["https://app.example/cb"] });
     for (name, value) in more.as_object().expect("an object") {
         metadata[name] = value.clone();
@@ -16,12 +16,12 @@ fn with(more: &Value) -> Value {
     metadata
 }
 
-fn added(more: &Value) -> Client {
+pub(super) fn added(more: &Value) -> Client {
     client(Source::Added, &with(more)).unwrap_or_else(|error| panic!("{more}: {error}"))
 }
 
 /// The member that is wrong.
-fn wrong(more: &Value) -> String {
+pub(super) fn wrong(more: &Value) -> String {
     let refused = client(Source::Registered, &with(more));
     refused.err().unwrap_or_else(|| panic!("{more} is accepted")).member
 }
@@ -189,6 +189,27 @@ fn algorithms_are_known_ones() {
 }
 
 #[test]
+fn response_modes_are_known_and_fit_a_response_type() {
+    assert_eq!(added(&json!({})).response_modes, None);
+    let listed = added(&json!({ "response_modes": ["jwt", "form_post"] })).response_modes;
+    assert_eq!(listed, Some([ResponseMode::Jwt, ResponseMode::FormPost].into()));
+    for (modes, responses) in [(["post"], ["code"]), (["query"], ["id_token"])] {
+        let more = json!({ "response_modes": modes, "response_types": responses });
+        assert_eq!(wrong(&more), "response_modes", "{more}");
+    }
+}
+
+#[test]
+fn profile_is_one_that_is_known_and_survives_an_update_by_the_client() {
+    assert_eq!(wrong(&json!({ "profile": "fapi1" })), "profile");
+    assert!(!added(&json!({})).is_fapi2());
+    let stored = Metadata::parse(br#"{"profile": "fapi2", "client_name": "old"}"#).expect("metadata");
+    let sent = Metadata::parse(br#"{"client_name": "new"}"#).expect("metadata");
+    let updated = sent.with_ours_of(&stored).expect("metadata").to_members();
+    assert_eq!(Value::Object(updated), json!({ "profile": "fapi2", "client_name": "new" }));
+}
+
+#[test]
 fn pairwise_subjects_have_one_sector() {
     let sector = |more| added(&more).subject;
     let named = |host: &str| SubjectType::Pairwise { sector: host.to_owned() };
@@ -256,6 +277,38 @@ fn rights_over_others_are_not_for_public_clients() {
     };
     assert_eq!(public(json!({ "introspects_all": true })), "introspects_all");
     assert_eq!(public(json!({ "exchange": { "impersonate": true } })), "exchange");
+    assert_eq!(public(json!({ "transaction_tokens": { "scopes": ["files.read"] } })), "transaction_tokens");
+}
+
+/// `docs/security-requirements.md#x7`
+#[test]
+fn transaction_tokens_need_scopes_and_live_for_minutes() {
+    let policy = |member: Value| added(&json!({ "transaction_tokens": member })).transaction_tokens;
+    let full = json!({
+        "scopes": ["files.read", "files.write"], "details": ["path"], "context": ["req_ip"], "replace": true, "lifetime": "30s",
+    });
+    let full = policy(full).expect("a policy");
+    assert_eq!(full.lifetime, Some(Duration::from_secs(30)));
+    let full = full.allowed;
+    assert!(full.scopes.contains("files.write") && full.details.contains("path") && full.context.contains("req_ip"));
+    assert!(full.may_replace);
+    let least = policy(json!({ "scopes": ["files.read"] })).expect("a policy");
+    assert_eq!(least.lifetime, None);
+    let least = least.allowed;
+    assert!(!least.may_replace && least.details.is_empty() && least.context.is_empty());
+    assert_eq!(added(&json!({})).transaction_tokens, None);
+    for bad in [
+        json!({}),
+        json!({ "scopes": [] }),
+        json!({ "scopes": ["files.read files.write"] }),
+        json!({ "scopes": ["a"], "lifetime": "6m" }),
+        json!({ "scopes": ["a"], "lifetime": 0 }),
+        json!({ "scopes": ["a"], "detail": ["path"] }),
+    ] {
+        assert_eq!(wrong(&json!({ "transaction_tokens": bad })), "transaction_tokens", "{bad}");
+    }
+    let comma = json!({ "client_id": "a,b", "transaction_tokens": { "scopes": ["a"] } });
+    assert_eq!(wrong(&comma), "transaction_tokens");
 }
 
 #[test]
@@ -326,6 +379,8 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
         "pkce": "plain",
         "resources": ["https://gateway.example"],
         "roles": "plain",
+        "transaction_tokens": { "scopes": ["files.read"] },
+        "spiffe_id": "spiffe://example.org/billing",
     }) else {
         panic!("is an object")
     };
@@ -335,6 +390,21 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
     let both = told.with_ours_of(&mine).expect("metadata").to_members();
     let expected = json!({ "redirect_uris": ["https://app.example/cb"], "consent": "trusted" });
     assert_eq!(Value::Object(both), expected, "what was given stays");
+}
+
+/// Row [I80](../../../../../../docs/security-requirements.md#i80).
+#[test]
+fn spiffe_id_is_for_clients_that_show_svids() {
+    let with = |id: Value| json!({ "token_endpoint_auth_method": "spiffe_jwt", "spiffe_id": id });
+    let billing = added(&with(json!("spiffe://example.org/billing/*")));
+    let id = billing.spiffe_id.expect("is set");
+    assert!(billing.auth == AuthMethod::SpiffeJwt && id.fits("spiffe://example.org/billing/worker"));
+    assert!(!id.fits("spiffe://example.org/billing") && !id.fits("spiffe://example.org/other/worker"));
+    for other in ["billing", "https://example.org/billing", "spiffe://example.org/bill*", "spiffe://", ""] {
+        assert_eq!(wrong(&with(json!(other))), "spiffe_id", "{other}");
+    }
+    assert_eq!(wrong(&with(Value::Null)), "spiffe_id");
+    assert_eq!(wrong(&json!({ "spiffe_id": "spiffe://example.org/billing" })), "spiffe_id");
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -350,7 +420,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::from))
 }
 
-fn member_name() -> impl Strategy<Value = String> {
+pub(super) fn member_name() -> impl Strategy<Value = String> {
     let known: Vec<String> = serde_json::to_value(Metadata::default())
         .ok()
         .and_then(|value| Some(value.as_object()?.keys().cloned().collect()))

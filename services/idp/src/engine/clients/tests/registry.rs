@@ -331,6 +331,49 @@ async fn client_is_not_registered_for_what_no_setting_offers() {
     add(&bench, metadata).await.expect("is added");
 }
 
+/// Row [I70](../../../../../../docs/security-requirements.md#i70).
+#[tokio::test]
+async fn stored_fapi2_client_is_read_again_with_its_algorithm() {
+    let bench = bench(None).await;
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1" });
+    let mut metadata = wiki();
+    metadata["profile"] = "fapi2".into();
+    metadata["token_endpoint_auth_method"] = "private_key_jwt".into();
+    metadata["jwks"] = json!({ "keys": [key] });
+    let made = add(&bench, metadata).await.expect("is added");
+    assert_eq!(made.described.metadata.to_members()["id_token_signed_response_alg"], "PS256");
+    let found = find(&bench, "wiki").await.expect("is found");
+    assert!(found.is_fapi2() && found.signatures.id_token == Some(Algorithm::Ps256));
+    let weaker = Map::from_iter([("id_token_signed_response_alg".to_owned(), json!("RS256"))]);
+    let error = bench.provider.clients.update("wiki", &weaker, |_| Ok(())).await.expect_err("is refused").to_string();
+    assert!(error.starts_with("id_token_signed_response_alg") && error.contains("fapi2"), "{error}");
+}
+
+#[test]
+fn client_that_every_issuer_refuses_is_named_in_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    let layouts = Config::default().layouts;
+    let strict = Config { url: SITE.to_owned(), strict_layouts: layouts.clone(), ..Config::default() };
+    let mixed = Config { strict_layouts: layouts[..1].to_vec(), ..strict.clone() };
+    let secret = "secret: k8Zr0wVqT2yN5mXc1bLd7hGf4jPs6aUe";
+    for (rest, is_named) in [
+        ("pkce: required", false),
+        ("pkce: optional", true),
+        ("pkce: plain", true),
+        (secret, false),
+        ("response_types: [id_token]\n    grant_types: [implicit]", true),
+        ("response_types: [code, code id_token]\n    pkce: required", true),
+    ] {
+        let text = format!("clients:\n  - id: app\n    redirect_uris: ['https://other.example/']\n    {rest}\n");
+        std::fs::write(&file, text).expect("writes");
+        let warnings = |config: &Config| warnings_of_file(config, &file, &sealer()).expect("is read").join("\n");
+        let told = warnings(&strict);
+        assert_eq!(told.contains("client app") && told.contains("IDP_STRICT_LAYOUTS"), is_named, "{rest}: {told}");
+        assert!(!warnings(&mixed).contains("IDP_STRICT_LAYOUTS"), "{rest}");
+    }
+}
+
 #[tokio::test]
 async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -21,6 +21,13 @@ async fn with_code(scope: &str) -> (Bench, Grant, String) {
     bench.add("app", &grants).await;
     let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let grant = bench.grant(&session, "app", bench.endpoints(), scope).await;
+    let code = sealed(&bench, &grant, LIFE);
+    (bench, grant, code)
+}
+
+/// A code for this grant that is issued now for this long.
+fn sealed(bench: &Bench, grant: &Grant, life: Duration) -> String {
+    let now = bench.clock.now();
     let code = Code {
         grant: grant.clone(),
         redirect_uri: BACK.to_owned(),
@@ -28,10 +35,10 @@ async fn with_code(scope: &str) -> (Bench, Grant, String) {
         nonce: None,
         challenge: None,
         dpop_jkt: None,
-        expires: seconds(bench.clock.now() + LIFE),
+        issued: Some(seconds(now)),
+        expires: seconds(now + life),
     };
-    let code = bench.provider.sealer.seal(Purpose::Code, &code);
-    (bench, grant, code)
+    bench.provider.sealer.seal(Purpose::Code, &code)
 }
 
 async fn redeem(bench: &Bench, code: &str) -> Reply {
@@ -96,6 +103,25 @@ async fn code_that_is_under_way_ends_as_its_user_signs_out_everywhere() {
         let answer = redeem(&bench, &code).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")), "{scope}");
     }
+}
+
+/// Row [I73](../../../../../../docs/security-requirements.md#i73): issued for ten minutes, before its client got the profile.
+#[tokio::test]
+async fn code_ends_with_the_lifetime_that_its_client_has_by_now() {
+    let (long, second) = (Duration::from_mins(10), Duration::from_secs(1));
+    for (age, status) in [(LIFE.saturating_sub(second), 200), (LIFE, 400), (long.saturating_sub(second), 400)] {
+        let (bench, grant, _) = with_code("openid").await;
+        let code = sealed(&bench, &grant, long);
+        bench.advance(age);
+        assert_eq!(redeem(&bench, &code).await.status, status, "{age:?}");
+    }
+    // and is of the time when it was issued
+    let (bench, grant, _) = with_code("openid").await;
+    let code = sealed(&bench, &grant, long);
+    bench.advance(Duration::from_secs(5));
+    end_everywhere(&bench.provider, EINSTEIN).await.expect("ends");
+    bench.advance(Duration::from_secs(5));
+    assert_eq!(redeem(&bench, &code).await.status, 400);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::testing::{Bench, Browser, Reply};
+use crate::testing::{Bench, Browser, Reply, SITE};
 
 /// A provider with a client that acts for itself, and its secret.
 async fn machine(more: Value) -> (Bench, String) {
@@ -39,6 +39,23 @@ async fn client_with_a_list_of_scopes_gets_what_it_lists() {
     assert_eq!((reply.status.as_u16(), &reply.json()["scope"]), (200, &json!("files:read")), "{}", reply.text);
     let reply = ask(&bench, &secret, Some("admin")).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["error"]), (400, &json!("invalid_scope")));
+}
+
+/// No user's rights are used.
+#[tokio::test]
+async fn client_names_resources_that_every_client_may_name() {
+    let (bench, secret) = machine(json!({})).await;
+    let notes = format!("{SITE}/notes");
+    for (resource, status) in [(notes.as_str(), 200), ("https://api.example", 400)] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "machine"),
+            ("client_secret", secret.as_str()),
+            ("resource", resource),
+        ];
+        let path = bench.endpoints().paths.token;
+        bench.post_with(&mut Browser::default(), path, &form, &[]).await.is(status);
+    }
 }
 
 /// Row I22.

@@ -1,14 +1,15 @@
+use authn::Actor;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
-use oidc::jose::{Algorithm, SigningKey};
+use oidc::jose::{Algorithm, SigningKey, UnverifiedJwt};
 use serde_json::{Value, json};
 
 use crate::engine::clients::GrantType;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_response::TokenResponse;
 use crate::model::seconds;
-use crate::testing::{Bench, EINSTEIN};
+use crate::testing::{Bench, EINSTEIN, SITE};
 
 struct World {
     bench: Bench,
@@ -48,13 +49,17 @@ impl World {
     }
 
     async fn issue(&self, assertion: &str) -> Result<TokenResponse, OAuthError> {
+        self.issue_with(assertion, &[]).await
+    }
+
+    async fn issue_with(&self, assertion: &str, more: &[(&str, &str)]) -> Result<TokenResponse, OAuthError> {
         let form = [
             ("grant_type", GrantType::JwtBearer.name()),
             ("client_id", "backend"),
             ("client_secret", &self.secret),
             ("assertion", assertion),
         ];
-        self.bench.issue(&form).await
+        self.bench.issue(&[&form[..], more].concat()).await
     }
 
     async fn refused(&self, claims: &Value) -> ErrorCode {
@@ -68,7 +73,11 @@ async fn assertion_of_a_trusted_client_is_redeemed_once() {
     let assertion = world.signed(&world.claims());
     let response = world.issue(&assertion).await.expect("is issued");
     assert!(response.refresh_token.is_none() && response.id_token.is_none());
-    assert_eq!(response.audit.expect("is audited").user.id.opaque_id, EINSTEIN);
+    let audit = response.audit.expect("is audited");
+    assert_eq!((audit.user.id.opaque_id.as_str(), audit.act), (EINSTEIN, Some(Actor::from("backend"))));
+    // `docs/security-requirements.md#x11`
+    let token = UnverifiedJwt::parse(&response.access_token).expect("a JWT").into_claims();
+    assert_eq!(token["act"], json!({ "sub": "backend" }));
     let error = world.issue(&assertion).await.err().expect("is refused");
     assert_eq!((error.code, error.audit.expect("is audited").reason), (ErrorCode::InvalidGrant, "used before"));
 }
@@ -91,6 +100,18 @@ async fn assertion_that_is_not_for_here_and_now_is_rejected() {
         }
         assert_eq!(world.refused(&claims).await, ErrorCode::InvalidGrant, "{claim}");
     }
+}
+
+/// Row [I27](../../../../../../docs/security-requirements.md#i27).
+#[tokio::test]
+async fn token_is_only_for_targets_of_the_registration() {
+    let world = world(true).await;
+    let assertion = world.signed(&world.claims());
+    for name in ["audience", "resource"] {
+        let error = world.issue_with(&assertion, &[(name, SITE)]).await.err().expect("is refused");
+        assert_eq!(error.code, ErrorCode::InvalidTarget, "{name}");
+    }
+    world.issue(&assertion).await.expect("it was not used up");
 }
 
 #[tokio::test]

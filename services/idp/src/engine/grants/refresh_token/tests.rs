@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::engine::error::OAuthError;
 use crate::engine::grants::token_response::TokenResponse;
 use crate::engine::tokens::refresh_token::RefreshToken;
-use crate::model::{Family, Grant};
-use crate::testing::{Bench, Browser, EINSTEIN};
+use crate::model::{Binding, Family, Grant};
+use crate::testing::{Bench, Browser, EINSTEIN, FapiClient};
 
 /// A family of refresh tokens of the public client `app`, and its first token.
 async fn with_family(scope: &str) -> (Bench, Grant, String) {
@@ -87,4 +87,40 @@ async fn family_of_a_disabled_user_is_revoked() {
     assert_eq!(code(refresh(&bench, "app", &first, &[]).await), ErrorCode::InvalidGrant);
     let family = bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads");
     assert!(family.is_none());
+}
+
+/// Row [I74](../../../../../../docs/security-requirements.md#i74).
+#[tokio::test]
+async fn refresh_token_of_fapi2_client_is_good_again() {
+    let bench = Bench::new().await;
+    let app = FapiClient::add(&bench, "app", &json!({})).await;
+    let other = FapiClient::add(&bench, "other", &json!({})).await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let grant = bench.grant(&session, "app", bench.endpoints(), "openid offline_access").await;
+    let now = bench.clock.now();
+    let end = now + Duration::from_hours(24);
+    let binding = Some(Binding::Dpop(app.thumbprint()));
+    let family =
+        Family { grant: grant.clone(), binding, generation: 0, rotated: now, created: now, idle_end: end, end };
+    bench.provider.store.begin_family(&family).await.expect("begins");
+    let token = RefreshToken { grant: grant.id, generation: 0 }.write(&bench.provider.sealer);
+    let url = bench.endpoints().url(bench.endpoints().paths.token);
+    let refresh = async |client: &FapiClient| {
+        let form = [("grant_type", "refresh_token"), ("client_id", &client.id), ("refresh_token", &token)];
+        client.issue(&bench, &form, Some(&client.proof(&bench, "POST", &url, &json!({})))).await
+    };
+    let (first, second) = tokio::join!(refresh(&app), refresh(&app));
+    for response in [first, second] {
+        let response = response.expect("is issued");
+        assert_eq!((response.refresh_token.as_deref(), response.token_type), (Some(token.as_str()), "DPoP"));
+    }
+    bench.advance(Duration::from_secs(31));
+    assert!(refresh(&app).await.is_ok(), "long after the grace time");
+    assert_eq!(code(refresh(&other).await), ErrorCode::InvalidGrant);
+    let bare = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", &token)];
+    assert_eq!(code(app.issue(&bench, &bare, None).await), ErrorCode::InvalidRequest, "without a proof");
+    let kept = bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads").expect("is there");
+    assert_eq!((kept.generation, kept.rotated), (0, bench.clock.now()));
+    bench.advance(Duration::from_hours(24));
+    assert_eq!(code(refresh(&app).await), ErrorCode::InvalidGrant, "however much it is used");
 }

@@ -1,6 +1,6 @@
 //! The actor of an exchanged token (RFC 8693 4.1).
 
-use serde_json::{Map, Value};
+use authn::Actor;
 
 use super::subject::Subject;
 use super::token_type::{ACCESS_TOKEN, JWT};
@@ -8,15 +8,12 @@ use crate::engine::error::OAuthError;
 use crate::engine::grants::token_request::TokenRequest;
 use crate::engine::tokens::access_token::PresentedToken;
 
-/// The most nested actors.
-const MAX_DEPTH: usize = 4;
-
 /// The claim `act` of the new token. With `actor_token` its subject is the actor, and the token has to be the client's own;
 /// without it the client is the actor, unless it may impersonate. Former actors stay nested in the claim.
 ///
 /// # Errors
 /// `invalid_request` (row I27).
-pub(super) fn actor(request: &TokenRequest<'_>, subject: &Subject) -> Result<Option<Map<String, Value>>, OAuthError> {
+pub(super) fn actor(request: &TokenRequest<'_>, subject: &Subject) -> Result<Option<Actor>, OAuthError> {
     let form = &request.client_request.form;
     let (policy, before) = (&request.client().exchange, subject.grant.actor.clone());
     let who = match (form.get("actor_token"), form.get("actor_token_type")) {
@@ -38,13 +35,12 @@ fn presented(request: &TokenRequest<'_>, text: &str) -> Result<String, OAuthErro
 }
 
 /// Nests the former actors in a new one; `None` if they would be too many.
-fn chain(who: String, before: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
-    let depth = std::iter::successors(before.as_ref(), |act| act.get("act").and_then(Value::as_object)).count();
-    if depth >= MAX_DEPTH {
-        return None;
+fn chain(who: String, before: Option<Actor>) -> Option<Actor> {
+    let who = Actor::from(who);
+    match before {
+        Some(before) => who.nested_in(before).ok(),
+        None => Some(who),
     }
-    let before = before.map(|before| ("act".to_owned(), Value::Object(before)));
-    Some([("sub".to_owned(), Value::String(who))].into_iter().chain(before).collect())
 }
 
 #[cfg(test)]
@@ -60,7 +56,7 @@ mod tests {
             act = chain(who.to_owned(), act);
         }
         let whole = json!({"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}});
-        assert_eq!(act.clone().map(Value::Object), Some(whole));
+        assert_eq!(serde_json::to_value(&act).expect("is written"), whole);
         assert_eq!(chain("e".to_owned(), act), None);
     }
 }

@@ -49,7 +49,7 @@ impl Subject {
         let form = &request.client_request.form;
         let text = form.need("subject_token")?;
         let read = match form.need("subject_token_type")? {
-            ACCESS_TOKEN | JWT => Self::of_access_token(request, text),
+            ACCESS_TOKEN | JWT => Self::of_access_token(request, text).filter(|subject| subject.grant.person.is_some()),
             ID_TOKEN => Self::of_id_token(request, text),
             _ => return Err(OAuthError::invalid("subject_token_type is none that is taken")),
         };
@@ -60,11 +60,12 @@ impl Subject {
         Ok(subject)
     }
 
-    fn of_access_token(request: &TokenRequest<'_>, text: &str) -> Option<Self> {
+    /// An access token that is for this client, of a user or of a client that acts for itself.
+    pub(super) fn of_access_token(request: &TokenRequest<'_>, text: &str) -> Option<Self> {
         let presented = PresentedToken::verify(request.provider, request.endpoints, text)?;
         let is_for_client = presented.audience().any(|audience| audience == request.client().id);
         // one that is bound may only be used by who has the key, and that is not shown here
-        let usable = is_for_client && presented.binding.is_none() && presented.grant.person.is_some();
+        let usable = is_for_client && presented.binding.is_none();
         usable.then_some(Self { grant: presented.grant, expires: presented.expires })
     }
 

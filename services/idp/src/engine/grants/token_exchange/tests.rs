@@ -1,16 +1,23 @@
 //! Row I27: a token that was exchanged never does more than the one before.
 
+mod confusion;
+mod transaction;
+
 use oidc::jose::UnverifiedJwt;
 use serde_json::{Value, json};
 
 use super::token_type::{ACCESS_TOKEN, ID_TOKEN};
 use crate::engine::clients::GrantType;
-use crate::testing::{Bench, Browser, EINSTEIN, Reply};
+use crate::testing::{Bench, Browser, EINSTEIN, Reply, SITE};
 
 /// A provider with a trusted backend that may exchange tokens, and two clients whose tokens are for it too: one of the installation's own, and
 /// another. The result holds the backend's secret.
 async fn bench(backend: Value) -> (Bench, String) {
-    let bench = Bench::new().await;
+    with_clients(Bench::new().await, backend).await
+}
+
+/// The same of this provider.
+async fn with_clients(bench: Bench, backend: Value) -> (Bench, String) {
     let mut metadata = json!({
         "token_endpoint_auth_method": "client_secret_post",
         "grant_types": [GrantType::TokenExchange.name()],
@@ -103,6 +110,39 @@ async fn i27_id_token_is_exchanged_for_one_that_does_nothing() {
     let (id_token, _) = issued(&bench, "backend", "openid").await;
     let claims = claims(&token_of(&exchange(&bench, &secret, (ID_TOKEN, &id_token), None).await));
     assert_eq!((&claims["scope"], &claims["first_party"]), (&json!(""), &json!(false)));
+}
+
+/// What every client may ask a user for, the user has not granted to this one.
+#[tokio::test]
+async fn i27_exchanged_token_is_only_for_targets_of_the_registration() {
+    let notes = format!("{SITE}/notes");
+    for (registration, status) in [
+        (json!({}), 400),
+        (json!({ "exchange": { "delegate": true, "audiences": ["billing"] } }), 400),
+        (json!({ "exchange": { "impersonate": true, "audiences": [notes] } }), 200),
+        (json!({ "resources": [notes] }), 200),
+    ] {
+        let (bench, secret) = self::bench(registration.clone()).await;
+        let (_, token) = issued(&bench, "house", "openid").await;
+        for name in ["audience", "resource"] {
+            let form = [
+                ("grant_type", GrantType::TokenExchange.name()),
+                ("client_id", "backend"),
+                ("client_secret", secret.as_str()),
+                ("subject_token", token.as_str()),
+                ("subject_token_type", ACCESS_TOKEN),
+                (name, notes.as_str()),
+            ];
+            let path = bench.endpoints().paths.token;
+            let body = bench.post_with(&mut Browser::default(), path, &form, &[]).await.is(status);
+            if status == 200 {
+                let token = body["access_token"].as_str().expect("a token");
+                assert_eq!(claims(token)["aud"], json!(["backend", notes]), "{registration} {name}");
+            } else {
+                assert_eq!(body["error"], "invalid_target", "{registration} {name}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -156,3 +156,20 @@ async fn client_that_has_to_push_its_requests_cannot_send_a_request_object_inste
         assert_eq!(answered(&reply, "error").as_deref(), Some("invalid_request"), "{more:?}: {reply:?}");
     }
 }
+
+#[tokio::test]
+async fn flow_of_a_request_that_was_not_pushed_ends_when_its_client_has_to_push() {
+    let bench = Bench::new().await;
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    let query = [("client_id", "app"), ("response_type", "code"), ("redirect_uri", BACK), ("scope", "openid")];
+    let mut browser = Browser::default();
+    let reply = authorize(&bench, &mut browser, &query).await;
+    let flow = answered(&reply, "flow").expect("a flow");
+    let pushed = uri(&push(&bench, &[], None).await);
+    let changes = serde_json::Map::from_iter([("require_pushed_authorization_requests".to_owned(), json!(true))]);
+    bench.provider.clients.update("app", &changes, |_| Ok(())).await.expect("is changed");
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let reply = follow(&bench, &mut browser, &flow).await;
+    assert_eq!(answered(&reply, "error").as_deref(), Some("invalid_request"), "{reply:?}");
+    assert!(answered(&load(&bench, &mut browser, &pushed).await, "code").is_some(), "one that was pushed goes on");
+}

@@ -7,6 +7,7 @@ pub(super) const WORDS: Words = Words {
     signed_in_as: Phrase("Signed in as {}"),
     unverified_title: "This application is not verified",
     unverified: "We have not verified its name or logo. Continue only if you trust it and started this sign-in yourself.",
+    described_at: Phrase("It is described by {}"),
     destination: Phrase("You will then be sent to {}"),
     sign_in_title: "Sign in",
     sign_in_to: Phrase("to continue to {}"),

@@ -9,7 +9,7 @@ use std::{
 use authn::BoxError;
 use oidc::jose::{Algorithm, SigningKey};
 
-use crate::report;
+use crate::{report, spent::on_this_thread};
 
 /// How long idp's library signs.
 const SIGNING: Duration = Duration::from_millis(300);
@@ -75,18 +75,12 @@ fn cores() -> usize {
 
 #[expect(clippy::cast_precision_loss, reason = "the nanoseconds of a run are far below 2^52")]
 fn sign(key: &SigningKey) -> Result<f64, BoxError> {
-    let (start, before, mut signatures) = (Instant::now(), on_cpu()?, 0.0);
+    let (start, before, mut signatures) = (Instant::now(), on_this_thread()?, 0.0);
     while start.elapsed() < SIGNING {
         key.sign(&[7; 300]);
         signatures += 1.0;
     }
-    Ok((on_cpu()? - before) as f64 / 1e6 / signatures)
-}
-
-/// Nanoseconds that this thread has been on a CPU.
-fn on_cpu() -> Result<u64, BoxError> {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(times.split_whitespace().next().ok_or("no time in schedstat")?.parse()?)
+    Ok((on_this_thread()? - before) as f64 / 1e6 / signatures)
 }
 
 fn is_there() -> bool {

@@ -1,0 +1,30 @@
+//! Tests of the whole family: its programs, or one process with all services. They are one program, which is linked once.
+
+mod account;
+mod administration;
+mod bearer;
+mod binaries;
+mod command_line;
+mod crash;
+mod deploy;
+mod disk;
+mod edge;
+mod family;
+mod front_proxies;
+mod ldap;
+mod mail;
+mod one_address;
+mod operator_commands;
+mod pages;
+mod provider;
+mod refusals;
+mod relying;
+mod renamed;
+mod replicas;
+mod rotation;
+mod service_accounts;
+mod shutdown;
+mod telemetry;
+mod tokens;
+mod user_commands;
+mod workload;
