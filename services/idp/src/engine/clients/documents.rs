@@ -363,8 +363,13 @@ impl Documents {
 /// backslashes and a fragment; its host is one that users are shown. The fetcher checks the rest.
 fn parse(id: &str) -> Option<Url> {
     let url = (id.len() <= MAX_ID).then(|| Url::parse(id).ok())??;
-    let is_normal = url.as_str() == id && url.path() != "/" && url.fragment().is_none();
+    let is_normal = url.as_str() == id && id.bytes().all(is_of_uri) && url.path() != "/" && url.fragment().is_none();
     (is_normal && url.host_str().is_some_and(is_shown)).then_some(url)
+}
+
+/// Whether a byte can be in a URI (RFC 3986 2). In a query, `Url` leaves others as they are, such as backslashes.
+fn is_of_uri(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
 /// Whether a host is an IPv6 address, or has plain characters only. A URL may have others, like `*`.

@@ -194,6 +194,7 @@ async fn addresses_that_are_no_documents_are_not_called() {
         format!("http://a:b@127.0.0.1:{port}/client.json"),
         format!("HTTP://127.0.0.1:{port}/client.json"),
         format!("http:\\\\127.0.0.1:{port}\\client.json"),
+        format!("http://127.0.0.1:{port}/client.json?a=\\b"),
         format!("http://localhost:{port}/client.json"),
         format!("http://127.0.0.1:{port}/{}", "a".repeat(MAX_ID)),
         "https://app.example/client.json".to_owned(),
