@@ -57,7 +57,7 @@ pub struct TransactionKeySet {
 /// Hands a credential to the one authenticator of its kind, and answers with the internal token of whom it belongs to.
 #[async_trait]
 pub trait Gateway: Send + Sync {
-    /// The internal token for these credentials of this [`kind`](crate::kind), and its user.
+    /// The internal token for these credentials of this [`kind`], and its user.
     ///
     /// # Errors
     /// [`AuthError::Refused`] for every bad credential, or [`AuthError::Explained`] where an upstream has stated the cause for its

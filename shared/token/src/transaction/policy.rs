@@ -43,7 +43,7 @@ pub struct WorkloadPolicy {
     pub context: BTreeSet<String>,
     /// Whether the workload may replace tokens that it has received.
     pub may_replace: bool,
-    /// How long its tokens are valid; never longer than [`MAX_LIFETIME`](super::MAX_LIFETIME).
+    /// How long its tokens are valid; never longer than [`MAX_LIFETIME`].
     pub lifetime: Duration,
 }
 
