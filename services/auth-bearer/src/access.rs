@@ -163,6 +163,16 @@ pub(crate) fn is_offline(claims: &Map<String, Value>) -> bool {
     scope_tokens(claims).any(|token| matches!(token, scope::OFFLINE_ACCESS | scope::OFFLINE))
 }
 
+/// Whether the token has any scope.
+pub(crate) fn has_scope(claims: &Map<String, Value>) -> bool {
+    scope_tokens(claims).next().is_some()
+}
+
+/// Whether the token is of a request of `OpenID` Connect: the userinfo endpoint of our own provider answers no other one.
+pub(crate) fn asks_openid(claims: &Map<String, Value>) -> bool {
+    scope_tokens(claims).any(|token| token == scope::OPENID)
+}
+
 /// The values of the scope: a space-separated string, or a list.
 fn scope_tokens(claims: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let texts = SCOPE.iter().filter_map(|name| claims.get(*name)).flat_map(|value| match value {

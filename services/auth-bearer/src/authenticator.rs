@@ -228,7 +228,10 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
 /// that names the tenant.
 fn lacks_claims(issuer: &Issuer, claims: &Claims) -> bool {
     let settings = &issuer.settings;
+    // our own provider answers nothing about a token without the scope `openid`, and its subject suffices
+    let suffices = !access::asks_openid(claims.all()) && settings.subject_identifies_user(claims);
     let wanted = match (&settings.naming, &settings.provisioning) {
+        (Naming::Directory { .. }, _) if suffices => None,
         (Naming::Directory { claim, .. }, _) => Some(claim),
         (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
         (Naming::Own { .. }, None) => None,

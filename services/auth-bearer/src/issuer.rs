@@ -21,6 +21,8 @@ use crate::membership::Instance;
 const WARN_EVERY: u64 = 60;
 /// The `User-Agent` of requests to issuers.
 const USER_AGENT: &str = "doorward-auth-bearer";
+/// The claim in which our own provider writes the login name of a user, for the scope `profile` alone.
+const LOGIN_NAME: &str = "preferred_username";
 
 /// How an issuer's access tokens are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +146,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether the subject identifies the user of these claims, since the login name is missing
+    /// (`docs/security-requirements.md#r24`). In a JWT of our own provider the subject is the user's id in the directory: clients with
+    /// pairwise subjects get no JWT. A token without a scope, like one that an ID token was exchanged for, permits nothing.
+    pub(crate) fn subject_identifies_user(&self, claims: &Claims) -> bool {
+        let Naming::Directory { claim, by_id: false } = &self.naming else { return false };
+        let is_missing = claim.is(LOGIN_NAME) && claims.value(claim).is_none();
+        self.rules.is_own && self.method == Method::Jwt && is_missing && access::has_scope(claims.all())
+    }
+
     /// Checks the rules that span all issuers.
     ///
     /// # Errors

@@ -63,15 +63,19 @@ impl UserDirectory {
         {
             return Ok(Some(user));
         }
-        let value = claims.text(claim).ok_or(AuthError::Refused(Reason::Malformed))?.to_owned();
-        let claim = if *by_id { Claim::UserId(value.clone()) } else { Claim::Username(value.clone()) };
+        let (value, by_id) = match claims.text(claim) {
+            Some(value) => (value, *by_id),
+            None if issuer.settings.subject_identifies_user(claims) => (claims.subject.as_str(), true),
+            None => return Err(AuthError::Refused(Reason::Malformed)),
+        };
+        let claim = if by_id { Claim::UserId(value.to_owned()) } else { Claim::Username(value.to_owned()) };
         match self.look_up(&claim).await? {
             // a user who was provisioned from an issuer can be named only by that issuer, by the subject
             Some(user) if is_derived(&user.id.opaque_id) && user.id.opaque_id != id => {
                 Err(AuthError::Refused(Reason::OwnerMismatch))
             }
             // a directory finds users by variants of their names too, and to the issuer a variant may be another user
-            Some(user) if !*by_id && is_variant(&value, &user) => Err(AuthError::Refused(Reason::OwnerMismatch)),
+            Some(user) if !by_id && is_variant(value, &user) => Err(AuthError::Refused(Reason::OwnerMismatch)),
             found => Ok(found),
         }
     }

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use doorward::ServiceId;
+use oidc::jose::UnverifiedJwt;
 use proto::cs3::auth::applications::v1beta1::GenerateAppPasswordRequest;
 use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use status::Kind;
 use testkit::{Browser, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret};
@@ -85,6 +86,11 @@ fn set_clients(layout: &mut Layout, logout: &str) {
 
 /// A family with auth-bearer in it, whose issuer is its own provider; and that issuer.
 async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
+    start_with(name, mode, |_| ()).await
+}
+
+/// The same with further settings.
+async fn start_with(name: &str, mode: Mode, settle: impl FnOnce(&mut Layout)) -> (TestFamily, String) {
     let mut layout = Layout::new(name, false);
     let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
     let issuer = format!("http://localhost:{port}");
@@ -101,6 +107,7 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
     let bearer = layout.address(ServiceId::AuthBearer).to_string();
     layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
+    settle(&mut layout);
     let family = TestFamily::start_with(layout, mode, |context| context).await;
     (family, issuer)
 }
@@ -280,4 +287,42 @@ async fn token_of_third_party_client_is_refused_without_an_api_scope() {
     let (_, own) =
         family.authenticate("bearer", "", &token("e2e", "openid profile path:/photos:r").await).await.expect("trusted");
     make_app_token(&family, &own).await.expect_err("the token is for the photos alone");
+}
+
+/// Row [R24](../../../docs/security-requirements.md#r24).
+#[tokio::test(flavor = "multi_thread")]
+async fn access_token_without_the_scope_profile_passes_the_edge() {
+    let backend = claims::application().await;
+    let mut edge = String::new();
+    let (family, issuer) = start_with("bearer-subject", Mode::Inside, |layout| {
+        let routes = layout.folder().join("routes.yaml");
+        let text = format!(
+            "routes:\n  - {{ path: /, backend: 'http://{backend}' }}\naccess:\n  \
+             - {{ path: /photos, scopes: ['path:/photos:r'], action: authenticate }}\n"
+        );
+        std::fs::write(&routes, text).expect("writes");
+        for (name, value) in [
+            ("PROXY_ROUTES_FILE", routes.display().to_string().as_str()),
+            ("PROXY_TLS", "false"),
+            ("PROXY_URL", "http://cloud.example"),
+        ] {
+            layout.set(name, value);
+        }
+        edge = format!("http://{}", layout.variables()["PROXY_HTTP_ADDR"]);
+    })
+    .await;
+    let who = ("einstein", family.layout.password.as_str());
+    for (client, scope, path) in
+        [("e2e", "openid", "/a"), ("asking", "user", "/a"), ("asking", "openid path:/photos:r", "/photos/a")]
+    {
+        let tokens = sign_in_at(&mut Browser::new(), &issuer, (client, scope), who).await;
+        let access = text(&tokens, "access_token");
+        let jwt = UnverifiedJwt::parse(access).expect("a JWT");
+        assert!(jwt.claims().get("preferred_username").is_none(), "{scope}");
+        let authorization = format!("Bearer {access}");
+        let headers = [("authorization", authorization.as_str())];
+        let answer = Browser::new().request(Method::GET, &format!("{edge}{path}"), &headers).await.expect("answers");
+        assert_eq!(answer.status, StatusCode::OK, "{scope}: {answer:?}");
+        assert_eq!(family.claims_of(&answer.page).user.username, "einstein", "{scope}");
+    }
 }

@@ -46,9 +46,9 @@ pub struct Oidc {
     /// Name of the claim, which holds the GID. If empty, the directory's is used.
     #[schemars(extend("x-env" = ["<P>_OIDC_GID_CLAIM"]))]
     pub gid_claim: String,
-    /// Which of the issuers are Doorward's own idp, whose tokens say whether their client is the installation's own
-    /// ('`first_party`'). The claim is ignored in tokens of other issuers. 'doorward server' adds the issuers of an idp
-    /// in the same process.
+    /// Which of the issuers are Doorward's own idp with the same directory of users, whose tokens say whether their
+    /// client is the installation's own ('`first_party`'). The claim is ignored in tokens of other issuers. 'doorward
+    /// server' adds the issuers of an idp in the same process.
     #[schemars(extend("x-env" = ["<P>_OIDC_OWN_ISSUERS"]))]
     pub own_issuers: Vec<String>,
     /// The audiences (claim 'aud') that are accepted in access tokens. If this and the authorized parties are empty,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
 use authn::ended_sessions::{Cutoff, Issuance, REMEMBERED};
 use authn::testing::{MemoryDirectory, refusal_reason, user};
-use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserType, amr};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User, UserId, UserType, amr};
 use config::Environment;
 use oidc::jose::{Algorithm, SigningKey};
 use runtime::Context;
@@ -259,4 +259,101 @@ async fn service_account_of_own_issuer_is_no_user_of_the_directory() {
     assert_eq!(provider.userinfos(), 0);
     assert_eq!(service.refusal(&sign(&signer, &with(claims, "service_account", false))).await, Reason::UnknownUser);
     assert_eq!(service_of(foreign).refusal(&token).await, Reason::UnknownUser);
+}
+
+/// What an access token with this scope says that our own provider issues to a client of the installation: nothing of the user but `sub`.
+fn of_scope(service: &Service, issuer: &str, scope: &str) -> Value {
+    json!({
+        "iss": issuer, "sub": "4c51", "aud": ["web"], "client_id": "web", "first_party": true, "scope": scope,
+        "iat": service.now(), "exp": service.now() + 300,
+    })
+}
+
+/// `docs/security-requirements.md#r24`
+#[tokio::test]
+async fn subject_of_own_issuer_identifies_the_user_with_any_scope() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let own_issuers = vec![provider.url.clone()];
+    let service = Service::new(Oidc { issuer: provider.url.clone(), own_issuers, ..Oidc::default() });
+    let token = |scope: &str| sign(&signer, &of_scope(&service, &provider.url, scope));
+    let user_of = async |token: &str| service.authenticate(token).await.expect("is accepted").user.username.clone();
+    // userinfo refuses tokens without the scope `openid`
+    provider.tell(None);
+    for scope in ["path:/notes:rw", "profile user", "email"] {
+        assert_eq!(user_of(&token(scope)).await, "einstein", "{scope}");
+    }
+    assert_eq!(provider.userinfos(), 0);
+    provider.tell(Some(json!({"sub": "4c51"})));
+    for scope in ["openid", "openid offline_access path:/notes:rw"] {
+        assert_eq!(user_of(&token(scope)).await, "einstein", "{scope}");
+    }
+    let third = with(of_scope(&service, &provider.url, "openid path:/notes:rw"), "first_party", false);
+    assert_eq!(user_of(&sign(&signer, &third)).await, "einstein");
+
+    let of = |subject: &str| sign(&signer, &with(of_scope(&service, &provider.url, "user"), "sub", subject));
+    for subject in ["einstein", "4C51", "4c5"] {
+        assert_eq!(service.refusal(&of(subject)).await, Reason::UnknownUser, "{subject}");
+    }
+    assert_eq!(service.refusal(&of("id-of-ludwig")).await, Reason::Disabled);
+    let named = with(of_scope(&service, &provider.url, "openid"), "preferred_username", "ludwig");
+    assert_eq!(service.refusal(&sign(&signer, &named)).await, Reason::Disabled, "the login name counts where it is");
+    for nothing in [json!(7), json!(""), json!(null)] {
+        let unnamed = with(of_scope(&service, &provider.url, "openid"), "preferred_username", nothing.clone());
+        assert_eq!(service.refusal(&sign(&signer, &unnamed)).await, Reason::Malformed, "{nothing}");
+    }
+    assert_eq!(service.refusal(&token("")).await, Reason::Malformed, "it permits nothing");
+}
+
+/// `docs/security-requirements.md#r24`
+#[tokio::test]
+async fn subject_identifies_no_user_of_another_issuer_claim_or_method() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    provider.tell(Some(json!({"sub": "4c51"})));
+    let foreign = Oidc { issuer: provider.url.clone(), ..Oidc::default() };
+    let own = Oidc { own_issuers: vec![provider.url.clone()], ..foreign.clone() };
+    let claim = |id_claim: &str, user_claim: &str| Oidc {
+        id_claim: id_claim.to_owned(),
+        user_claim: user_claim.to_owned(),
+        ..own.clone()
+    };
+    // the subjects of opaque tokens may be pairwise
+    let method = |verify_method: &str| Oidc {
+        verify_method: verify_method.to_owned(),
+        userinfo_any_client: true,
+        client_id: "us".to_owned(),
+        client_secret: "introspection-secret".into(),
+        ..own.clone()
+    };
+    let all = [
+        foreign,
+        claim("preferred_username", "userid"),
+        claim("nickname", ""),
+        claim("email", "username"),
+        method("introspection"),
+        method("userinfo"),
+    ];
+    for oidc in all {
+        let what = format!("{oidc:?}");
+        let service = Service::new(oidc);
+        let claims = of_scope(&service, &provider.url, "openid");
+        let token = sign(&signer, &claims);
+        provider.say(&token, with(with(claims, "active", true), "token_type", "Bearer"));
+        assert_eq!(service.refusal(&token).await, Reason::Malformed, "{what}");
+    }
+}
+
+/// `docs/security-requirements.md#r24`
+#[tokio::test]
+async fn subject_of_own_issuer_identifies_no_user_who_came_from_another_issuer() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let oidc = Oidc { issuer: provider.url.clone(), own_issuers: vec![provider.url.clone()], ..Oidc::default() };
+    let derived = "5b71a803-ef21-8d3d-a12c-79fef273535a";
+    let guest = User { id: UserId { opaque_id: derived.to_owned(), ..UserId::default() }, ..user("guest") };
+    let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
+    let service = Service::of_config(&config, MemoryDirectory::new([guest]), no_users());
+    let claims = with(of_scope(&service, &provider.url, "user"), "sub", derived);
+    assert_eq!(service.refusal(&sign(&signer, &claims)).await, Reason::OwnerMismatch);
 }

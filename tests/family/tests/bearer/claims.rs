@@ -16,7 +16,7 @@ use crate::bearer::foreign_issuer::ForeignIssuer;
 use crate::bearer::{set_clients, sign_in};
 
 /// An application that answers with the internal token of a request.
-async fn application() -> String {
+pub(super) async fn application() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("an address").to_string();
     let answer = |request: Request| {

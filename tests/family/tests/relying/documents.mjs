@@ -94,6 +94,9 @@ await withBrowser({}, async (browser) => {
   assert.ok(tokens.shown.includes('Notes Assistant'), tokens.shown);
   const answer = await ask('/notes/a', tokens.access_token);
   assert.equal(await answer.text(), 'reached /notes/a');
+  // the client learns nothing of the user, and the edge knows the user all the same
+  const { access_token: bare } = await tokensFor(browser, config, { scope: 'path:/notes:rw', resource: resource.resource });
+  assert.equal((await ask('/notes/a', bare)).status, 200);
   console.log('a client of a document signs in, and its token reaches the resource');
 
   for (const path of ['/other/a', '/plain/a']) {

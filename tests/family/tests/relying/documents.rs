@@ -6,8 +6,8 @@ use testkit::{Layout, free_address};
 
 use crate::relying::world::{Place, World};
 
-/// Rows [E61](../../../../docs/security-requirements.md#e61), [E62](../../../../docs/security-requirements.md#e62) and
-/// [I77](../../../../docs/security-requirements.md#i77).
+/// Rows [E61](../../../../docs/security-requirements.md#e61), [E62](../../../../docs/security-requirements.md#e62),
+/// [I77](../../../../docs/security-requirements.md#i77) and [R24](../../../../docs/security-requirements.md#r24).
 #[tokio::test(flavor = "multi_thread")]
 async fn client_of_a_document_finds_the_issuer_and_reaches_its_resource_alone() {
     let backend = free_address();
