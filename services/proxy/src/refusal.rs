@@ -23,6 +23,9 @@ const LOGIN: HeaderName = HeaderName::from_static("x-doorward-login");
 const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">\
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
 
+/// A parameter of a challenge, by its name; without a value it is left out.
+type Parameter<'a> = (&'static str, Option<&'a str>);
+
 /// The authentication schemes that a 401 response offers (RFC 9110 11.6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenges {
@@ -114,14 +117,13 @@ impl Refusal {
         challenges: Challenges,
         resource_metadata: Option<&str>,
     ) -> Option<Self> {
-        let metadata = resource_metadata.map(|url| format!(", resource_metadata=\"{url}\"")).unwrap_or_default();
         Some(match verdict {
             Verdict::Allowed(_) => return None,
-            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, &metadata),
+            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, resource_metadata),
             Verdict::Forbidden => Self::not_permitted(),
-            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, &metadata),
+            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, resource_metadata),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
-                Self::insufficient(acr_values.as_deref(), *max_age, info, &metadata)
+                Self::insufficient(acr_values.as_deref(), *max_age, info, resource_metadata)
             }
             Verdict::GuestSession(refusal) => guest::refusal(refusal, is_dav(info)),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
@@ -134,7 +136,12 @@ impl Refusal {
         })
     }
 
-    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges, metadata: &str) -> Self {
+    fn unauthenticated(
+        error: CredentialError,
+        info: &RequestInfo<'_>,
+        challenges: Challenges,
+        metadata: Option<&str>,
+    ) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
         if is_dav(info) {
             refusal.body = Cow::Borrowed(DAV_ERROR);
@@ -144,17 +151,18 @@ impl Refusal {
         if info.header(&REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest")) {
             return refusal;
         }
-        let realm = realm(info);
-        let detail = if error == CredentialError::Invalid { ", error=\"invalid_token\"" } else { "" };
-        let bearer =
-            challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}{metadata}"));
-        let basic = challenges.basic.then(|| format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
-        for challenge in [bearer, basic].into_iter().flatten() {
-            if let Ok(value) = HeaderValue::try_from(challenge) {
-                refusal.headers.append(WWW_AUTHENTICATE, value);
-            }
+        let error = (error == CredentialError::Invalid).then_some("invalid_token");
+        let bearer = challenges.bearer.then(|| bearer(info, &[("error", error)], metadata));
+        let basic = challenges.basic.then(|| challenge("Basic", info, []));
+        refusal.challenged([bearer, basic].into_iter().flatten().flatten())
+    }
+
+    /// The same with these challenges.
+    fn challenged(mut self, challenges: impl IntoIterator<Item = HeaderValue>) -> Self {
+        for challenge in challenges {
+            self.headers.append(WWW_AUTHENTICATE, challenge);
         }
-        refusal
+        self
     }
 
     /// The same for scripts of every site, which find the metadata of a resource by its challenge. A browser withholds it from a script
@@ -178,38 +186,27 @@ impl Refusal {
         acr_values: Option<&str>,
         max_age: Option<Duration>,
         info: &RequestInfo<'_>,
-        metadata: &str,
+        metadata: Option<&str>,
     ) -> Self {
         let (body, description) = if acr_values.is_some() {
             ("a sign-in with several factors is required\n", "a sign-in with several factors is required")
         } else {
             ("a more recent sign-in is required\n", "a more recent sign-in is required")
         };
-        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, body);
-        let realm = realm(info);
-        let acr_values = acr_values.map(|names| format!(", acr_values=\"{names}\"")).unwrap_or_default();
-        let max_age = max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
-        let challenge = format!(
-            "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
-             error_description=\"{description}\"{acr_values}{max_age}{metadata}"
-        );
-        if let Ok(value) = HeaderValue::try_from(challenge) {
-            refusal.headers.insert(WWW_AUTHENTICATE, value);
-        }
-        refusal
+        let max_age = max_age.map(|age| age.as_secs().to_string());
+        let error = [
+            ("error", Some("insufficient_user_authentication")),
+            ("error_description", Some(description)),
+            ("acr_values", acr_values),
+            ("max_age", max_age.as_deref()),
+        ];
+        Self::new(StatusCode::UNAUTHORIZED, body).challenged(bearer(info, &error, metadata))
     }
 
     /// For a user who may do this by an access token with these scopes (RFC 6750 3.1).
-    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, metadata: &str) -> Self {
-        let mut refusal = Self::not_permitted();
-        let realm = realm(info);
-        let challenge = format!(
-            "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_scope\", scope=\"{scopes}\"{metadata}"
-        );
-        if let Ok(value) = HeaderValue::try_from(challenge) {
-            refusal.headers.insert(WWW_AUTHENTICATE, value);
-        }
-        refusal
+    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, metadata: Option<&str>) -> Self {
+        let error = [("error", Some("insufficient_scope")), ("scope", Some(scopes))];
+        Self::not_permitted().challenged(bearer(info, &error, metadata))
     }
 
     /// As an HTTP response.
@@ -219,6 +216,23 @@ impl Refusal {
         *response.headers_mut() = *self.headers;
         response
     }
+}
+
+/// A challenge for bearer tokens with the parameters of its error (RFC 6750 3) and the metadata of the resource (RFC 9728 5.1).
+fn bearer<'a>(info: &RequestInfo<'a>, error: &[Parameter<'a>], metadata: Option<&'a str>) -> Option<HeaderValue> {
+    challenge("Bearer", info, error.iter().copied().chain([("resource_metadata", metadata)]))
+}
+
+/// A challenge of a scheme, with these parameters after those that all challenges have; `None` if it has bytes that no header may have.
+fn challenge<'a>(
+    scheme: &str,
+    info: &RequestInfo<'a>,
+    parameters: impl IntoIterator<Item = Parameter<'a>>,
+) -> Option<HeaderValue> {
+    let common = [("realm", Some(realm(info))), ("charset", Some("UTF-8"))];
+    let present =
+        common.into_iter().chain(parameters).filter_map(|(name, value)| Some(format!("{name}=\"{}\"", value?)));
+    HeaderValue::try_from(format!("{scheme} {}", present.collect::<Vec<_>>().join(", "))).ok()
 }
 
 /// The realm of a challenge. An invalid host could end the quoted string.
@@ -362,10 +376,9 @@ mod tests {
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         assert_eq!((refusal.status, told.len()), (StatusCode::UNAUTHORIZED, 1), "no password helps");
-        let challenge = told[0].to_str().expect("text");
-        assert!(challenge.starts_with("Bearer realm=\"cloud.example\""), "{challenge}");
-        assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
-        assert!(challenge.ends_with("acr_values=\"advanced gold\""), "{challenge}");
+        let expected = "Bearer realm=\"cloud.example\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
+                        error_description=\"a sign-in with several factors is required\", acr_values=\"advanced gold\"";
+        assert_eq!(told[0], expected);
     }
 
     #[test]
