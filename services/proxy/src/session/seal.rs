@@ -60,7 +60,7 @@ impl Sealer {
         Self { key: Self::key(secret.expose(), info), previous, random }
     }
 
-    /// Under the machine key, without which there are no signed URLs, nor keys for them.
+    /// Under the machine key, or the secret in its place, for the keys of signed URLs.
     pub(crate) fn of_machine_key(machine_key: &str, random: Random) -> Self {
         Self { key: Self::key(machine_key, b"doorward proxy signing keys"), previous: None, random }
     }

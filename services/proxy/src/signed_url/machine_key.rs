@@ -16,8 +16,8 @@ use crate::Proxy;
 use crate::config::Config;
 use crate::session::seal::Sealer;
 
-/// The machine key that the edge shows to the gateway, and the sealers that follow from it and from the one before it. Without a key these
-/// follow from the secret of sessions, and a token of the edge is shown, or nothing where its client certificate is enough.
+/// The machine key that the edge shows to the gateway, and the sealers that follow from the secrets of its configuration. Without a key
+/// that of sessions seals, and a token of the edge is shown, or nothing where its client certificate is enough.
 pub(crate) struct MachineKey {
     current: ArcSwap<State>,
     /// The token of the edge as a workload, which is shown in place of the key.
@@ -27,25 +27,69 @@ pub(crate) struct MachineKey {
     random: Random,
 }
 
+/// The secrets under which keys of signed URLs may be sealed. Empty ones are none.
+#[derive(Clone, Default)]
+struct Secrets {
+    key: Secret,
+    key_previous: Secret,
+    /// That of sessions, which seals where there is no key.
+    session: Secret,
+    session_previous: Secret,
+}
+
+impl Secrets {
+    fn of(config: &Config) -> Self {
+        Self {
+            key: config.machine_auth_api_key.clone(),
+            key_previous: config.machine_auth_api_key_previous.clone(),
+            session: config.session.secret.clone(),
+            session_previous: config.session.secret_previous.clone(),
+        }
+    }
+
+    /// With these machine keys. The secrets of sessions change at a restart only.
+    fn with_keys(&self, key: &Secret, previous: &Secret) -> Self {
+        Self { key: key.clone(), key_previous: previous.clone(), ..self.clone() }
+    }
+
+    /// The one that seals.
+    fn sealing(&self) -> &Secret {
+        if self.key.is_empty() { &self.session } else { &self.key }
+    }
+
+    fn all(&self) -> [&Secret; 4] {
+        [&self.key, &self.key_previous, &self.session, &self.session_previous]
+    }
+}
+
 struct State {
+    secrets: Secrets,
     /// Empty without a key.
     shown: Secret,
-    /// Under the key that is shown.
+    /// The secret of `sealer`.
+    sealing: Secret,
     sealer: Sealer,
-    /// Under the other one of the two keys: what that has sealed is opened still, or already.
-    other: Option<Sealer>,
+    /// Under the other secrets: what those have sealed is opened still, or already.
+    others: Vec<Sealer>,
 }
 
 impl State {
-    fn new(shown: &Secret, other: &Secret, random: &Random) -> Self {
-        let sealer = |key: &Secret| Sealer::of_machine_key(key.expose(), random.clone());
-        Self { shown: shown.clone(), sealer: sealer(shown), other: (!other.is_empty()).then(|| sealer(other)) }
+    fn new(secrets: Secrets, shown: Secret, sealing: Secret, random: &Random) -> Self {
+        let sealer = |secret: &Secret| Sealer::of_machine_key(secret.expose(), random.clone());
+        let is_other = |secret: &&Secret| !secret.is_empty() && !is_same(secret, &sealing);
+        let others = secrets.all().into_iter().filter(is_other).map(sealer).collect();
+        Self { sealer: sealer(&sealing), others, secrets, shown, sealing }
     }
 
-    /// Seals under a secret that is never shown.
-    fn without_key(secret: &Secret, previous: &Secret, random: &Random) -> Self {
-        Self { shown: Secret::default(), ..Self::new(secret, previous, random) }
+    /// Shows the key, and seals under the secret that is to seal.
+    fn settled(secrets: Secrets, random: &Random) -> Self {
+        let (shown, sealing) = (secrets.key.clone(), secrets.sealing().clone());
+        Self::new(secrets, shown, sealing, random)
     }
+}
+
+fn is_same(one: &Secret, other: &Secret) -> bool {
+    one.expose() == other.expose()
 }
 
 /// The token in a file, which its issuer replaces before it ends.
@@ -68,7 +112,7 @@ impl MachineKey {
     /// These keys; an empty previous one is none.
     #[cfg(test)]
     pub(crate) fn new(current: &Secret, previous: &Secret, random: Random) -> Arc<Self> {
-        let state = State::new(current, previous, &random);
+        let state = State::settled(Secrets::default().with_keys(current, previous), &random);
         Arc::new(Self { current: ArcSwap::from_pointee(state), token: None, is_by_certificate: false, random })
     }
 
@@ -77,12 +121,8 @@ impl MachineKey {
     /// # Errors
     /// When there is no token in the file for it.
     pub(super) fn follow(config: &Config, context: &Context) -> Result<Arc<Self>, BoxError> {
-        let (key, random) = (&config.machine_auth_api_key, context.random.clone());
-        let state = if key.is_empty() {
-            State::without_key(&config.session.secret, &config.session.secret_previous, &random)
-        } else {
-            State::new(key, &config.machine_auth_api_key_previous, &random)
-        };
+        let random = context.random.clone();
+        let state = State::settled(Secrets::of(config), &random);
         let token = config.workload_token_file.clone().map(|file| token(file, context)).transpose()?;
         let is_by_certificate = config.workload_certificate;
         let key = Arc::new(Self { current: ArcSwap::from_pointee(state), token, is_by_certificate, random });
@@ -104,32 +144,38 @@ impl MachineKey {
         }
     }
 
-    /// Seals under the key that is shown.
+    /// Seals under one secret.
     pub(super) fn with_sealer<T>(&self, seal: impl FnOnce(&Sealer) -> T) -> T {
         seal(&self.current.load().sealer)
     }
 
-    /// Opens under either key.
+    /// Opens under every secret.
     pub(super) fn open_with<T>(&self, open: impl Fn(&Sealer) -> Option<T>) -> Option<T> {
         let state = self.current.load();
-        open(&state.sealer).or_else(|| state.other.as_ref().and_then(&open))
+        open(&state.sealer).or_else(|| state.others.iter().find_map(&open))
     }
 
-    /// Puts keys to use; returns whether the current one is not to be shown yet, since auth-machine may not have read it.
+    /// Puts keys to use; returns whether the current one is not to be shown yet, since auth-machine may not have read it, or is not to
+    /// seal yet, since other edges may not have read it. A key that is removed stays in use until a restart.
     fn apply(&self, current: &Secret, previous: &Secret) -> bool {
-        let shown = self.current.load().shown.clone();
-        let is_successor = current.expose() != shown.expose() && previous.expose() == shown.expose();
-        let state = if is_successor {
-            State::new(previous, current, &self.random)
-        } else {
-            State::new(current, previous, &self.random)
-        };
-        self.current.store(Arc::new(state));
+        let former = self.current.load();
+        if current.is_empty() && !former.shown.is_empty() {
+            return false;
+        }
+        let secrets = former.secrets.with_keys(current, previous);
+        let shows_former = !previous.is_empty() && is_same(previous, &former.shown);
+        let seals_by_former = secrets.all().into_iter().any(|secret| is_same(secret, &former.sealing));
+        let shown = if shows_former { &former.shown } else { current };
+        let sealing = if seals_by_former { &former.sealing } else { secrets.sealing() };
+        let is_successor = !is_same(shown, current) || !is_same(sealing, secrets.sealing());
+        let (shown, sealing) = (shown.clone(), sealing.clone());
+        self.current.store(Arc::new(State::new(secrets, shown, sealing, &self.random)));
         is_successor
     }
 
     fn replace(&self, current: &Secret, previous: &Secret) {
-        self.current.store(Arc::new(State::new(current, previous, &self.random)));
+        let secrets = self.current.load().secrets.with_keys(current, previous);
+        self.current.store(Arc::new(State::settled(secrets, &self.random)));
     }
 }
 
@@ -162,9 +208,7 @@ async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment,
             Ok(Ok(loaded)) => {
                 let Config { machine_auth_api_key: current, machine_auth_api_key_previous: previous, .. } =
                     loaded.config;
-                // without a key the edge has no signed URLs, which only a restart changes
-                let is_successor = !current.is_empty() && key.apply(&current, &previous);
-                successor = is_successor.then_some([current, previous]);
+                successor = key.apply(&current, &previous).then_some([current, previous]);
             }
             Ok(Err(error)) => tracing::error!(%error, "the machine key stays as it was"),
             Err(error) => tracing::error!(%error, "the machine key stays as it was"),
@@ -174,20 +218,26 @@ async fn follow(key: Weak<MachineKey>, config: Config, environment: Environment,
 
 #[cfg(test)]
 mod tests {
+    use ::config::load;
     use secrecy::ExposeSecret;
+    use tokio::time::sleep;
 
     use super::*;
     use crate::session::seal::Purpose;
+
+    fn seal(key: &MachineKey) -> Vec<u8> {
+        key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"))
+    }
+
+    fn opens(key: &MachineKey, sealed: &[u8]) -> bool {
+        key.open_with(|sealer| sealer.open::<String>(Purpose::SigningKey("k"), sealed)).is_some()
+    }
 
     /// Row M12.
     #[test]
     fn successor_opens_at_once_and_is_shown_after_the_changeover() {
         let secret = |letter: &str| Secret::from(letter.repeat(32));
         let key = |letter: &str| MachineKey::new(&secret(letter), &Secret::default(), Random::seeded(1));
-        let seal = |key: &MachineKey| key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
-        let opens = |key: &MachineKey, sealed: &[u8]| {
-            key.open_with(|sealer| sealer.open::<String>(Purpose::SigningKey("k"), sealed)).is_some()
-        };
         let edge = key("a");
         let by_first = seal(&edge);
 
@@ -204,6 +254,56 @@ mod tests {
         assert_eq!(edge.shown().expose_secret(), secret("c").expose());
     }
 
+    /// Row M12.
+    #[tokio::test(start_paused = true)]
+    async fn first_key_seals_after_the_changeover_and_opens_what_the_secret_of_sessions_has_sealed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [file, token] = ["key", "token"].map(|name| folder.path().join(name));
+        fs::write(&file, "").expect("writes");
+        fs::write(&token, "a.b.c").expect("writes");
+        let machine_key = Secret::from("an-adequate-machine-key-of-32-bytes");
+        let environment = Environment::from([
+            ("OCIS_JWT_SECRET", "an-adequate-secret-of-32-bytes-ok"),
+            ("PROXY_SESSION_SECRET", "an-adequate-secret-of-the-sessions"),
+            ("PROXY_MACHINE_AUTH_API_KEY_FILE", file.to_str().expect("UTF-8")),
+            ("PROXY_WORKLOAD_TOKEN_FILE", token.to_str().expect("UTF-8")),
+            ("OCIS_ALLOW_READABLE_SECRETS", "true"),
+        ]);
+        let config = load::<Config>(&Proxy::IDENTITY, &environment).expect("is valid").config;
+        let started = |config: &Config, environment: &Environment| {
+            let context = Context::new(environment.clone());
+            (MachineKey::follow(config, &context).expect("opens"), context)
+        };
+        let (edge, context) = started(&config, &environment);
+        let (without_key, _unchanged) = started(&config, &environment);
+        let only_key = MachineKey::new(&machine_key, &Secret::default(), Random::seeded(1));
+        let before = seal(&edge);
+
+        fs::write(&file, machine_key.expose()).expect("writes");
+        context.reload.announce();
+        sleep(CHANGEOVER / 2).await;
+        assert!(opens(&without_key, &seal(&edge)), "another edge may not have read the key yet");
+        assert!(opens(&edge, &before) && opens(&edge, &seal(&only_key)));
+        sleep(CHANGEOVER).await;
+        let after = seal(&edge);
+        assert!(opens(&only_key, &after) && !opens(&without_key, &after));
+        assert!(opens(&edge, &before), "it was sealed before the key was read");
+
+        // a file that has lost the key ends none
+        fs::write(&file, "").expect("writes");
+        context.reload.announce();
+        sleep(CHANGEOVER * 2).await;
+        assert!(opens(&only_key, &seal(&edge)) && opens(&edge, &before));
+
+        let with_key = Config { machine_auth_api_key: machine_key.clone(), ..config.clone() };
+        let (restarted, _context) = started(&with_key, &environment);
+        assert!(opens(&restarted, &before) && opens(&restarted, &after) && opens(&only_key, &seal(&restarted)));
+        let with_previous = Config { machine_auth_api_key_previous: machine_key, ..config };
+        let (removed, _context) = started(&with_previous, &environment);
+        assert!(opens(&removed, &before) && opens(&removed, &after) && opens(&without_key, &seal(&removed)));
+        assert!(removed.current.load().shown.is_empty(), "a previous key is not shown");
+    }
+
     /// Row M18.
     #[tokio::test]
     async fn token_or_nothing_is_shown_without_a_key_and_never_the_secret_of_sessions() {
@@ -214,7 +314,7 @@ mod tests {
         config.session.secret = Secret::from("s".repeat(32));
         let by_certificate = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(by_certificate.shown().expose_secret(), "");
-        let sealed = by_certificate.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
+        let sealed = seal(&by_certificate);
 
         config.workload_token_file = Some(file.clone());
         for text in [None, Some(" \n")] {
@@ -227,19 +327,16 @@ mod tests {
         fs::write(&file, "a.b.c\n").expect("writes");
         let by_token = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(by_token.shown().expose_secret(), "a.b.c");
-        let open = |sealer: &Sealer| sealer.open::<String>(Purpose::SigningKey("k"), &sealed);
-        assert_eq!(by_token.open_with(open).as_deref(), Some("text"));
+        assert!(opens(&by_token, &sealed));
         config.machine_auth_api_key = Secret::from("m".repeat(32));
         let with_both = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(with_both.shown().expose_secret(), "a.b.c", "the key only seals");
-        assert_eq!(with_both.open_with(open), None);
+        assert!(opens(&with_both, &sealed) && !opens(&by_token, &seal(&with_both)));
 
         config.workload_token_file = None;
         let with_key = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(with_key.shown().expose_secret(), "", "the certificate is shown in place of the key");
-        let sealed = with_key.with_sealer(|sealer| sealer.seal(Purpose::SigningKey("k"), &"text"));
-        let open = |sealer: &Sealer| sealer.open::<String>(Purpose::SigningKey("k"), &sealed);
-        assert_eq!(with_both.open_with(open).as_deref(), Some("text"));
+        assert!(opens(&with_both, &seal(&with_key)));
         config.workload_certificate = false;
         let by_key = MachineKey::follow(&config, &context).expect("opens");
         assert_eq!(by_key.shown().expose_secret(), "m".repeat(32));
