@@ -26,7 +26,7 @@ use reqwest::Url;
 use runtime::{Clock, Context};
 use store::StoreError;
 
-use self::budget::Budget;
+use self::budget::{Budget, LimitReached, MOST_FETCHES};
 use super::client::{Client, Source};
 use super::fetch_rate::{FetchRate, age};
 use super::metadata::{Metadata, MetadataError};
@@ -59,6 +59,8 @@ pub(super) struct Documents {
     /// Those for clients to which users have granted something.
     for_granted: Budget,
     outcomes: Family<Outcome, Counter>,
+    /// The fetches that were not begun, since there were too many.
+    limited: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -151,6 +153,11 @@ impl Documents {
                 "doorward_client_documents_fetched",
                 "How often the document of a client was fetched",
                 Family::<Outcome, Counter>::default(),
+            ),
+            limited: context.metrics.counter(
+                "doorward_client_documents_limited",
+                "How often the document of a client was not fetched, since there were too many fetches",
+                Counter::default(),
             ),
         })
     }
@@ -298,8 +305,11 @@ impl Documents {
             return Ok(Some(Arc::clone(&known.client)));
         }
         let has_failed = attempts.failed.is_some_and(|at| age(at, now) < FAILED_FOR);
-        let permit = if has_failed { None } else { budget.begin(&mut attempts.rate, now) };
-        if let Some(permit) = permit {
+        let permit = (!has_failed).then(|| budget.begin(&mut attempts.rate, now));
+        if let Some(Err(limit)) = &permit {
+            self.note_limit(id, limit);
+        }
+        if let Some(Ok(permit)) = permit {
             let fetched = self.fetch(id, now).await;
             drop(permit);
             match fetched {
@@ -327,6 +337,18 @@ impl Documents {
         match known.filter(|known| age(known.fetched, now) < USABLE && is_later(known)) {
             Some(known) => Ok(Some(Arc::clone(&known.client))),
             None => Err(LookupError::Unavailable),
+        }
+    }
+
+    /// Counts a document that is not fetched, and logs the first one of a minute, since anyone can name many.
+    fn note_limit(&self, id: &str, limit: &LimitReached) {
+        self.limited.inc();
+        if limit.is_to_report {
+            tracing::warn!(
+                client = id,
+                "documents of clients are not fetched for now: there were {MOST_FETCHES} within a minute, or too many at the same time; \
+                 set IDP_CLIENT_ID_METADATA_HOSTS to the hosts of the clients that your users have, or register these clients"
+            );
         }
     }
 

@@ -2,11 +2,11 @@ use std::sync::Mutex;
 
 use config::Environment;
 use proptest::prelude::*;
+use runtime::CapturedLog;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::budget::MOST_FETCHES;
 use super::*;
 use crate::engine::clients::client::{AuthMethod, ConsentPolicy, GrantType};
 use crate::testing::{Bench, Browser};
@@ -236,6 +236,24 @@ async fn many_made_up_clients_cause_few_requests() {
         assert!(authenticated(&bench, &id).await.is_none() && found(&bench, &id).await.is_none());
     }
     assert_eq!(server.hits(), MOST_FETCHES);
+}
+
+/// Row [I76](../../../../../../docs/security-requirements.md#i76).
+#[tokio::test]
+async fn documents_that_a_limit_leaves_out_are_counted_and_logged_once_in_a_minute() {
+    let (server, bench) = (Server::start().await, bench(|_| ()).await);
+    server.answers("404 Not Found", "", "");
+    let documents = bench.provider.clients.0.documents.as_ref().expect("is on");
+    let log = CapturedLog::start(tracing::Level::WARN);
+    for minute in 1..=2_u64 {
+        for number in 0..MOST_FETCHES + 5 {
+            let id = format!("http://127.0.0.1:{}/{minute}/{number}", server.port);
+            assert!(authorized(&bench, &id).await.is_none());
+        }
+        let lines = log.text().matches("IDP_CLIENT_ID_METADATA_HOSTS").count();
+        assert_eq!((documents.limited.get(), lines as u64), (5 * minute, minute));
+        bench.clock.advance(Duration::from_secs(61));
+    }
 }
 
 /// Row [I76](../../../../../../docs/security-requirements.md#i76).
