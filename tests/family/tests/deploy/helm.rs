@@ -100,6 +100,11 @@ fn chart_installs_what_the_overlays_do() {
         ("mtls", &[], &["tls.certManager.enabled=true"]),
         ("ha-postgres", &["previous-secrets"], &["previousSecrets.enabled=true"]),
         ("ha-postgres", &["workload-identity"], &["workloadPolicy.enabled=true"]),
+        (
+            "ha-postgres",
+            &["workload-identity", "previous-secrets", "without-machine-key"],
+            &["workloadPolicy.enabled=true", "previousSecrets.enabled=true", "machineKey.enabled=false"],
+        ),
         ("ha-postgres", &["transaction-tokens"], &["settings.OCIS_TRANSACTION_TRUST_DOMAIN=doorward.example.org"]),
     ] {
         let (Some(ours), Some(theirs)) = (changed(name, &[], components), template(values)) else { return };
@@ -166,6 +171,27 @@ fn values_select_services() {
     }
 }
 
+#[test]
+fn machine_key_can_be_left_out_of_every_service() {
+    let values = ["workloadPolicy.enabled=true", "previousSecrets.enabled=true", "machineKey.enabled=false"];
+    let (Some(with), Some(without)) = (template(&values[..2]), template(&values)) else { return };
+    let holders = |manifests: &Manifests| {
+        let has_it = |workload: &Workload<'_>| workload.0.to_string().contains("machine_auth_api_key");
+        manifests.workloads().filter(has_it).map(|workload| workload.name().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(holders(&with), ["auth-machine"]);
+    assert_eq!(holders(&without), Vec::<String>::new());
+    for workload in without.workloads() {
+        for volume in list(&workload.pod()["volumes"]) {
+            let secret = &volume["secret"];
+            let is_whole = secret["secretName"] == "doorward-secrets" && list(&secret["items"]).is_empty();
+            assert!(!is_whole, "{}: a volume that names no key has all of them: {volume}", workload.name());
+        }
+    }
+    check("the chart without the machine key", &without, &Files::make());
+    assert!(template(&["machineKey.enabled=false", "services.auth-machine.enabled=false"]).is_some());
+}
+
 /// The Job starts before there are settings: it has a variable of its own.
 #[test]
 fn permission_for_an_unverified_database_reaches_the_migration() {
@@ -190,6 +216,8 @@ fn wrong_values_are_refused() {
         ("settings.lower=x", "lower"),
         ("workloadPolicy.enabled=perhaps", "/workloadPolicy/enabled"),
         ("workloadPolicy.policy=x", "policy"),
+        ("machineKey.enabled=perhaps", "/machineKey/enabled"),
+        ("machineKey.enabled=false", "set workloadPolicy.enabled=true, or services.auth-machine.enabled=false"),
         ("services.auth-basic.enabled=false", "services.idp needs the service auth-basic"),
         ("services.idp.enabled=false", "browserSessions.enabled needs the service idp"),
     ] {

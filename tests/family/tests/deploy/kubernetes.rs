@@ -13,7 +13,7 @@ use crate::deploy::{read, workspace};
 /// Every overlay that is shipped.
 pub(crate) const OVERLAYS: [&str; 4] = ["single-sqlite", "ha-postgres", "mtls", "sidecar-ocis"];
 /// The components that no overlay has, and those that they need.
-pub(crate) const EXTRAS: [&str; 12] = [
+pub(crate) const EXTRAS: [&str; 13] = [
     "mail",
     "ldap",
     "tracing",
@@ -23,6 +23,7 @@ pub(crate) const EXTRAS: [&str; 12] = [
     "previous-secrets",
     "transaction-tokens",
     "workload-identity",
+    "without-machine-key",
     "priority-class",
     "openshift",
     "mtls",

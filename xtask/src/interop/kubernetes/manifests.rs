@@ -32,7 +32,7 @@ const DEFINITIONS: [((&str, &str), &str, &[&str]); 4] = [
 ];
 
 /// What an installation may add, in the order of docs/kubernetes.md.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "mail",
     "ldap",
     "tracing",
@@ -42,6 +42,7 @@ const OPTIONAL: [&str; 11] = [
     "previous-secrets",
     "transaction-tokens",
     "workload-identity",
+    "without-machine-key",
     "priority-class",
     "openshift",
 ];
