@@ -330,14 +330,6 @@ impl TrustBundles {
         self.updates.get_or_create(&BundleUpdate::new(self.service, domain, is_read)).inc();
     }
 
-    /// Counts bundles that could not be received, by their trust domains.
-    fn failures(&self) -> impl Fn(&str) + Send + Sync + use<> {
-        let (updates, service) = (self.updates.clone(), self.service);
-        move |domain: &str| {
-            updates.get_or_create(&BundleUpdate::new(service, domain, false)).inc();
-        }
-    }
-
     /// Has the age and the number of keys of each bundle read at each scrape.
     #[expect(clippy::cast_precision_loss, reason = "a bundle has a few keys")]
     fn measure(self: &Arc<Self>) {

@@ -2,6 +2,7 @@
 
 mod clients;
 mod commands;
+mod svids;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oidc::jose::{Algorithm, SigningKey};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,8 @@ pub struct SpiffeAuthority {
     keys: Vec<SigningKey>,
     made: usize,
     sequence: u64,
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    /// The authorities for X.509-SVIDs; the last one signs.
+    issuers: Vec<CertifiedIssuer<'static, KeyPair>>,
 }
 
 impl SpiffeAuthority {
@@ -26,8 +27,8 @@ impl SpiffeAuthority {
     /// # Panics
     /// When no key can be made.
     pub fn new(domain: &str) -> Self {
-        let mut authority =
-            Self { domain: domain.to_owned(), keys: Vec::new(), made: 0, sequence: 0, issuer: issuer(domain) };
+        let issuers = vec![issuer(domain)];
+        let mut authority = Self { domain: domain.to_owned(), keys: Vec::new(), made: 0, sequence: 0, issuers };
         authority.add_key();
         authority
     }
@@ -54,10 +55,19 @@ impl SpiffeAuthority {
         self.keys.remove(0);
     }
 
-    /// Signs X.509-SVIDs by a new authority, the only one in the bundle from now on.
-    pub fn replace_certificate_authority(&mut self) {
+    /// Signs X.509-SVIDs by a new authority from now on. The former ones stay in the bundle.
+    ///
+    /// # Panics
+    /// When no key can be made.
+    pub fn add_certificate_authority(&mut self) {
         self.sequence += 1;
-        self.issuer = issuer(&self.domain);
+        self.issuers.push(issuer(&self.domain));
+    }
+
+    /// Removes the oldest authority for X.509-SVIDs from the bundle.
+    pub fn remove_oldest_certificate_authority(&mut self) {
+        self.sequence += 1;
+        self.issuers.remove(0);
     }
 
     /// The trust bundle (SPIFFE Trust Domain and Bundle 4), as bundle files and endpoints have it.
@@ -67,9 +77,11 @@ impl SpiffeAuthority {
             jwk.insert("use".to_owned(), "jwt-svid".into());
             Value::Object(jwk)
         });
-        let der = STANDARD.encode(self.issuer.der());
-        let x509 = json!({ "kty": "EC", "use": "x509-svid", "crv": "P-256", "x5c": [der] });
-        let keys: Vec<_> = jwt.chain([x509]).collect();
+        let x509 = self.issuers.iter().map(|issuer| {
+            let der = STANDARD.encode(issuer.der());
+            json!({ "kty": "EC", "use": "x509-svid", "crv": "P-256", "x5c": [der] })
+        });
+        let keys: Vec<_> = jwt.chain(x509).collect();
         json!({ "keys": keys, "spiffe_sequence": self.sequence, "spiffe_refresh_hint": 10 }).to_string()
     }
 
@@ -101,14 +113,14 @@ impl SpiffeAuthority {
         self.keys.last().expect("has a key").jwt("JWT", claims)
     }
 
-    /// The authority for X.509-SVIDs, in DER.
-    pub fn certificate_authority(&self) -> Vec<u8> {
-        self.issuer.der().to_vec()
+    /// The authorities for X.509-SVIDs, in DER.
+    pub fn certificate_authorities(&self) -> Vec<Vec<u8>> {
+        self.issuers.iter().map(|issuer| issuer.der().to_vec()).collect()
     }
 
-    /// The authority for X.509-SVIDs, in PEM.
-    pub fn certificate_authority_pem(&self) -> String {
-        self.issuer.pem()
+    /// The authorities for X.509-SVIDs, in PEM.
+    pub fn certificate_authorities_pem(&self) -> String {
+        self.issuers.iter().map(CertifiedIssuer::pem).collect()
     }
 
     /// An X.509-SVID for these URIs: the certificate and its key, in PEM.
@@ -116,14 +128,25 @@ impl SpiffeAuthority {
     /// # Panics
     /// When one of them is not ASCII.
     pub fn certificate(&self, uris: &[&str]) -> (String, String) {
+        let (certificate, key) = self.issue(uris);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// An X.509-SVID for the SPIFFE id of this path: the certificate and its key (PKCS#8), in DER.
+    pub(super) fn certificate_der(&self, path: &str) -> (Vec<u8>, Vec<u8>) {
+        let (certificate, key) = self.issue(&[&self.id(path)]);
+        (certificate.der().to_vec(), key.serialize_der())
+    }
+
+    fn issue(&self, uris: &[&str]) -> (Certificate, KeyPair) {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.subject_alt_names = uris.iter().map(|&uri| SanType::URI(uri.try_into().expect("ASCII"))).collect();
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("signs");
-        (certificate.pem(), key.serialize_pem())
+        let issuer = self.issuers.last().expect("has an authority");
+        (params.signed_by(&key, issuer).expect("signs"), key)
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
         authority.add_key();
         let bundle = parse(&authority.bundle()).expect("is a bundle");
         assert_eq!(names(&bundle), ["example.org-1", "example.org-2"]);
-        assert_eq!(bundle.keys.x509, [authority.certificate_authority()]);
+        assert_eq!(bundle.keys.x509, authority.certificate_authorities());
         assert_eq!((bundle.sequence, bundle.refresh_hint), (Some(2), Some(Duration::from_secs(10))));
 
         let mut document: Value = serde_json::from_str(&authority.bundle()).expect("JSON");

@@ -1,13 +1,10 @@
-mod agent;
-
 use std::path::Path;
 
 use config::Environment;
-use runtime::Clock;
+use runtime::{CapturedLog, Clock};
 
 use super::*;
-use crate::testing::{Documents, SpiffeAuthority};
-use agent::Agent;
+use crate::testing::{Agent, Documents, SpiffeAuthority};
 
 /// How long a test waits at most for what happens at once on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -170,4 +167,30 @@ async fn bundles_of_the_workload_api_are_used_until_it_withdraws_them() {
     until(async || names(&bundles).await.is_ok()).await;
     agent.push(&[&partner]);
     until(async || names(&bundles).await == Err(UNAVAILABLE)).await;
+}
+
+/// Row [M16](../../../docs/security-requirements.md#m16).
+#[tokio::test]
+async fn workload_api_that_is_away_is_named_with_what_holds_meanwhile() {
+    let log = CapturedLog::start(tracing::Level::WARN);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (socket, authority) = (folder.path().join("agent.sock"), SpiffeAuthority::new(DOMAIN));
+    let endpoint_socket = format!("unix://{}", socket.display());
+    let spiffe = Spiffe { endpoint_socket: endpoint_socket.clone(), ..spiffe("workload-api") };
+    let bundles = open(&spiffe, &context(&Clock::system()));
+    let _listener = bundles.client_authorities();
+    let is_logged = |texts: &[&str]| log.text().lines().any(|line| texts.iter().all(|text| line.contains(text)));
+    let place = format!("{endpoint_socket} (OCIS_SPIFFE_ENDPOINT_SOCKET) cannot be connected to");
+    for kind in ["JWT-SVID", "X.509-SVID"] {
+        let meanwhile = format!("until then no {kind} of example.org is accepted");
+        until(async || is_logged(&[&place, &meanwhile])).await;
+    }
+
+    let agent = Agent::start(&socket);
+    agent.push(&[&authority]);
+    let has_both = async || bundles.keys(DOMAIN).await.is_ok_and(|keys| !keys.x509.is_empty());
+    until(async || has_both().await).await;
+    drop(agent);
+    until(async || is_logged(&["has ended the connection", "the former trust bundles stay in use"])).await;
+    assert!(has_both().await, "they are used without the agent");
 }
