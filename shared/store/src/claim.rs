@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sqlite::what_to_check;
 use crate::{Cause, Database, StoreError};
 
 impl Database {
@@ -35,7 +36,7 @@ async fn acquire(path: &Path, patience: Duration) -> Result<File, StoreError> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|error| failed(format!("cannot open {}: {error}", path.display())))?;
+        .map_err(|error| failed(format!("cannot open {}: {error}; {}", path.display(), what_to_check(path))))?;
     let begin = Instant::now();
     loop {
         match file.try_lock() {

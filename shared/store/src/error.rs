@@ -80,13 +80,27 @@ impl StoreError {
         Self::Unavailable(Cause::new("no answer in time"))
     }
 
+    /// A file cannot be opened or written, for this reason.
+    pub(crate) fn of_disk(text: String) -> Self {
+        Self::Unavailable(Cause { text, nature: Nature::Disk })
+    }
+
     /// The same error, with what it is about before its text.
     pub(crate) fn about(self, what: &str) -> Self {
-        let with = |cause: Cause| Cause { text: format!("{what}: {}", cause.text), ..cause };
+        self.with_text(|text| format!("{what}: {text}"))
+    }
+
+    /// The same error, with what to do about it after its text.
+    pub(crate) fn with_remedy(self, remedy: &str) -> Self {
+        self.with_text(|text| format!("{text}; {remedy}"))
+    }
+
+    fn with_text(self, change: impl FnOnce(&str) -> String) -> Self {
+        let changed = |cause: Cause| Cause { text: change(&cause.text), ..cause };
         match self {
-            Self::Unavailable(cause) => Self::Unavailable(with(cause)),
-            Self::Conflict(cause) => Self::Conflict(with(cause)),
-            Self::Internal(cause) => Self::Internal(with(cause)),
+            Self::Unavailable(cause) => Self::Unavailable(changed(cause)),
+            Self::Conflict(cause) => Self::Conflict(changed(cause)),
+            Self::Internal(cause) => Self::Internal(changed(cause)),
             Self::Misconfigured(error) => Self::Misconfigured(error),
         }
     }

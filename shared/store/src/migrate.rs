@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, DynIden, SqlxPostgresConnector, TransactionOption
 use sea_orm_migration::{IntoSchemaManagerConnection, MigrationTrait, MigratorTrait, MigratorTraitSelf, SchemaManager};
 
 use crate::connection::{Connection, Session};
+use crate::sqlite::explained;
 use crate::{Database, Options, StoreError};
 
 /// The migrations of a service, in order, and the table of those that a database has taken.
@@ -63,10 +64,13 @@ impl Database {
     /// As of [`migrate`](Self::migrate).
     pub async fn bring_up_to_date(&self, migrations: Migrations) -> Result<(), StoreError> {
         let Some(server) = self.server() else {
-            // what is interrupted leaves nothing half done, which could not be begun again
-            let transaction = self.begin_as_writer().await?;
-            apply(migrations, &transaction).await?;
-            return Ok(transaction.commit().await?);
+            let file = self.file().filter(|file| !file.as_os_str().is_empty());
+            let outcome = self.bring_file_up_to_date(migrations).await;
+            // it is the first write
+            return outcome.map_err(|error| match file {
+                Some(file) => explained(error, file),
+                None => error,
+            });
         };
         // on a connection of its own: to build an index may take longer than a statement otherwise may
         let limits = Options {
@@ -86,6 +90,13 @@ impl Database {
         };
         pool.close().await?;
         outcome
+    }
+
+    async fn bring_file_up_to_date(&self, migrations: Migrations) -> Result<(), StoreError> {
+        // what is interrupted leaves nothing half done, which could not be begun again
+        let transaction = self.begin_as_writer().await?;
+        apply(migrations, &transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// How far the schema is; changes nothing.

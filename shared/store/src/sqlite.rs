@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::geteuid;
 use sea_orm::sqlx::{
     ConnectOptions, Connection,
     sqlite::{
@@ -13,8 +14,8 @@ use sea_orm::sqlx::{
     },
 };
 
+use crate::StoreError;
 use crate::measures::acquired;
-use crate::{Cause, StoreError};
 
 /// The page cache of each connection, in KiB: what a service asks for is a few rows by their key. The system caches the file as well,
 /// once for all connections.
@@ -37,6 +38,11 @@ pub(crate) struct Pools {
 }
 
 pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Pools, StoreError> {
+    let file = options.get_filename().to_owned();
+    open_pools(options).await.map_err(|error| explained(error, &file))
+}
+
+async fn open_pools(options: SqliteConnectOptions) -> Result<Pools, StoreError> {
     make(options.get_filename())?;
     let options = durable(options, CACHE_KIB).journal_mode(SqliteJournalMode::Wal).busy_timeout(BUSY_TIMEOUT);
     let writer = pool(WRITERS).connect_with(options.clone()).await?;
@@ -47,6 +53,11 @@ pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Pools, Stor
 /// One connection to a file that no other one has open, until it is closed: with the locking mode `EXCLUSIVE` a database in WAL mode
 /// is opened under its exclusive lock, and each connection in WAL mode holds the shared one.
 pub(crate) async fn connect_exclusively(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let file = options.get_filename().to_owned();
+    open_exclusively(options).await.map_err(|error| explained(error, &file))
+}
+
+async fn open_exclusively(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
     make(options.get_filename())?;
     let options = durable(options, TRANSFER_CACHE_KIB)
         .locking_mode(SqliteLockingMode::Exclusive)
@@ -57,17 +68,18 @@ pub(crate) async fn connect_exclusively(options: SqliteConnectOptions) -> Result
 
 /// One connection to a file that is complete in itself once it is closed.
 pub(crate) async fn connect_without_log(file: &Path) -> Result<SqlitePool, StoreError> {
-    make(file)?;
+    make(file).map_err(|error| named(error, file))?;
     let options = SqliteConnectOptions::new().filename(file);
     let options = durable(options, TRANSFER_CACHE_KIB).journal_mode(SqliteJournalMode::Delete);
-    Ok(pool(1).connect_with(options.busy_timeout(Duration::ZERO)).await?)
+    let opened = pool(1).connect_with(options.busy_timeout(Duration::ZERO)).await;
+    opened.map_err(|error| named(error.into(), file))
 }
 
 /// One connection to a file that nothing writes to.
 pub(crate) async fn connect_read_only(file: &Path) -> Result<SqlitePool, StoreError> {
     let options =
         SqliteConnectOptions::new().filename(file).read_only(true).immutable(true).disable_statement_logging();
-    Ok(pool(1).connect_with(options).await?)
+    pool(1).connect_with(options).await.map_err(|error| named(error.into(), file))
 }
 
 /// One connection to a database in memory.
@@ -89,9 +101,28 @@ fn durable(options: SqliteConnectOptions, cache_kib: u32) -> SqliteConnectOption
 }
 
 fn make(file: &Path) -> Result<(), StoreError> {
-    create(file).map_err(|error| {
-        StoreError::Unavailable(Cause::new(format!("cannot open or create {}: {error}", file.display())))
-    })
+    create(file).map_err(|error| StoreError::of_disk(format!("cannot be opened or created: {error}")))
+}
+
+/// The same error, with the file that it is about.
+fn named(error: StoreError, file: &Path) -> StoreError {
+    error.about(&file.display().to_string())
+}
+
+/// The same error, with the file of a service that it is about and, if that cannot be opened or written, what to check.
+pub(crate) fn explained(error: StoreError, file: &Path) -> StoreError {
+    let error = named(error, file);
+    if error.is_of_disk() { error.with_remedy(&what_to_check(file)) } else { error }
+}
+
+/// What an operator checks where a file of a service cannot be opened or written.
+pub(crate) fn what_to_check(file: &Path) -> String {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    format!(
+        "see whether the folder {} exists on a disk with free space, and whether the folder, the file, and the files with -wal and -shm at the end can be written by the user that this program runs as (uid {}); the place is in the data folder (OCIS_BASE_DATA_PATH) unless OCIS_DATABASE_URL or <SERVICE>_DATABASE_URL names it",
+        folder.display(),
+        geteuid().as_raw()
+    )
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

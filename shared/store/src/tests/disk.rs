@@ -1,11 +1,49 @@
 //! Writes to a file that fail: by themselves, and behind another process's.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
+use status::Kind;
 
 use super::{number, write};
-use crate::testing;
+use crate::{Database, Options, StoreError, sqlite_url, testing};
+
+/// Checks that an error has the name of the file, of the settings, and of the user.
+pub(super) fn assert_explained(error: &StoreError, file: &Path) {
+    let text = error.to_string();
+    assert_eq!(error.kind(), Kind::Unavailable, "{text}");
+    let named = [file, file.parent().unwrap()].map(|path| path.display().to_string());
+    let settings = ["OCIS_BASE_DATA_PATH", "OCIS_DATABASE_URL", "(uid "].map(str::to_owned);
+    for wanted in named.iter().chain(&settings) {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn file_that_cannot_be_opened_is_named_with_what_to_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = |name: &str| folder.path().join(name);
+    let options = Options::default();
+    fs::create_dir(below("folder.db")).unwrap();
+    fs::write(below("file"), "").unwrap();
+    for file in [below("folder.db"), below("file/users.db")] {
+        let url = sqlite_url(&file);
+        assert_explained(&Database::connect(&url, &options).await.map(drop).unwrap_err(), &file);
+        assert_explained(&Database::connect_alone(&url, &options).await.map(drop).unwrap_err(), &file);
+    }
+    let database = Database::connect(&sqlite_url(&below("users.db")), &options).await.unwrap();
+    fs::create_dir(below("users.db.users.lock")).unwrap();
+    let unlocked = database.claim("users", Duration::ZERO).await.map(drop).unwrap_err();
+    assert_explained(&unlocked, &below("users.db.users.lock"));
+
+    let text = below("text.db");
+    fs::write(&text, "no database".repeat(100)).unwrap();
+    let refused = Database::connect(&sqlite_url(&text), &options).await.map(drop).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Internal);
+    assert!(refused.to_string().contains(&text.display().to_string()), "{refused}");
+}
 
 /// A transaction that `SQLite` has rolled back by itself, as after a full disk or an I/O error, and that the driver goes on
 /// counting.

@@ -6,8 +6,9 @@ use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, MigratorT
 use status::Kind;
 use tracing::Level;
 
+use super::disk::assert_explained;
 use crate::testing::{self, Cluster};
-use crate::{Database, StoreError};
+use crate::{Database, Options, StoreError, sqlite_url};
 
 /// A step's name, and what it does.
 struct Step(&'static str, &'static str);
@@ -31,9 +32,23 @@ const SECOND: Step = Step("m2_colours", "ALTER TABLE pets ADD COLUMN colour VARC
 const THIRD: Step = Step("m3_ages", "ALTER TABLE pets ADD COLUMN age INTEGER");
 const OTHER: Step = Step("m2_weights", "ALTER TABLE pets ADD COLUMN weight INTEGER");
 
+/// As where the file belongs to another user.
+const REFUSED: Step = Step("m1_refused", "PRAGMA query_only = on; CREATE TABLE pets (name VARCHAR(20))");
+
 pub(super) struct Before;
 pub(super) struct After;
 struct Otherwise;
+struct Refused;
+
+impl MigratorTrait for Refused {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(REFUSED)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "pets_migrations".into_iden()
+    }
+}
 
 impl MigratorTrait for Before {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
@@ -138,4 +153,12 @@ async fn the_log_names_the_newer_steps_once() {
     let text = log.text();
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.contains("WARN") && text.contains("m2_colours, m3_ages"), "{text}");
+}
+
+#[tokio::test]
+async fn file_that_cannot_be_written_is_named_with_what_to_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pets.db");
+    let database = Database::connect(&sqlite_url(&file), &Options::default()).await.unwrap();
+    assert_explained(&database.migrate::<Refused>().await.unwrap_err(), &file);
 }
