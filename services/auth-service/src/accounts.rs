@@ -22,7 +22,7 @@ pub(crate) const USER_SCOPE: &str = "user";
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("AUTH_SERVICE_ACCOUNTS_FILE: cannot read {}: {source}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -40,7 +40,7 @@ pub enum AccountsError {
         source: SecretFileError,
     },
     /// The file is not a list of accounts.
-    #[error("{} is not a list of accounts: {problem}", file.display())]
+    #[error("AUTH_SERVICE_ACCOUNTS_FILE: {} is not a list of accounts: {problem}", file.display())]
     Syntax {
         /// The file.
         file: PathBuf,

@@ -32,7 +32,8 @@ impl Authorities {
         let read = move |_: Option<&Trusted>| {
             let (mut value, mut expiries) = (Vec::new(), Vec::new());
             for file in &files {
-                let failed = |problem: &dyn std::fmt::Display| FetchError(format!("{}: {problem}", file.display()));
+                let failed =
+                    |problem: &dyn std::fmt::Display| FetchError(format!("{name}: {}: {problem}", file.display()));
                 let pem = std::fs::read(file).map_err(|error| failed(&error))?;
                 let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
                 if certificates.is_empty() {

@@ -186,9 +186,11 @@ async fn a_file_without_certificates_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
     let context = Context::new(Environment::default());
-    authorities(&file, &context).expect_err("is not there");
+    let place = format!("TEST_CACERT: {}: ", file.display());
+    let missing = authorities(&file, &context).expect_err("is not there").to_string();
     std::fs::write(&file, "nothing").expect("writes");
-    authorities(&file, &context).expect_err("holds nothing");
+    let empty = authorities(&file, &context).expect_err("holds nothing").to_string();
+    assert!(missing.starts_with(&place) && empty.starts_with(&place), "{missing}; {empty}");
     std::fs::write(&file, certificate()).expect("writes");
     let authorities = authorities(&file, &context).expect("holds one");
     Fetcher::new("test", Policy::default(), Some(&authorities)).expect("a fetcher");

@@ -11,11 +11,9 @@ use outbound::issuer::{KeyRequests, PrepareError, Source, discovery_of};
 use outbound::{Authorities, FetchError};
 use runtime::{Context, FileSetting};
 
-use crate::policy::IssuerSettings;
+use crate::policy::{IssuerSettings, SETTING};
 use crate::workload::WorkloadError;
 
-/// The setting that names the policy file.
-pub(crate) const SETTING: &str = "OCIS_WORKLOAD_POLICY_FILE";
 /// The `User-Agent` of requests to issuers.
 const USER_AGENT: &str = "doorward-workload";
 /// The longest lifetime of a token, unless the policy file says otherwise.

@@ -24,6 +24,8 @@ use self::matcher::Matcher;
 use self::subject::{MayActFor, Verdict};
 use crate::workload::Workload;
 
+/// The setting that names the policy file.
+pub(crate) const SETTING: &str = "OCIS_WORKLOAD_POLICY_FILE";
 /// The most entries of a policy.
 const MAX_ENTRIES: usize = 1000;
 /// The most claims that an entry compares.
@@ -66,7 +68,7 @@ pub(crate) struct IssuerSettings {
     pub(crate) max_token_lifetime: Option<Duration>,
 }
 
-/// Why a policy is refused: the file, the entry and the key.
+/// Why a policy is refused: the setting, the file, the entry and the key.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct PolicyError(String);
@@ -117,9 +119,9 @@ impl Policy {
     /// Reads a policy file. Entries for JWT-SVIDs may name SPIFFE ids of these trust domains.
     ///
     /// # Errors
-    /// [`PolicyError`] names the file, the entry and the key.
+    /// [`PolicyError`] names the setting, the file, the entry and the key.
     pub(crate) fn read(file: &Path, trust_domains: &[String]) -> Result<Self, PolicyError> {
-        let refuse = |problem: &dyn Display| PolicyError(format!("{}: {problem}", file.display()));
+        let refuse = |problem: &dyn Display| PolicyError(format!("{SETTING}: {}: {problem}", file.display()));
         let text = read_yaml_file(file).map_err(|error| refuse(&error))?;
         Self::parse(&text, trust_domains).map_err(|problem| refuse(&problem))
     }

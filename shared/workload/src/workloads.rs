@@ -14,9 +14,9 @@ use runtime::{Context, FileSetting, FileValue, Misconfigured, Reading, SpiffeAut
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::issuers::{Issuers, SETTING, Surroundings};
+use crate::issuers::{Issuers, Surroundings};
 use crate::metrics::Verifications;
-use crate::policy::{Policy, Purpose};
+use crate::policy::{Policy, Purpose, SETTING};
 use crate::results::Results;
 use crate::trust::TrustBundles;
 use crate::verification::{Accepted, Explanation, Refusal, Verifier};

@@ -18,7 +18,7 @@ use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// A file cannot be read, or is not what it should be.
-    #[error("{file}: {problem}")]
+    #[error("AUTH_BEARER_OIDC_ISSUERS_FILE: {file}: {problem}")]
     Unreadable {
         /// Its name.
         file: String,

@@ -232,7 +232,8 @@ fn further_issuers_stand_in_a_file() {
         ("    people:", "    access_token_verify_method: introspection\n    people:", "client"),
     ] {
         let error = with(&PARTNER.replace(from, to), &same[..1]).expect_err(named);
-        assert!(error.contains(named) && error.contains("issuers.yaml"), "{error}");
+        let is_placed = error.contains("AUTH_BEARER_OIDC_ISSUERS_FILE: ") && error.contains("issuers.yaml: ");
+        assert!(is_placed && error.contains(named), "{error}");
     }
 }
 

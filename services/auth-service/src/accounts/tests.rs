@@ -143,4 +143,9 @@ fn wrong_accounts_are_refused_with_one_clear_line() {
     assert!(complaint("- {id: a, secret: 0123456789abcdef, expires: tomorrow}").contains("a time like"));
     assert!(complaint("- {id: a, secrte: 0123456789abcdef}").contains("line 1"));
     assert!(complaint("id: a").contains("not a list"));
+    let missing = Config { accounts_file: Some("/nowhere/accounts.yaml".into()), ..Config::default() };
+    let missing = Accounts::load(&missing, &Random::seeded(1)).err().expect("is refused").to_string();
+    for (complaint, file) in [(complaint("id: a"), "accounts.yaml"), (missing, "/nowhere/accounts.yaml")] {
+        assert!(complaint.starts_with("AUTH_SERVICE_ACCOUNTS_FILE: ") && complaint.contains(file), "{complaint}");
+    }
 }

@@ -375,6 +375,19 @@ fn decisive(rules: &[Rule], name: &str, login: Option<&str>) -> Option<usize> {
     rules.iter().position(|rule| names(rule) && permits(rule)).map(|index| index + 1)
 }
 
+#[test]
+fn error_has_the_setting_and_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("policy.yaml");
+    let place = format!("OCIS_WORKLOAD_POLICY_FILE: {}: ", file.display());
+    let refused = || Policy::read(&file, &[]).expect_err("is refused").to_string();
+    let missing = refused();
+    std::fs::write(&file, "caller: []\n").expect("writes");
+    for error in [missing, refused()] {
+        assert!(error.starts_with(&place), "{error}");
+    }
+}
+
 proptest! {
     /// Row [M17](../../../../docs/security-requirements.md#m17).
     #[test]

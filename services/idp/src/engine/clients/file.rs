@@ -30,7 +30,7 @@ const PLACEHOLDERS: [&str; 8] =
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("{file}: {problem}")]
+    #[error("IDP_CLIENTS_FILE: {file}: {problem}")]
     Unreadable {
         /// Its name.
         file: String,
@@ -38,7 +38,7 @@ pub enum FileError {
         problem: String,
     },
     /// A client in it is not one.
-    #[error("{file}: client {client}: {error}")]
+    #[error("IDP_CLIENTS_FILE: {file}: client {client}: {error}")]
     Client {
         /// Its name.
         file: String,

@@ -124,7 +124,7 @@ fn what_is_wrong_is_told_with_file_client_and_member() {
     let error = read("clients: {").expect_err("is no YAML").to_string();
     assert!(error.contains("clients.yaml: "), "{error}");
     let gone = file::read(std::path::Path::new("/nowhere/clients.yaml"), &sites(), &sealer());
-    assert!(gone.expect_err("is not there").to_string().starts_with("/nowhere/clients.yaml: "));
+    assert!(gone.expect_err("is not there").to_string().starts_with("IDP_CLIENTS_FILE: /nowhere/clients.yaml: "));
 }
 
 #[test]
