@@ -320,6 +320,34 @@ fn browsers_sign_in_at_the_idp_of_the_family() {
     assert!(settings.iter().all(|name| proxy.has(name)), "{settings:?}");
 }
 
+/// Without them browsers have no session at the edge, and `up` would start an edge that has them anew.
+#[test]
+fn commands_with_several_containers_name_the_variables_of_the_family() {
+    let files = ["deploy/compose/ha.yml", "deploy/compose/observability.yml"].map(|file| format!("--file {file} "));
+    let mut found = 0;
+    for page in [
+        DEFAULT,
+        HIGHLY_AVAILABLE,
+        "deploy/compose/family.env",
+        "deploy/compose/observability.yml",
+        "docs/containers.md",
+        "docs/backup.md",
+        "docs/upgrading.md",
+    ] {
+        let text = read(page);
+        let commands = text.lines().filter(|line| line.contains("docker compose "));
+        for command in commands.filter(|line| files.iter().any(|file| line.contains(file))) {
+            assert!(command.contains(" --env-file deploy/compose/family.env "), "{page}: {command}");
+            found += 1;
+        }
+    }
+    assert!(found > 8, "commands are found: {found}");
+    let proxy = &containers(HIGHLY_AVAILABLE)["proxy"];
+    for name in ["OCIS_OIDC_ISSUER", "PROXY_SESSION_CLIENT_ID"] {
+        assert!(passed_on(proxy).contains(name) && !environment(proxy).contains_key(name), "nothing else sets {name}");
+    }
+}
+
 #[test]
 fn caddy_accepts_its_file() {
     if !Program::Caddy.is_there() {
