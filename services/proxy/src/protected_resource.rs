@@ -53,6 +53,8 @@ struct Resource {
 struct Metadata {
     path: String,
     url: String,
+    /// The scopes that clients should ask for.
+    scopes: Vec<String>,
     document: Bytes,
 }
 
@@ -127,6 +129,12 @@ impl Resources {
     pub(crate) fn metadata_url(&self, info: &RequestInfo<'_>) -> Option<&str> {
         let resource = self.of(info).filter(|resource| info.is_for(&resource.host))?;
         resource.metadata.as_ref().map(|metadata| metadata.url.as_str())
+    }
+
+    /// The scopes that clients should ask for at the resource of a request; none if its metadata are not published.
+    pub(crate) fn scopes(&self, info: &RequestInfo<'_>) -> &[String] {
+        let metadata = self.of(info).and_then(|resource| resource.metadata.as_ref());
+        metadata.map_or(&[], |metadata| metadata.scopes.as_slice())
     }
 
     /// Whether a route names the resource of a request, and its metadata are published.

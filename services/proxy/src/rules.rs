@@ -69,6 +69,11 @@ impl Demands {
         is_in(&self.groups, &user.groups, |name| name) && is_in(&self.roles, &user.roles, role::id)
     }
 
+    /// The scopes of the first of the grants, as text.
+    fn first_scopes(&self) -> Option<String> {
+        self.scopes.first().map(|grants| grants.words().join(" "))
+    }
+
     fn reach(&self, scopes: &Scopes, otherwise: impl Fn() -> bool) -> bool {
         if self.scopes.is_empty() {
             return otherwise();
@@ -170,8 +175,9 @@ impl Rules {
         demands.iter().all(|demands| self.is_met(*demands, identity, info))
     }
 
-    /// The scopes that the credential lacks where the user meets all demands otherwise: the first of each rule, in the form of a quoted
-    /// string's text. `None` if no scope helps, or if none is named.
+    /// The scopes to ask for where the credential lacks some and the user meets all demands otherwise: those of the resource, as clients
+    /// may ask for what is named here and nothing else, and the first of each rule. In the form of a quoted string's text; `None` if no
+    /// scope helps, or if none is named.
     pub fn missing_scopes(
         &self,
         demands: &[Option<&Demands>],
@@ -179,14 +185,24 @@ impl Rules {
         info: &RequestInfo<'_>,
     ) -> Option<String> {
         let unmet = demands.iter().copied().filter(|demands| !self.is_met(*demands, identity, info));
-        let first = |demands: Option<&Demands>| {
-            let demands = demands.filter(|demands| demands.admit(&identity.claims.user))?;
-            demands.scopes.first().map(|grants| grants.words().join(" "))
-        };
-        let scopes: Vec<String> = unmet.map(first).collect::<Option<BTreeSet<_>>>()?.into_iter().collect();
-        let scopes = scopes.join(" ");
+        let first =
+            |demands: Option<&Demands>| demands.filter(|demands| demands.admit(&identity.claims.user))?.first_scopes();
+        let missing = unmet.map(first).collect::<Option<BTreeSet<_>>>()?;
+        if missing.is_empty() { None } else { self.in_challenge(&missing, info) }
+    }
+
+    /// These scopes behind those of the resource of a request, in the form of a quoted string's text; `None` if one of them cannot stand
+    /// there.
+    fn in_challenge(&self, scopes: &BTreeSet<String>, info: &RequestInfo<'_>) -> Option<String> {
+        let mut all: Vec<&str> = self.resources.scopes(info).iter().map(String::as_str).collect();
+        for scope in scopes.iter().flat_map(|scopes| scopes.split_whitespace()) {
+            if !all.contains(&scope) {
+                all.push(scope);
+            }
+        }
+        let text = all.join(" ");
         let is_plain = |byte: u8| byte == b' ' || (byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
-        (!scopes.is_empty() && scopes.bytes().all(is_plain)).then_some(scopes)
+        (!text.is_empty() && text.bytes().all(is_plain)).then_some(text)
     }
 
     /// Whether the demands of one rule are met; `None` are those where no rule matches.

@@ -16,7 +16,7 @@ pub enum Verdict {
     Forbidden,
     /// The user may do this, but not by this bearer token (RFC 6750 3.1).
     InsufficientScope {
-        /// The scopes that it lacks.
+        /// Those to ask for.
         scopes: Arc<str>,
     },
     /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).

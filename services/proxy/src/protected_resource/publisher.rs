@@ -82,6 +82,7 @@ impl Publisher {
         let metadata = self.issuer.as_deref().map(|issuer| Metadata {
             path: format!("{PATH}{path}"),
             url: format!("{origin}{PATH}{path}"),
+            scopes: self.scopes(named).to_vec(),
             document: self.document(&url, issuer, named),
         });
         // clients normalise a URL without a path to one with `/`, which is equivalent (RFC 3986 6.2.3)
@@ -98,14 +99,18 @@ impl Publisher {
         }
     }
 
+    /// The scopes that clients should ask for.
+    fn scopes<'a>(&'a self, named: Option<&'a RouteResource>) -> &'a [String] {
+        named.and_then(|named| named.scopes.as_deref()).unwrap_or(&self.scopes)
+    }
+
     /// The metadata of a resource (RFC 9728 2). It says nothing about `DPoP`: the edge takes no bound tokens.
     fn document(&self, url: &str, issuer: &str, named: Option<&RouteResource>) -> Bytes {
         let name = named.and_then(|named| named.name.as_ref()).unwrap_or(&self.name);
-        let scopes = named.and_then(|named| named.scopes.as_ref()).unwrap_or(&self.scopes);
         let document = json!({
             "resource": url,
             "authorization_servers": [issuer],
-            "scopes_supported": scopes,
+            "scopes_supported": self.scopes(named),
             "bearer_methods_supported": ["header"],
             "resource_name": name,
         });

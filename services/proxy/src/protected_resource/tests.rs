@@ -115,6 +115,23 @@ fn url_of_the_metadata_is_that_of_a_setting() {
     }
 }
 
+#[test]
+fn scopes_to_ask_for_are_those_of_the_metadata() {
+    let on = resources(|config| config.protected_resource.scopes = vec!["openid".into(), "email".into()]);
+    for (host, path, expected) in [
+        ("cloud.example", "/notes/a", &["openid", "path:/notes:rw"][..]),
+        ("evil.example", "/notes/a", &["openid", "path:/notes:rw"]),
+        ("cloud.example", "/open", &["openid", "email"]),
+        ("mcp.example", "/a", &["openid", "email"]),
+        ("wiki.example", "/a", &["openid", "email"]),
+        ("free.example", "/a", &[]),
+    ] {
+        assert_eq!(with(("POST", host, path), &[], |info| on.scopes(info).to_vec()), expected, "{host}{path}");
+    }
+    let off = resources(|config| config.protected_resource.metadata = false);
+    assert!(with(("POST", "cloud.example", "/notes"), &[], |info| off.scopes(info).is_empty()));
+}
+
 /// Row [E62](../../../../docs/security-requirements.md#e62).
 #[test]
 fn only_a_resource_that_a_route_names_has_refusals_for_scripts() {
