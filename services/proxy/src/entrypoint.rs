@@ -8,7 +8,7 @@ use runtime::FileValue;
 use crate::authorizer::Authorizer;
 use crate::headers::RequestFilter;
 use crate::path::Leniency;
-use crate::refusal::{Challenges, Refusal, is_navigation};
+use crate::refusal::{Challenges, Refusal, ResourceChallenge, is_navigation};
 use crate::request_info::RequestInfo;
 use crate::routing::Routing;
 use crate::verdict::{CredentialError, Verdict};
@@ -59,7 +59,9 @@ impl Entrypoint {
         }
         let routing = self.routing.current();
         let resources = &routing.rules.resources;
-        let refusal = Refusal::of(verdict, info, self.challenges_for(&routing, info), resources.metadata_url(info))?;
+        let (metadata_url, scopes) = (resources.metadata_url(info), routing.rules.needed_scopes(info));
+        let resource = ResourceChallenge { metadata_url, scopes };
+        let refusal = Refusal::of(verdict, info, self.challenges_for(&routing, info), &resource)?;
         Some(if resources.has_named(info) { refusal.readable_by_scripts() } else { refusal })
     }
 

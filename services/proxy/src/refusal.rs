@@ -35,6 +35,15 @@ pub struct Challenges {
     pub bearer: bool,
 }
 
+/// What challenges for bearer tokens say about the resource of a request.
+#[derive(Debug, Clone)]
+pub struct ResourceChallenge<'a> {
+    /// The URL of its metadata (RFC 9728 5.1); `None` if they are not published.
+    pub metadata_url: Option<&'a str>,
+    /// The scopes that a token needs there, in the form of a quoted string's text (RFC 6750 3); `None` if a challenge does not name them.
+    pub scopes: Option<String>,
+}
+
 /// A response that no backend has sent, at whichever entrypoint.
 #[derive(Debug)]
 pub struct Refusal {
@@ -109,21 +118,20 @@ impl Refusal {
         }
     }
 
-    /// For a verdict; `None` if the request may pass. `resource_metadata` is the URL of the metadata of the request's resource, which
-    /// challenges for bearer tokens refer to (RFC 9728 5.1).
+    /// For a verdict; `None` if the request may pass.
     pub fn of(
         verdict: &Verdict,
         info: &RequestInfo<'_>,
         challenges: Challenges,
-        resource_metadata: Option<&str>,
+        resource: &ResourceChallenge<'_>,
     ) -> Option<Self> {
         Some(match verdict {
             Verdict::Allowed(_) => return None,
-            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, resource_metadata),
+            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges, resource),
             Verdict::Forbidden => Self::not_permitted(),
-            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, resource_metadata),
+            Verdict::InsufficientScope { scopes } => Self::insufficient_scope(scopes, info, resource),
             Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
-                Self::insufficient(acr_values.as_deref(), *max_age, info, resource_metadata)
+                Self::insufficient(acr_values.as_deref(), *max_age, info, resource)
             }
             Verdict::GuestSession(refusal) => guest::refusal(refusal, is_dav(info)),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
@@ -140,7 +148,7 @@ impl Refusal {
         error: CredentialError,
         info: &RequestInfo<'_>,
         challenges: Challenges,
-        metadata: Option<&str>,
+        resource: &ResourceChallenge<'_>,
     ) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
         if is_dav(info) {
@@ -152,7 +160,7 @@ impl Refusal {
             return refusal;
         }
         let error = (error == CredentialError::Invalid).then_some("invalid_token");
-        let bearer = challenges.bearer.then(|| bearer(info, &[("error", error)], metadata));
+        let bearer = challenges.bearer.then(|| bearer(info, &[("error", error)], resource));
         let basic = challenges.basic.then(|| challenge("Basic", info, []));
         refusal.challenged([bearer, basic].into_iter().flatten().flatten())
     }
@@ -186,7 +194,7 @@ impl Refusal {
         acr_values: Option<&str>,
         max_age: Option<Duration>,
         info: &RequestInfo<'_>,
-        metadata: Option<&str>,
+        resource: &ResourceChallenge<'_>,
     ) -> Self {
         let (body, description) = if acr_values.is_some() {
             ("a sign-in with several factors is required\n", "a sign-in with several factors is required")
@@ -200,13 +208,13 @@ impl Refusal {
             ("acr_values", acr_values),
             ("max_age", max_age.as_deref()),
         ];
-        Self::new(StatusCode::UNAUTHORIZED, body).challenged(bearer(info, &error, metadata))
+        Self::new(StatusCode::UNAUTHORIZED, body).challenged(bearer(info, &error, resource))
     }
 
     /// For a user who may do this by an access token with these scopes (RFC 6750 3.1).
-    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, metadata: Option<&str>) -> Self {
-        let error = [("error", Some("insufficient_scope")), ("scope", Some(scopes))];
-        Self::not_permitted().challenged(bearer(info, &error, metadata))
+    fn insufficient_scope(scopes: &str, info: &RequestInfo<'_>, resource: &ResourceChallenge<'_>) -> Self {
+        let resource = ResourceChallenge { scopes: Some(scopes.to_owned()), ..*resource };
+        Self::not_permitted().challenged(bearer(info, &[("error", Some("insufficient_scope"))], &resource))
     }
 
     /// As an HTTP response.
@@ -218,9 +226,15 @@ impl Refusal {
     }
 }
 
-/// A challenge for bearer tokens with the parameters of its error (RFC 6750 3) and the metadata of the resource (RFC 9728 5.1).
-fn bearer<'a>(info: &RequestInfo<'a>, error: &[Parameter<'a>], metadata: Option<&'a str>) -> Option<HeaderValue> {
-    challenge("Bearer", info, error.iter().copied().chain([("resource_metadata", metadata)]))
+/// A challenge for bearer tokens with the parameters of its error and the scopes (RFC 6750 3), and the metadata of the resource (RFC 9728 5.1).
+fn bearer<'a>(
+    info: &RequestInfo<'a>,
+    error: &[Parameter<'a>],
+    resource: &'a ResourceChallenge<'a>,
+) -> Option<HeaderValue> {
+    let ResourceChallenge { metadata_url, scopes } = resource;
+    let of_resource = [("scope", scopes.as_deref()), ("resource_metadata", *metadata_url)];
+    challenge("Bearer", info, error.iter().copied().chain(of_resource))
 }
 
 /// A challenge of a scheme, with these parameters after those that all challenges have; `None` if it has bytes that no header may have.
@@ -263,6 +277,8 @@ mod tests {
     use super::*;
     use crate::path::{Leniency, Path};
 
+    static NOTHING: ResourceChallenge<'static> = ResourceChallenge { metadata_url: None, scopes: None };
+
     fn with<T>(
         method: &str,
         host: &str,
@@ -287,11 +303,11 @@ mod tests {
     }
 
     fn challenges(error: CredentialError, host: &str, headers: &[(&'static str, &'static str)]) -> Vec<String> {
-        challenges_with(None, error, host, headers)
+        challenges_with(&NOTHING, error, host, headers)
     }
 
     fn challenges_with(
-        metadata: Option<&str>,
+        resource: &ResourceChallenge<'_>,
         error: CredentialError,
         host: &str,
         headers: &[(&'static str, &'static str)],
@@ -299,7 +315,7 @@ mod tests {
         with("GET", host, headers, |info| {
             let verdict = Verdict::Unauthenticated(error);
             let challenges = Challenges { basic: true, bearer: true };
-            let refusal = Refusal::of(&verdict, info, challenges, metadata).expect("a refusal");
+            let refusal = Refusal::of(&verdict, info, challenges, resource).expect("a refusal");
             assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
             let texts = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
             texts.map(|value| value.to_str().expect("text").to_owned()).collect()
@@ -318,24 +334,26 @@ mod tests {
         assert_eq!(odd[1], "Basic realm=\"doorward\", charset=\"UTF-8\"", "the host does not end the quoted string");
     }
 
-    /// RFC 9728 5.1.
+    /// RFC 9728 5.1 and RFC 6750 3.
     #[test]
-    fn bearer_challenges_refer_to_the_metadata_of_the_resource() {
+    fn bearer_challenges_refer_to_the_metadata_of_the_resource_and_name_its_scopes() {
         let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
-        let told = challenges_with(Some(url), CredentialError::Invalid, "cloud.example", &[]);
-        let end = format!(", error=\"invalid_token\", resource_metadata=\"{url}\"");
+        let scopes = "openid path:/notes:rw";
+        let resource = ResourceChallenge { metadata_url: Some(url), scopes: Some(scopes.to_owned()) };
+        let told = challenges_with(&resource, CredentialError::Invalid, "cloud.example", &[]);
+        let end = format!(", error=\"invalid_token\", scope=\"{scopes}\", resource_metadata=\"{url}\"");
         assert!(told[0].starts_with("Bearer ") && told[0].ends_with(&end), "{told:?}");
-        assert!(told[1].starts_with("Basic ") && !told[1].contains("resource_metadata"), "{told:?}");
+        assert!(told[1].starts_with("Basic ") && !told[1].contains("scope"), "{told:?}");
         let script = [("x-requested-with", "XMLHttpRequest")];
-        assert!(challenges_with(Some(url), CredentialError::Missing, "cloud.example", &script).is_empty());
+        assert!(challenges_with(&resource, CredentialError::Missing, "cloud.example", &script).is_empty());
 
         let (acr_values, max_age) = (Some("advanced".into()), Some(Duration::from_mins(5)));
         let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: false };
         let challenges = Challenges { basic: true, bearer: true };
-        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, &resource));
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
-        let end = format!("acr_values=\"advanced\", max_age=\"300\", resource_metadata=\"{url}\"");
+        let end = format!("acr_values=\"advanced\", max_age=\"300\", scope=\"{scopes}\", resource_metadata=\"{url}\"");
         assert!(told.len() == 1 && told[0].to_str().expect("text").ends_with(&end), "{told:?}");
     }
 
@@ -344,7 +362,7 @@ mod tests {
     fn refusal_that_scripts_may_read_has_its_challenge_and_grants_no_credentials() {
         let verdict = Verdict::Unauthenticated(CredentialError::Missing);
         let challenges = Challenges { basic: false, bearer: true };
-        let refusal = with("POST", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
+        let refusal = with("POST", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, &NOTHING));
         let closed = refusal.expect("a refusal");
         assert!(closed.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{closed:?}");
         let open = closed.readable_by_scripts();
@@ -372,7 +390,7 @@ mod tests {
         let acr_values = Some("advanced gold".into());
         let verdict = Verdict::InsufficientAuthentication { acr_values, max_age: None, may_step_up: false };
         let challenges = Challenges { basic: true, bearer: true };
-        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, &NOTHING));
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         assert_eq!((refusal.status, told.len()), (StatusCode::UNAUTHORIZED, 1), "no password helps");
@@ -389,7 +407,7 @@ mod tests {
         {
             let max_age = Some(Duration::from_mins(5));
             let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: true };
-            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, None));
+            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, &NOTHING));
             let challenge = refusal.expect("a refusal").headers[WWW_AUTHENTICATE].clone();
             assert!(challenge.to_str().expect("text").ends_with(end), "{challenge:?}");
         }
@@ -398,9 +416,10 @@ mod tests {
     #[test]
     fn token_without_the_scope_is_challenged_as_rfc_6750_says() {
         let url = "https://cloud.example/.well-known/oauth-protected-resource/notes";
+        let resource = ResourceChallenge { metadata_url: Some(url), scopes: Some("openid".to_owned()) };
         let verdict = Verdict::InsufficientScope { scopes: "path:/notes:rw".into() };
         let challenges = Challenges { basic: true, bearer: true };
-        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, Some(url)));
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges, &resource));
         let refusal = refusal.expect("a refusal");
         let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
         let expected = format!(
@@ -416,7 +435,7 @@ mod tests {
         let status = |verdict: Verdict| {
             let challenges = Challenges { basic: true, bearer: true };
             with("GET", "a", &[], |info| {
-                Refusal::of(&verdict, info, challenges, None).map(|refusal| refusal.status.as_u16())
+                Refusal::of(&verdict, info, challenges, &NOTHING).map(|refusal| refusal.status.as_u16())
             })
         };
         assert_eq!(status(Verdict::Allowed(None)), None);

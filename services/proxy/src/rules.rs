@@ -191,6 +191,15 @@ impl Rules {
         if missing.is_empty() { None } else { self.in_challenge(&missing, info) }
     }
 
+    /// The scopes that an access token needs for a request at a resource that a route names: those of the resource, and the first of each
+    /// rule. In the form of a quoted string's text; `None` elsewhere.
+    pub fn needed_scopes(&self, info: &RequestInfo<'_>) -> Option<String> {
+        let ruling = self.resources.has_named(info).then(|| self.ruling(info))?;
+        let Ruling::Authenticate(demands) = ruling else { return None };
+        let first = demands.into_iter().flatten().filter_map(Demands::first_scopes).collect();
+        self.in_challenge(&first, info)
+    }
+
     /// These scopes behind those of the resource of a request, in the form of a quoted string's text; `None` if one of them cannot stand
     /// there.
     fn in_challenge(&self, scopes: &BTreeSet<String>, info: &RequestInfo<'_>) -> Option<String> {

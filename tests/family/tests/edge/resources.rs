@@ -38,6 +38,7 @@ routes:
 access:
   - {{ path: /several, multi_factor: true, action: authenticate }}
   - {{ path: /scoped, scopes: ['path:/scoped:rw', user], action: authenticate }}
+  - {{ path: /notes/scoped, scopes: ['path:/notes/scoped:rw', user], action: authenticate }}
   - {{ path: /staff, roles: [admin], scopes: ['path:/staff:rw'], action: authenticate }}
 "
     );
@@ -113,6 +114,26 @@ async fn access_token_of_too_low_a_level_is_challenged_and_one_of_the_named_leve
         let reply = several(json!({ "acr": level })).await;
         assert_eq!((reply.status(), backend.take().len()), (200, 1), "{level}");
     }
+}
+
+/// RFC 6750 3. A client that knows the URL of a resource alone asks for these, and needs no second sign-in for those of the access rule.
+#[tokio::test(flavor = "multi_thread")]
+async fn challenge_of_a_resource_that_a_route_names_has_the_scopes_that_a_token_needs() {
+    let (world, backend) = start("edge-resource-scopes", |_| ()).await;
+    for (path, scopes) in [
+        ("/notes/scoped", Some("openid profile path:/notes/scoped:rw")),
+        ("/notes/a", Some("openid profile")),
+        ("/scoped/a", None),
+    ] {
+        for credential in ["", "Authorization: Bearer made-up\r\n"] {
+            let refused = get(&world, "GET", "cloud.example", path, credential).await;
+            let challenges = refused.header("www-authenticate");
+            let told = challenges.iter().find(|challenge| challenge.starts_with("Bearer ")).expect("a challenge");
+            let named = told.split_once(", scope=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(text, _)| text);
+            assert_eq!((refused.status(), named), (401, scopes), "{path}: {told}");
+        }
+    }
+    assert!(backend.take().is_empty());
 }
 
 /// RFC 6750 3.1.
