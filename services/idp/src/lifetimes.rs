@@ -32,8 +32,8 @@ pub struct Lifetimes {
     #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION"], "default" = 90 * DAY))]
     #[schemars(extend("minimum" = "1s", "maximum" = "87600h"))]
     pub refresh_token_absolute: Duration,
-    /// For how long a refresh token that was used may be used again, and then brings the same successor: for clients
-    /// that lose an answer. Never if 0; at most 10s.
+    /// For how long a refresh token that was used may be used again, and then brings the same successor: for clients that lose an
+    /// answer, or that renew their tokens for several calls at once. As long the successor is not replaced. Never if 0; at most 10s.
     #[serde(rename = "refresh_token_grace")]
     #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_GRACE"], "default" = "10s", "maximum" = "10s"))]
     pub refresh_grace: Duration,

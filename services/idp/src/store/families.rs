@@ -24,7 +24,8 @@ const LISTED: u64 = 1000;
 pub enum Rotation {
     /// It was the current one. The next generation has begun, unless the client's tokens are not rotated; the family is as it is now.
     Rotated(Box<Family>),
-    /// It was rotated a moment ago: the answer is the same successor once more. The family is as it is now.
+    /// It was rotated a moment ago, or is the successor of one that was: the answer is the same successor once more. The family is as it
+    /// is now.
     Repeated(Box<Family>),
     /// It was rotated before. The family and everything derived from it is revoked now (row I10).
     Reused,
@@ -65,8 +66,8 @@ impl Store {
         self.database.run(read).await?.iter().map(family).collect()
     }
 
-    /// Takes generation `presented` to the next; see [`Rotation`]. `grace`: how long a repeat is answered. On reuse the
-    /// family ends, and a revocation until `until` is written, in one transaction.
+    /// Takes generation `presented` to the next; see [`Rotation`]. `grace`: how long a repeat is answered, and how long a successor is not
+    /// replaced. On reuse the family ends, and a revocation until `until` is written, in one transaction.
     pub async fn rotate(
         &self,
         grant: Uuid,
@@ -76,8 +77,12 @@ impl Store {
         idle_end: SystemTime,
         until: SystemTime,
     ) -> Result<Rotation, StoreError> {
-        let rotate = used(grant, presented, now, idle_end)
+        let mut rotate = used(grant, presented, now, idle_end)
             .col_expr(grant::Column::Generation, Expr::col(grant::Column::Generation).add(1));
+        // of several calls at once that a client renews its tokens for, one may bring the successor before another brings its predecessor
+        if presented > 0 && !grace.is_zero() {
+            rotate = rotate.filter(grant::Column::Rotated.lte(micros(now).saturating_sub(span(grace))));
+        }
         self.write_use(&rotate, (grant, presented), now, grace, until).await
     }
 
@@ -95,7 +100,7 @@ impl Store {
         self.write_use(&renew, (grant, presented), now, Duration::ZERO, until).await
     }
 
-    /// Writes the use of a token if it is the current one.
+    /// Writes the use of a token if it is the current one, and may be used.
     async fn write_use(
         &self,
         update: &UpdateMany<grant::Entity>,
@@ -118,7 +123,7 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Tells why a generation is not the current one.
+    /// Tells why a generation is not taken to the next.
     async fn look_again(
         &self,
         grant: Uuid,
@@ -130,10 +135,11 @@ impl Store {
         let transaction = self.database.begin_write().await?;
         let query = grant::Entity::find_by_id(grant).filter(grant::Column::Over.gt(micros(now))).lock_exclusive();
         let Some(row) = query.all(&transaction).await?.into_iter().next() else { return Ok(Rotation::Gone) };
-        let is_predecessor = row.generation == i64::from(presented) + 1;
+        let (current, presented) = (row.generation, i64::from(presented));
+        let is_latest = current == presented || current == presented + 1;
         // of two concurrent requests, the one that is processed first may have been sent later
         let is_within = !grace.is_zero() && micros(now) < row.rotated.saturating_add(span(grace));
-        if is_predecessor && is_within {
+        if is_latest && is_within {
             return Ok(Rotation::Repeated(Box::new(family(&row)?)));
         }
         end(&transaction, Condition::all().add(grant::Column::Id.eq(grant))).await?;

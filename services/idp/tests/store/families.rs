@@ -50,7 +50,11 @@ async fn rotated(store: &Store) {
     assert_eq!(store.family(id(3), at(2100)).await.expect("reads").as_ref(), Some(&wanted), "used, it lasts longer");
 
     let again = store.rotate(id(3), 0, at(1509), GRACE, at(2600), at(9000)).await.expect("answers");
-    assert_eq!(again, Rotation::Repeated(Box::new(wanted)), "and nothing is prolonged by it");
+    assert_eq!(again, Rotation::Repeated(Box::new(wanted.clone())), "and nothing is prolonged by it");
+    for generation in [1, 0] {
+        let young = store.rotate(id(3), generation, at(1509), GRACE, at(2600), at(9000)).await.expect("answers");
+        assert_eq!(young, Rotation::Repeated(Box::new(wanted.clone())), "the successor is not replaced as long");
+    }
     let next = store.rotate(id(3), 1, at(1510), GRACE, at(2600), at(9000)).await.expect("rotates");
     assert!(matches!(next, Rotation::Rotated(family) if family.generation == 2));
     assert_eq!(store.rotate(id(3), 0, at(1511), GRACE, at(2600), at(9000)).await.expect("answers"), Rotation::Reused);

@@ -45,6 +45,31 @@ async fn refresh_token_is_replaced_and_a_lost_response_is_repeated() {
     assert!(refresh(&bench, "app", &second, &[]).await.is_ok());
 }
 
+/// Several calls of a client renew its tokens at once: one of them has the successor already when another one's request arrives.
+///
+/// Rows [I10](../../../../../../docs/security-requirements.md#i10) and [I11](../../../../../../docs/security-requirements.md#i11).
+#[tokio::test]
+async fn successor_stays_the_current_one_as_long_as_its_predecessor_is_repeated() {
+    let (bench, grant, first) = with_family("openid offline_access").await;
+    let next = async |token: &str| refresh(&bench, "app", token, &[]).await.map(|response| response.refresh_token);
+    let second = next(&first).await.expect("is issued").expect("a token");
+    for token in [&second, &first, &second] {
+        assert_eq!(
+            next(token).await.expect("is issued").as_ref(),
+            Some(&second),
+            "one successor, and no family is lost"
+        );
+    }
+    bench.advance(bench.provider.config.lifetimes.refresh_grace);
+    let third = next(&second).await.expect("is issued").expect("a token");
+    assert_ne!(second, third);
+    assert!(!bench.provider.revocations.contains(grant.id));
+    let reused = next(&first).await.expect_err("is refused");
+    assert_eq!(reused.code, ErrorCode::InvalidGrant, "two generations back");
+    assert!(bench.provider.revocations.contains(grant.id));
+    assert!(next(&third).await.is_err());
+}
+
 #[tokio::test]
 async fn replayed_refresh_token_revokes_its_family() {
     let (bench, grant, first) = with_family("openid offline_access").await;
