@@ -1,9 +1,10 @@
-//! Relying parties that are not ours, and a browser, at the provider as processes: npm `openid-client` and `oidc-client-ts`,
+//! Relying parties that are not ours, and a browser, at the provider as processes: npm `openid-client`, `oidc-client-ts` and the SDK of MCP,
 //! `PyPI` `authlib`, the metrics by its `prometheus_client`, Apache's `mod_auth_openidc`, the program `oidc-agent`, the mail server `aiosmtpd`, the programs that verify transaction tokens, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
 
 mod documents;
 mod front_door;
 mod mail_server;
+mod mcp;
 mod transactions;
 mod world;
 
