@@ -58,8 +58,9 @@ pub(super) enum RouteKind {
     Query,
     /// It is an expression that matches a part of the path.
     Regex,
-    /// The path begins with it.
+    /// The path begins with it. An empty type is this one, in theirs too.
     #[default]
+    #[serde(alias = "")]
     Prefix,
 }
 

@@ -241,6 +241,17 @@ fn documented_files_are_read() {
     assert_eq!(file.warnings, Vec::<String>::new());
 }
 
+/// Some examples of oCIS write out every key of a route.
+#[test]
+fn empty_keys_of_a_route_count_as_left_out() {
+    let keys = "method: '', service: '', apache-vhost: false, additional_headers: {}, remote_user_header: ''";
+    let text =
+        format!("policies: [{{ name: ocis, routes: [{{ type: '', endpoint: /a/, backend: 'http://a', {keys} }}] }}]");
+    let file = read(&text).expect("is read");
+    assert_eq!(url(&file.policies[0].routes, "PUT", "/a/b"), "http://a/a/b");
+    assert!(route_of(&file.policies[0].routes, "PUT", "/b").is_none());
+}
+
 #[test]
 fn example_and_its_page_are_read() {
     let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../..");
