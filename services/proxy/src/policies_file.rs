@@ -132,8 +132,8 @@ impl Reader {
             }
             return policies;
         }
-        let name = defaults::policy_name(self.product).to_owned();
-        let mut policies = vec![PolicyEntry { name, routes: Some(defaults::routes(self.product)) }];
+        let (name, routes) = (defaults::policy_name(self.product).to_owned(), defaults::routes(self.product));
+        let mut policies = vec![PolicyEntry { name, defaults: routes.len(), routes: Some(routes) }];
         for more in additional {
             match policies.iter_mut().find(|policy| policy.name == more.name) {
                 Some(policy) => policy.routes.get_or_insert_default().extend(more.routes.unwrap_or_default()),

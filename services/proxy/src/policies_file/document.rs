@@ -29,6 +29,9 @@ pub(super) struct PolicyEntry {
     pub(super) name: String,
     #[serde(default)]
     pub(super) routes: Option<Vec<RouteEntry>>,
+    /// How many of the routes are default ones, which the file does not have. They come first.
+    #[serde(skip)]
+    pub(super) defaults: usize,
 }
 
 /// A route.

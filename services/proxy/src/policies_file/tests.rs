@@ -427,7 +427,11 @@ additional_policies:
     assert_eq!(url(routes, "GET", "/graph/mine/x"), "http://127.0.0.1:9120/graph/mine/x");
     assert_eq!(url(routes, "GET", "/graph/ours/x"), "http://b/graph/ours/x");
     let [warning] = &file.warnings[..] else { panic!("{:?}", file.warnings) };
-    assert!(warning.contains("(/graph/mine/) is never used"), "{warning}");
+    let expected = "policy \"ocis\": route 1 (/graph/mine/) is never used, as the default route /graph/ matches";
+    assert!(warning.contains(expected), "{warning}");
+    let unknown = text.replace("endpoint: /graph/mine/, backend: 'http://a'", "endpoint: /a, service: com.x.y");
+    let error = problem(&unknown);
+    assert!(error.contains("policy \"ocis\", route 1: service \"com.x.y\""), "{error}");
     let both = format!("policies: [{{ name: ocis, routes: [{{ endpoint: /, backend: 'http://a' }}] }}]\n{text}");
     let file = read(&both).expect("a file");
     assert_eq!(file.policies.len(), 1);

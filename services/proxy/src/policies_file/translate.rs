@@ -58,22 +58,31 @@ pub(super) struct Translated {
 /// # Errors
 /// The place and the problem.
 pub(super) fn policy(entry: PolicyEntry, services: &Services) -> Result<Translated, String> {
-    let PolicyEntry { name, routes: entries } = entry;
+    let PolicyEntry { name, routes: entries, defaults } = entry;
     let entries = entries.unwrap_or_default();
-    let mut warnings = shadowed(&entries);
+    let mut warnings = shadowed(&entries, defaults);
     let used = entries.iter().map(|entry| entry.service.clone()).filter(|service| !service.is_empty()).collect();
     let mut sorted = Vec::new();
     for (at, entry) in entries.into_iter().enumerate() {
-        let number = at + 1;
-        match route(entry, services).map_err(|problem| format!("policy {name:?}, route {number}: {problem}"))? {
+        let place = label(at, &entry, defaults);
+        match route(entry, services).map_err(|problem| format!("policy {name:?}, {place}: {problem}"))? {
             Some(route) => sorted.push(route),
-            None => warnings
-                .push(format!("route {number} is left out: the edge has no backend for this service of Doorward")),
+            None => {
+                warnings.push(format!("{place} is left out: the edge has no backend for this service of Doorward"));
+            }
         }
     }
     let routes = in_order(sorted).into_iter().flat_map(with_exceptions).collect();
     let warnings = warnings.into_iter().map(|warning| format!("policy {name:?}: {warning}")).collect();
     Ok(Translated { routes, services: used, warnings })
+}
+
+/// A route by its number in the file, or a default one by its endpoint.
+fn label(at: usize, entry: &RouteEntry, defaults: usize) -> String {
+    match at.checked_sub(defaults) {
+        Some(at) => format!("route {}", at + 1),
+        None => format!("the default route {}", entry.endpoint),
+    }
 }
 
 /// The routes in the order in which they are tried. Within a type, those with the method of the request come first; the others are
@@ -225,27 +234,27 @@ fn serves_files(path: &PathPattern) -> bool {
 }
 
 /// Prefixes that their proxy never uses, as another one before them matches the same.
-fn shadowed(entries: &[RouteEntry]) -> Vec<String> {
+fn shadowed(entries: &[RouteEntry], defaults: usize) -> Vec<String> {
     let prefixes = || entries.iter().enumerate().filter(|(_, entry)| entry.kind == RouteKind::Prefix);
     let mut warnings = Vec::new();
     for (at, entry) in prefixes() {
-        let (number, endpoint) = (at + 1, &entry.endpoint);
+        let (place, endpoint) = (label(at, entry, defaults), &entry.endpoint);
         let mut before =
             prefixes().take_while(|(other, _)| *other < at).filter(|(_, other)| other.method == entry.method);
         if endpoint == ROOT {
             if before.next().is_some() {
                 warnings.push(format!(
-                    "route {number} (/) is used for all other paths here; their proxy uses it only as the first prefix"
+                    "{place} (/) is used for all other paths here; their proxy uses it only as the first prefix"
                 ));
             }
             continue;
         }
         let is_elsewhere = |other: &RouteEntry| (&other.service, &other.backend) != (&entry.service, &entry.backend);
         let first = before.find(|(_, other)| other.endpoint != ROOT && endpoint.starts_with(&other.endpoint));
-        if let Some((first, _)) = first.filter(|(_, other)| is_elsewhere(other)) {
-            let first = first + 1;
+        if let Some((first, other)) = first.filter(|(_, other)| is_elsewhere(other)) {
+            let first = label(first, other, defaults);
             warnings.push(format!(
-                "route {number} ({endpoint}) is never used, as route {first} matches its paths before; move it up, or make it type: regex"
+                "{place} ({endpoint}) is never used, as {first} matches its paths before; move it up, or make it type: regex"
             ));
         }
     }
