@@ -65,9 +65,10 @@ fn shown(issuer: &str, claimed: &Claimed<'_>, form: &Form) -> Option<(SecretStri
             let is_secret = !text.is_empty() && !Workloads::is_token(text);
             return is_secret.then(|| (secret.clone(), AuthMethod::SecretBasic));
         }
-        Proof::Workload { token, .. } => *token,
+        // each kind of token has an assertion type of its own
+        Proof::Workload { token, is_svid } if *is_svid == workload::is_svid(token) => *token,
         Proof::Nothing => workload::of_grant(form)?,
-        Proof::Assertion(_) => return None,
+        Proof::Workload { .. } | Proof::Assertion(_) => return None,
     };
     workload::is_for(token, issuer).then(|| (token.into(), AuthMethod::WorkloadJwt))
 }

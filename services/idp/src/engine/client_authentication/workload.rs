@@ -40,6 +40,11 @@ pub(super) fn subject(token: &str) -> Option<String> {
     Some(jwt.claims().get("sub")?.as_str()?.to_owned())
 }
 
+/// Whether a token would be a JWT-SVID: its subject is a SPIFFE ID, which that of no other token is.
+pub(super) fn is_svid(token: &str) -> bool {
+    subject(token).is_some_and(|subject| subject.starts_with("spiffe://"))
+}
+
 /// Whether a token is made for this issuer alone.
 pub(super) fn is_for(token: &str, issuer: &str) -> bool {
     UnverifiedJwt::parse(token).is_ok_and(|jwt| sole_audience(jwt.claims()) == Some(issuer))

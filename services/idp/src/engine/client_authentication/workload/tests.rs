@@ -211,6 +211,29 @@ async fn workload_is_the_service_account_that_auth_service_says() {
     assert_eq!(state().callers.len(), asked, "auth-service would have accepted it");
 }
 
+/// Row [I81](../../../../../../docs/security-requirements.md#i81): as for registered clients.
+#[tokio::test]
+async fn service_account_has_an_assertion_type_for_each_kind_of_token() {
+    let world = World::new().await;
+    let state = || world.bench.service_accounts.state();
+    let token = world.token("repo:acme/site:main", world.here());
+    let claims = world.issuer.claims("spiffe://example.org/backup", world.here(), MINUTES, world.now());
+    let (svid, with_issuer) = (world.svid("/backup", world.here()), world.authority.sign(&claims));
+    for (kind, text, asks) in [
+        (JWT_SPIFFE, &svid, true),
+        (JWT_SPIFFE, &with_issuer, true),
+        (BEARER, &token, true),
+        (JWT_SPIFFE, &token, false),
+        (BEARER, &svid, false),
+        (BEARER, &with_issuer, false),
+    ] {
+        state().token = Some(text.clone());
+        let before = state().callers.len();
+        world.assert(kind, ACCOUNT, text).await.is(if asks { 200 } else { 401 });
+        assert_eq!(state().callers.len() > before, asks, "{kind} {text}");
+    }
+}
+
 #[tokio::test]
 async fn methods_of_workloads_are_offered_where_they_are_accepted() {
     let methods = async |bench: &Bench| {
