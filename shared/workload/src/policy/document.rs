@@ -57,7 +57,7 @@ pub(super) struct UsersEntry {
     /// Login names. `*` stands for all users who are neither administrators nor accounts of programs.
     #[serde(default)]
     pub(super) users: Vec<String>,
-    /// Groups, as the directory names them for a user. Administrators do not count as members.
+    /// Groups, by their identifiers and not their names. Administrators do not count as members.
     #[serde(default)]
     pub(super) groups: Vec<String>,
     /// Roles: `admin`, `spaceadmin`, `user`, `guest`, or the identifier of a role.

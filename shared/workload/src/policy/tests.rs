@@ -329,6 +329,11 @@ fn examples_of_the_documentation_are_policies() {
             parse(block).unwrap_or_else(|problem| panic!("{problem}\n{block}"));
             let value: Value = serde_yaml_ng::from_str(block).expect("YAML");
             assert!(schema.is_valid(&value), "{block}");
+            let callers = value["callers"].as_array().into_iter().flatten();
+            for group in callers.filter_map(|caller| caller["may_act_for"]["groups"].as_array()).flatten() {
+                let is_id = group.as_str().is_some_and(|id| id.len() == 36);
+                assert!(is_id, "a user's groups are known by their identifiers: {group}");
+            }
             count += 1;
         }
     }
