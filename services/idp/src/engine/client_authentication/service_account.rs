@@ -5,6 +5,7 @@ mod attempts;
 mod tests;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ::workload::Workloads;
 use authn::{AuthError, Caller, Credentials, UserType, causes};
@@ -14,13 +15,16 @@ use status::Kind;
 
 use self::attempts::Attempt;
 use super::claimed::{Claimed, Proof};
-use super::workload;
+use super::workload::{self, TOO_LONG};
 use crate::endpoints::IssuerEndpoints;
 use crate::engine::clients::{AuthMethod, Client};
 use crate::engine::error::OAuthError;
 use crate::engine::form::Form;
 use crate::engine::proofs::Proofs;
 use crate::engine::provider::Provider;
+
+/// Why a request whose proof no service account has is refused; for the audit log.
+const UNKNOWN: &str = "unknown client";
 
 /// The client that the service account with this identifier is, if the secret is the account's, or the token that of a workload which
 /// auth-service knows as the account (`docs/security-requirements.md#i81`).
@@ -34,9 +38,8 @@ pub(super) async fn authenticate(
     proofs: &Proofs<'_>,
 ) -> Result<(Arc<Client>, AuthMethod), OAuthError> {
     let refuse = |reason: &'static str| OAuthError::client().audited("client", reason, &claimed.id);
-    let unknown = || refuse("unknown client");
-    let accounts = provider.service_accounts.as_ref().ok_or_else(unknown)?;
-    let (secret, method) = shown(&endpoints.issuer, claimed, form).ok_or_else(unknown)?;
+    let accounts = provider.service_accounts.as_ref().ok_or_else(|| refuse(UNKNOWN))?;
+    let (secret, method) = shown(&endpoints.issuer, provider.clock.now(), claimed, form).map_err(refuse)?;
     let caller = proofs.caller.map(without_certificate).unwrap_or_default();
     let Some(attempt) = Attempt::begin(provider, caller.source, &claimed.id).await? else {
         let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "too many wrong credentials: try again later");
@@ -56,21 +59,36 @@ pub(super) async fn authenticate(
     Ok((Arc::new(client), method))
 }
 
-/// What auth-service is asked about: a secret, or a token of a workload for this issuer. One for another audience, which auth-service may
-/// accept for the gateway, is not passed on, whatever it is sent as; nor is an empty secret, which would mean a certificate.
-fn shown(issuer: &str, claimed: &Claimed<'_>, form: &Form) -> Option<(SecretString, AuthMethod)> {
+/// What auth-service is asked about: a secret, or a token of a workload for this issuer. One for another audience, or with a late end, which
+/// auth-service may accept for the gateway, is not passed on, whatever it is sent as; nor is an empty secret, which would mean a certificate.
+///
+/// # Errors
+/// The reason for the audit log.
+fn shown(
+    issuer: &str,
+    now: SystemTime,
+    claimed: &Claimed<'_>,
+    form: &Form,
+) -> Result<(SecretString, AuthMethod), &'static str> {
     let token = match &claimed.proof {
         Proof::Secret(secret) => {
             let text = secret.expose_secret();
             let is_secret = !text.is_empty() && !Workloads::is_token(text);
-            return is_secret.then(|| (secret.clone(), AuthMethod::SecretBasic));
+            return if is_secret { Ok((secret.clone(), AuthMethod::SecretBasic)) } else { Err(UNKNOWN) };
         }
         // each kind of token has an assertion type of its own
         Proof::Workload { token, is_svid } if *is_svid == workload::is_svid(token) => *token,
-        Proof::Nothing => workload::of_grant(form)?,
-        Proof::Workload { .. } | Proof::Assertion(_) => return None,
+        Proof::Nothing => workload::of_grant(form).ok_or(UNKNOWN)?,
+        Proof::Workload { .. } | Proof::Assertion(_) => return Err(UNKNOWN),
     };
-    workload::is_for(token, issuer).then(|| (token.into(), AuthMethod::WorkloadJwt))
+    if !workload::is_for(token, issuer) {
+        return Err(UNKNOWN);
+    }
+    if workload::is_valid_for_too_long(token, now) {
+        Err(TOO_LONG)
+    } else {
+        Ok((token.into(), AuthMethod::WorkloadJwt))
+    }
 }
 
 /// The circumstances of the request, without what its connection proves: a certificate that a client has shown here was not verified by

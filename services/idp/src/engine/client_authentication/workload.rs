@@ -4,13 +4,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use authn::AuthError;
 use authn::audit::Event;
 use authn::trace::record_workload;
 use oidc::assertion::GRANT_TYPE;
-use oidc::claims::{CLIENT_AHEAD, sole_audience};
+use oidc::claims::{CLIENT_AHEAD, sole_audience, time};
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
 use tracing::Span;
@@ -28,6 +28,8 @@ use crate::engine::provider::Provider;
 pub(super) const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 /// The longest remaining lifetime of a token. It may be used until it ends, so that a late end would be a long-lived credential.
 const MAX_LIFETIME: Duration = Duration::from_hours(1);
+/// Why a token with a late end is refused; for the audit log.
+pub(super) const TOO_LONG: &str = "the token is valid for too long";
 
 /// The token by which a workload asks for an access token of its own without another proof (RFC 7523 2.1).
 pub(super) fn of_grant(form: &Form) -> Option<&str> {
@@ -48,6 +50,16 @@ pub(super) fn is_svid(token: &str) -> bool {
 /// Whether a token is made for this issuer alone.
 pub(super) fn is_for(token: &str, issuer: &str) -> bool {
     UnverifiedJwt::parse(token).is_ok_and(|jwt| sole_audience(jwt.claims()) == Some(issuer))
+}
+
+/// Whether a token, of which nothing is verified yet, ends too late or never.
+pub(super) fn is_valid_for_too_long(token: &str, now: SystemTime) -> bool {
+    let end = UnverifiedJwt::parse(token).ok().and_then(|jwt| time(jwt.claims(), "exp").ok().flatten());
+    ends_late(end, now)
+}
+
+fn ends_late(end: Option<SystemTime>, now: SystemTime) -> bool {
+    end.is_none_or(|end| end > now + MAX_LIFETIME + CLIENT_AHEAD)
 }
 
 /// Checks that a token proves that a workload is this client (`docs/security-requirements.md#i80`); the reason why it does not is for the
@@ -77,8 +89,8 @@ pub(super) async fn check(
         }
         Err(error) => return Ok(Err(AuthError::from(error).reason())),
     };
-    if workload.expires.is_none_or(|end| end > now + MAX_LIFETIME + CLIENT_AHEAD) {
-        return Ok(Err("the token is valid for too long"));
+    if ends_late(workload.expires, now) {
+        return Ok(Err(TOO_LONG));
     }
     let is_client = if is_spiffe {
         client.spiffe_id.as_ref().is_some_and(|id| id.fits(&workload.identity))

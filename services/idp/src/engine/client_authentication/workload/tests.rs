@@ -209,6 +209,15 @@ async fn workload_is_the_service_account_that_auth_service_says() {
     let secret = [("grant_type", "client_credentials"), ("client_id", ACCOUNT), ("client_secret", elsewhere.as_str())];
     world.ask(&secret).await.is(401);
     assert_eq!(state().callers.len(), asked, "auth-service would have accepted it");
+    let long = world.issuer.claims("repo:acme/site:main", world.here(), Duration::from_hours(2), world.now());
+    let mut endless = long.clone();
+    endless.remove("exp");
+    for token in [long, endless].map(|claims| world.issuer.token(&claims)) {
+        state().token = Some(token.clone());
+        world.assert(BEARER, ACCOUNT, &token).await.is(401);
+        world.ask(&[grant, ("assertion", &token), ("client_id", ACCOUNT)]).await.is(401);
+    }
+    assert_eq!(state().callers.len(), asked, "it could be used again for too long");
 }
 
 /// Row [I81](../../../../../../docs/security-requirements.md#i81): as for registered clients.
