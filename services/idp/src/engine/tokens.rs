@@ -134,6 +134,10 @@ impl<'a> SignInClaims<'a> {
     fn of(sign_in: &'a SignIn) -> Self {
         Self { auth_time: sign_in.at, acr: &sign_in.acr, amr: &sign_in.amr, sid: sign_in.session }
     }
+
+    fn without_session(self) -> Self {
+        Self { sid: None, ..self }
+    }
 }
 
 impl Issue<'_> {
@@ -203,6 +207,7 @@ impl Issue<'_> {
         let life = provider.config.lifetimes.of(self.endpoints.layout, &client.lifetimes).id_token.as_secs();
         let algorithm = provider.keys.choose(client.signatures.id_token);
         let hash = |text: Option<&str>| text.map(|text| half_hash(algorithm, text));
+        let sign_in = grant.sign_in.as_ref().map(SignInClaims::of);
         let body = IdClaims {
             iss: &self.endpoints.issuer,
             sub: claims::subject(&provider.sealer, client, grant.person.as_deref().unwrap_or(&client.id)),
@@ -211,7 +216,7 @@ impl Issue<'_> {
             exp: issued.saturating_add(life),
             iat: issued,
             nonce: self.nonce,
-            sign_in: grant.sign_in.as_ref().map(SignInClaims::of),
+            sign_in: if client.learns_sessions() { sign_in } else { sign_in.map(SignInClaims::without_session) },
             at_hash: hash(bindings.access_token),
             c_hash: hash(bindings.code),
             s_hash: hash(bindings.state),

@@ -14,7 +14,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 
-use super::{jwt::Jwt, request::Request};
+use super::{id_token::Verified, jwt::Jwt, request::Request};
 use crate::{
     browser::{Arrival, Browser, Site, Visit},
     context::Context,
@@ -113,8 +113,8 @@ impl Party {
         let text = |name: &str| tokens.get(name).and_then(Value::as_str).map(str::to_owned);
         let access = text("access_token").needed("an access token")?;
         let id_token = text("id_token").needed("an ID token")?;
-        let subject = self.subject(context, request, &id_token).await?;
-        Ok(Tokens { access, refresh: text("refresh_token"), subject })
+        let id_token = self.id_token(context, request, &id_token).await?;
+        Ok(Tokens { access, refresh: text("refresh_token"), subject: id_token.subject().to_owned(), id_token })
     }
 
     /// Userinfo with an access token, as it is answered. The scheme is `DPoP` in some spelling.
@@ -190,11 +190,12 @@ impl Party {
 }
 
 /// What a flow gives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tokens {
     pub(crate) access: String,
     pub(crate) refresh: Option<String>,
     pub(crate) subject: String,
+    pub(crate) id_token: Verified,
 }
 
 impl Tokens {

@@ -431,6 +431,13 @@ impl Client {
         self.profile == SecurityProfile::Fapi2
     }
 
+    /// Whether its ID tokens name the session of the user (`sid`). Those of a client that follows FAPI 2.0 say only what it has a use for: it
+    /// has to be notified when a user signs out (`OpenID` Connect Back-Channel Logout 1.0 2.1, Front-Channel Logout 1.0 3).
+    pub fn learns_sessions(&self) -> bool {
+        let LogoutSettings { backchannel, frontchannel, .. } = &self.logout;
+        !self.is_fapi2() || backchannel.is_some() || frontchannel.is_some()
+    }
+
     /// Whether it is a public client.
     pub fn is_public(&self) -> bool {
         self.auth == AuthMethod::None

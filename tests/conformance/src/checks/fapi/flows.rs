@@ -17,6 +17,26 @@ use crate::{
     },
 };
 
+/// The claims of ID tokens (`OpenID` Connect Core 2, 3.3.2.11, FAPI 1 5.2.2.1, RFC 7519 4.1); others are for clients that asked, or are
+/// registered, for them, as `sid` for one that is notified when a user signs out.
+const OF_ID_TOKENS: [&str; 15] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+];
+
 pub(super) const CHECKS: &[Check] = &[
     Check::new("fapi2-security-profile-final-discovery-end-point-verification", BOTH, |c| {
         Box::pin(std::future::ready(discovery(c)))
@@ -157,6 +177,11 @@ async fn claims_parameter(context: &Context<'_>) -> Verdict {
     ensure(reply.status == StatusCode::OK, format!("userinfo: {}", reply.described()))?;
     if context.discovery.flag("claims_parameter_supported") && reply.json().get("given_name").is_none() {
         context.warn("the claims parameter is supported, and userinfo lacks given_name");
+    }
+    let claims = tokens.id_token.claims.as_object().needed("claims of an ID token")?;
+    let unknown: Vec<_> = claims.keys().filter(|name| !OF_ID_TOKENS.contains(&name.as_str())).collect();
+    if !unknown.is_empty() {
+        context.warn(format!("an ID token has claims that are not for every client: {unknown:?}"));
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ async fn used(context: &Context<'_>, party: &Party, tokens: &Tokens) -> Verdict<
     let answer = flow::received_as(&reply, "DPoP")?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
     let access = text("access_token").needed("an access token after a refresh")?;
-    let refreshed = Tokens { access, refresh: text("refresh_token"), subject: tokens.subject.clone() };
+    let refreshed = Tokens { access, refresh: text("refresh_token"), ..tokens.clone() };
     party.reads_userinfo(context, &refreshed).await?;
     Ok(refreshed)
 }

@@ -82,8 +82,8 @@ impl Party {
         Ok(parameters.map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
-    /// The subject of an ID token that must be good.
-    pub(super) async fn subject(&self, context: &Context<'_>, request: &Request, raw: &str) -> Verdict<String> {
+    /// An ID token that must be good.
+    pub(super) async fn id_token(&self, context: &Context<'_>, request: &Request, raw: &str) -> Verdict<Verified> {
         let token = id_token::signed(context, raw, "ES256").await?;
         let issuer = token.text("iss");
         ensure(
@@ -95,7 +95,7 @@ impl Party {
         ensure(nonce == wanted, format!("nonce of an ID token is {nonce:?} instead of {wanted:?}"))?;
         ensure(token.number("exp").is_some_and(|expires| expires + DRIFT > now()), "an ID token is expired")?;
         ensure(!token.subject().is_empty(), "an ID token has no sub")?;
-        Ok(token.subject().to_owned())
+        Ok(token)
     }
 }
 

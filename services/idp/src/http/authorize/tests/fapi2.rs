@@ -120,6 +120,22 @@ async fn fapi2_answer_has_code_state_and_iss_only() {
     assert_eq!(claims(reply.field("response").expect("a JWT")), expected);
 }
 
+#[tokio::test]
+async fn id_token_of_fapi2_client_names_the_session_only_if_it_is_notified_of_the_end() {
+    for (more, expected) in [
+        (json!({}), false),
+        (json!({ "backchannel_logout_uri": "https://app.example/logged-out" }), true),
+        (json!({ "frontchannel_logout_uri": "https://app.example/logged-out" }), true),
+    ] {
+        let (bench, mut browser, client) = signed_in(&more).await;
+        let code = answered(&answer(&bench, &mut browser, &client, &[]).await, "code").expect("a code");
+        let tokens = redeem(&bench, &client, &code).await.is(200);
+        let id_token = UnverifiedJwt::parse(tokens["id_token"].as_str().expect("text")).expect("a JWT");
+        assert_eq!(id_token.claims().contains_key("sid"), expected, "{more}");
+        assert!(id_token.claims().contains_key("auth_time"), "{more}");
+    }
+}
+
 /// Row [I73](../../../../../../docs/security-requirements.md#i73).
 #[tokio::test]
 async fn code_of_fapi2_client_is_refused_after_a_minute() {
