@@ -34,6 +34,7 @@ pub use in_force::InForce;
 pub use listen::{InvalidAddress, ListenAddr};
 pub use load::{Loaded, load, load_over};
 pub use named_file::NamedFile;
+pub use names::UnknownVariable;
 pub use networks::{InvalidNetwork, Networks};
 pub use print::{docs, example, schema, shown};
 pub use schema::defaults;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::kind::{Kind, is_empty, on_one_line, path_of, unset};
 use crate::layers::{self, Layer, SECRET_FILE, YamlFile, put};
+use crate::names::UnknownVariable;
 use crate::outline::{Origin, Outline, Setting};
 use crate::schema::Description;
 use crate::secret_file::is_exposed_at;
@@ -24,6 +25,10 @@ pub struct Loaded<C> {
     pub config: C,
     /// What the operator should know, one line each; to be logged once logging works.
     pub warnings: Vec<String>,
+    /// The variables that the warnings call unknown.
+    pub unknown: Vec<UnknownVariable>,
+    /// The variables that can set something.
+    pub known: Vec<String>,
     /// The files that were read: YAML files and secrets' files. When one changes, the configuration may have.
     pub files: Vec<PathBuf>,
     /// The files that settings name and that are read later: certificates, keys, lists. They are not read yet.
@@ -93,13 +98,14 @@ fn load_described<C: Configuration>(
     validate(&config, &[], &outline, &mut reader.warnings)?;
 
     let known: Vec<String> = outline.settings().flat_map(|(_, setting)| setting.every_name()).collect();
-    let mut warnings = names::unknown(identity, env, &known);
+    let unknown = names::unknown(identity, env, &known);
+    let mut warnings: Vec<String> = unknown.iter().map(|variable| variable.warning.clone()).collect();
     warnings.extend(of_files);
     warnings.extend(reader.warnings);
     let mut all: Vec<PathBuf> = files.into_iter().map(|file| file.file).collect();
     all.extend(reader.files.into_iter().filter(|file| !all.contains(file)).collect::<Vec<_>>());
     let shown = print::effective(&outline, reader.shown);
-    Ok(Loaded { config, warnings, files: all, named_files: reader.named_files, shown })
+    Ok(Loaded { config, warnings, unknown, known, files: all, named_files: reader.named_files, shown })
 }
 
 /// Checks the sections in a section, then the section itself, and collects its warnings.

@@ -22,8 +22,18 @@ pub(crate) fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a 
         .map(|(_, name)| name)
 }
 
-/// Warnings for variables that bear the service's prefix and that no setting has.
-pub(crate) fn unknown(identity: &Identity, env: &Environment, known: &[String]) -> Vec<String> {
+/// A variable that bears a service's prefix, and that no setting of the service has. Another service may have it: `PROXY_USER_OIDC_CLAIM`
+/// is a setting of auth-bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVariable {
+    /// Its name.
+    pub name: String,
+    /// What the operator should know, in one line.
+    pub warning: String,
+}
+
+/// The variables that bear the service's prefix and that no setting has.
+pub(crate) fn unknown(identity: &Identity, env: &Environment, known: &[String]) -> Vec<UnknownVariable> {
     let prefix = format!("{}_", identity.prefix);
     let own = || known.iter().map(String::as_str).filter(|name| name.starts_with(&prefix));
     env.names()
@@ -31,7 +41,8 @@ pub(crate) fn unknown(identity: &Identity, env: &Environment, known: &[String]) 
         .filter(|name| !is_service_link(&name[prefix.len()..]))
         .map(|name| {
             let hint = crate::error::did_you_mean(nearest(name, own()));
-            format!("{name} is set, but {} has no such setting; it is ignored{hint}", identity.name)
+            let warning = format!("{name} is set, but {} has no such setting; it is ignored{hint}", identity.name);
+            UnknownVariable { name: name.to_owned(), warning }
         })
         .collect()
 }

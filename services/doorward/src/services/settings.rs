@@ -1,10 +1,13 @@
 //! The configuration of every service, as one process reads it.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use config::{ConfigError, Environment, ListenAddr, Loaded, NamedFile, Secret, base_data_path, load_over};
+use config::{
+    ConfigError, Environment, ListenAddr, Loaded, NamedFile, Secret, UnknownVariable, base_data_path, load_over,
+};
 use proxy::site::Site;
 use runtime::{KeepError, Service};
 use url::Url;
@@ -52,7 +55,7 @@ impl Settings {
         let data = base_data_path(environment);
         let enabled = EnabledServices::of(environment);
         let runs = |service| enabled.as_ref().is_ok_and(|enabled| enabled.contains(service));
-        let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new(), named_files: Vec::new() };
+        let mut reader = Reader::new(environment);
         let mut defaults = Defaults::new(secrets);
         let auth_app = reader.read::<auth_app::AuthApp>(&defaults.auth_app())?;
         // The edge is read twice: the defaults of idp follow from its address and URL, and its own from idp.
@@ -95,7 +98,7 @@ impl Settings {
             gateway: reader.read::<gateway::Gateway>(&of_gateway)?,
             proxy: reader.read::<proxy::Proxy>(&defaults.proxy())?,
             data,
-            warnings: reader.warnings,
+            warnings: reader.warnings(),
             files: reader.files,
             named_files: reader.named_files,
         };
@@ -266,20 +269,40 @@ impl Defaults<'_> {
 struct Reader<'a> {
     environment: &'a Environment,
     warnings: Vec<String>,
+    unknown: Vec<UnknownVariable>,
+    /// The variables that can set something of any service.
+    known: BTreeSet<String>,
     files: Vec<PathBuf>,
     named_files: Vec<(&'static str, NamedFile)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(environment: &'a Environment) -> Self {
+        let (warnings, unknown, known) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Self { environment, warnings, unknown, known, files: Vec::new(), named_files: Vec::new() }
+    }
+
     fn read<S: Service>(&mut self, defaults: &S::Config) -> Result<S::Config, ConfigError> {
-        let Loaded { config, warnings, files, named_files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
+        let loaded = load_over(defaults, &S::IDENTITY, self.environment)?;
+        let Loaded { config, warnings, unknown, known, files, named_files, .. } = loaded;
         // settings that all services have warn once
-        let known = &self.warnings;
-        let new: Vec<_> = warnings.into_iter().filter(|warning| !known.contains(warning)).collect();
+        let given = &self.warnings;
+        let new: Vec<_> = warnings.into_iter().filter(|warning| !given.contains(warning)).collect();
         self.warnings.extend(new);
+        self.unknown.extend(unknown);
+        self.known.extend(known);
         self.files.extend(files);
         self.named_files.extend(named_files.into_iter().map(|file| (S::IDENTITY.name, file)));
         Ok(config)
+    }
+
+    /// The warnings, once every service is read: a variable that one of them has is not ignored, whichever prefix it bears.
+    fn warnings(&mut self) -> Vec<String> {
+        let Self { unknown, known, warnings, .. } = self;
+        let in_use = unknown.iter().filter(|variable| known.contains(&variable.name));
+        let wrong: Vec<&String> = in_use.map(|variable| &variable.warning).collect();
+        warnings.retain(|warning| !wrong.contains(&warning));
+        std::mem::take(warnings)
     }
 }
 
@@ -295,6 +318,19 @@ mod tests {
 
     fn load(variables: &[(&str, &str)]) -> Settings {
         Settings::load(&environment(variables), &Secrets::make(&Random::seeded(1))).expect("is read")
+    }
+
+    #[test]
+    fn variable_of_another_service_is_not_called_ignored() {
+        let warnings = |name: &str| {
+            let mut all = load(&[(name, "sub")]).warnings;
+            all.retain(|warning| warning.starts_with(&format!("{name} is set, but ")));
+            all
+        };
+        for name in ["PROXY_USER_OIDC_CLAIM", "PROXY_AUTOPROVISION_CLAIM_EMAIL", "PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM"] {
+            assert!(warnings(name).is_empty(), "auth-bearer has {name}");
+        }
+        assert_eq!(warnings("PROXY_USER_OIDC_CLAIMS").len(), 1);
     }
 
     /// Elsewhere an idp of another system may answer at the same URL (`docs/security-requirements.md#r8`).
