@@ -431,11 +431,11 @@ impl Client {
         self.profile == SecurityProfile::Fapi2
     }
 
-    /// Whether its ID tokens name the session of the user (`sid`). Those of a client that follows FAPI 2.0 say only what it has a use for: it
-    /// has to be notified when a user signs out (`OpenID` Connect Back-Channel Logout 1.0 2.1, Front-Channel Logout 1.0 3).
+    /// Whether its ID tokens name the session (`sid`). Under FAPI 2.0 only where that has a use: for a client that is notified when a user
+    /// signs out, or that may exchange them for tokens, which end with the session.
     pub fn learns_sessions(&self) -> bool {
-        let LogoutSettings { backchannel, frontchannel, .. } = &self.logout;
-        !self.is_fapi2() || backchannel.is_some() || frontchannel.is_some()
+        let is_notified = self.logout.backchannel.is_some() || self.logout.frontchannel.is_some();
+        !self.is_fapi2() || is_notified || self.may(GrantType::TokenExchange)
     }
 
     /// Whether it is a public client.

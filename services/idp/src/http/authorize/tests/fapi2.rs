@@ -121,11 +121,13 @@ async fn fapi2_answer_has_code_state_and_iss_only() {
 }
 
 #[tokio::test]
-async fn id_token_of_fapi2_client_names_the_session_only_if_it_is_notified_of_the_end() {
+async fn id_token_of_fapi2_client_names_the_session_only_where_that_has_a_use() {
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     for (more, expected) in [
         (json!({}), false),
         (json!({ "backchannel_logout_uri": "https://app.example/logged-out" }), true),
         (json!({ "frontchannel_logout_uri": "https://app.example/logged-out" }), true),
+        (json!({ "grant_types": ["authorization_code", exchange] }), true),
     ] {
         let (bench, mut browser, client) = signed_in(&more).await;
         let code = answered(&answer(&bench, &mut browser, &client, &[]).await, "code").expect("a code");
