@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// The claims of a scope.
-fn claims_of(scope: &str) -> &'static [&'static str] {
+pub(super) fn claims_of(scope: &str) -> &'static [&'static str] {
     match scope {
         "profile" => &[
             "name",

@@ -1,12 +1,12 @@
 //! Flows that succeed, and one that the user rejects.
 
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::BOTH;
 use crate::{
     browser::Arrival,
-    checks::Check,
+    checks::{Check, scopes::claims_of},
     context::Context,
     login,
     outcome::{Needed, Verdict, ensure, failed},
@@ -166,20 +166,28 @@ async fn rejected_for(context: &Context<'_>, party: &Party) -> Verdict {
     }
 }
 
-/// OpenID Connect Core 5.5
+/// OpenID Connect Core 5.5: the claims of the scope that the client is registered for, at both places, and a member that is not known,
+/// which changes nothing.
 async fn claims_parameter(context: &Context<'_>) -> Verdict {
     let party = Party::first(context).await?;
-    let claims = json!({ "userinfo": { "given_name": null, "family_name": { "essential": false } } });
+    let is_listed = |name: &&str| context.discovery.lists("claims_supported", name);
+    let wanted: Vec<&str> = claims_of("profile").iter().copied().filter(is_listed).collect();
+    let members: Map<String, Value> = wanted.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    let claims = json!({ "userinfo": members, "id_token": members, "unknown": { "unknown": null } });
     let request = party.request(context).with("claims", &claims.to_string());
     let tokens = party.sign_in(context, &request).await?;
     let proof = party.resource_proof(context, &tokens.access)?;
     let reply = party.userinfo(context, &tokens.access, "DPoP", Some(&proof)).await?;
     ensure(reply.status == StatusCode::OK, format!("userinfo: {}", reply.described()))?;
-    if context.discovery.flag("claims_parameter_supported") && reply.json().get("given_name").is_none() {
-        context.warn("the claims parameter is supported, and userinfo lacks given_name");
-    }
     let claims = tokens.id_token.claims.as_object().needed("claims of an ID token")?;
-    let unknown: Vec<_> = claims.keys().filter(|name| !OF_ID_TOKENS.contains(&name.as_str())).collect();
+    let userinfo = reply.json();
+    let is_lacking = |name: &&str| !claims.contains_key(*name) && userinfo.get(*name).is_none();
+    let lacking: Vec<&str> = wanted.iter().copied().filter(is_lacking).collect();
+    if context.discovery.flag("claims_parameter_supported") && !lacking.is_empty() {
+        context.warn(format!("the claims parameter is supported, and neither ID token nor userinfo has {lacking:?}"));
+    }
+    let is_known = |name: &str| OF_ID_TOKENS.contains(&name) || wanted.contains(&name);
+    let unknown: Vec<_> = claims.keys().filter(|name| !is_known(name)).collect();
     if !unknown.is_empty() {
         context.warn(format!("an ID token has claims that are not for every client: {unknown:?}"));
     }
