@@ -174,7 +174,7 @@ async fn bundles_of_the_workload_api_are_used_until_it_withdraws_them() {
 async fn workload_api_that_is_away_is_named_with_what_holds_meanwhile() {
     let log = CapturedLog::start(tracing::Level::WARN);
     let folder = tempfile::tempdir().expect("a folder");
-    let (socket, authority) = (folder.path().join("agent.sock"), SpiffeAuthority::new(DOMAIN));
+    let (socket, mut authority) = (folder.path().join("agent.sock"), SpiffeAuthority::new(DOMAIN));
     let endpoint_socket = format!("unix://{}", socket.display());
     let spiffe = Spiffe { endpoint_socket: endpoint_socket.clone(), ..spiffe("workload-api") };
     let bundles = open(&spiffe, &context(&Clock::system()));
@@ -190,6 +190,10 @@ async fn workload_api_that_is_away_is_named_with_what_holds_meanwhile() {
     agent.push(&[&authority]);
     let has_both = async || bundles.keys(DOMAIN).await.is_ok_and(|keys| !keys.x509.is_empty());
     until(async || has_both().await).await;
+    // what is pushed after the first bundles comes by the call that the agent's end interrupts
+    authority.add_key();
+    agent.push(&[&authority]);
+    until(async || names(&bundles).await.is_ok_and(|names| names.len() == 2)).await;
     drop(agent);
     until(async || is_logged(&["has ended the connection", "the former trust bundles stay in use"])).await;
     assert!(has_both().await, "they are used without the agent");

@@ -203,10 +203,12 @@ fn problem(failure: &str) -> &'static str {
         "client_creation" => {
             "cannot be connected to: see whether the agent runs, and whether the account of this service may open its socket"
         }
-        "stream_connect" | "stream_error" | SUMMARY => {
+        "stream_connect" | SUMMARY => {
             "refuses the call, or has no identity for this service: see whether it has an entry for it"
         }
-        "stream_ended" => "has ended the connection: see whether the agent runs",
+        "stream_error" | "stream_ended" => {
+            "has ended the connection: see whether the agent runs, and has an entry for this service"
+        }
         _ => "has sent what cannot be used: see the log of the agent",
     }
 }
